@@ -1,0 +1,92 @@
+"""How long site.yml takes on a configured lab where nothing changes: Mitogen beside plain ssh.
+
+The two run in turn, so that a busy machine disturbs both alike; the figure is the ratio of their medians. A run that changes or fails
+anything is no measurement and ends the benchmark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import ansible_mitogen
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks/results/ansible_no_change.json"
+RUN_TIMEOUT_SECONDS = 1800
+AIM = 0.35
+WAYS = ("plain_ssh", "mitogen")
+
+
+def environment(way: str) -> dict[str, str]:
+    """The environment of one way: ansible.cfg is plain ssh, Mitogen comes by variables."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_STRATEGY")}
+    inherited |= {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    if way == "mitogen":
+        inherited |= {
+            "ANSIBLE_STRATEGY": "mitogen_linear",
+            "ANSIBLE_STRATEGY_PLUGINS": str(Path(next(iter(ansible_mitogen.__path__))) / "plugins/strategy"),
+        }
+    return inherited
+
+
+def measure(way: str) -> float:
+    """Seconds of one run that changes nothing."""
+    began = time.monotonic()
+    completed = subprocess.run(
+        ["ansible-playbook", "playbooks/site.yml"],  # noqa: S607 # scripts/bench puts the environment's bin first
+        cwd=ROOT,
+        env=environment(way),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_TIMEOUT_SECONDS,
+    )
+    seconds = time.monotonic() - began
+    recap = completed.stdout.rpartition("PLAY RECAP")[2]
+    changed = [int(count) for count in re.findall(r"\bchanged=(\d+)", recap)]
+    if completed.returncode != 0 or not changed or any(changed):
+        sys.exit(f"site.yml ({way}) failed or changed something; converge the lab first.\n{completed.stdout[-3000:]}")
+    return seconds
+
+
+def main() -> int:
+    """Measures, writes the raw result, prints a line; exits 1 where the aim is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    measure("mitogen")  # opens the connections and warms the caches of both
+    for number in range(1, rounds + 1):
+        for way in WAYS:
+            seconds[way].append(round(measure(way), 2))
+            print(f"round {number} of {rounds}: {way} {seconds[way][-1]} s", flush=True)
+    medians = {way: statistics.median(values) for way, values in seconds.items()}
+    ratio = medians["mitogen"] / medians["plain_ssh"]
+    result = {
+        "schema": "drillbook.benchmark/1",
+        "benchmark": "ansible_no_change",
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "load_average": os.getloadavg()},
+        "seconds": seconds,
+        "medians": medians,
+        "ratio": round(ratio, 3),
+        "aim": AIM,
+    }
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"Mitogen takes {ratio:.2f} of plain ssh (aim: at most {AIM}); raw figures in {RESULTS.relative_to(ROOT)}")
+    return 0 if ratio <= AIM else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

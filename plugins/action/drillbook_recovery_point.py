@@ -1,0 +1,35 @@
+"""Let drillbook's planner choose the recovery point: the same pure code for a drill and for the bad day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from drillbook.drill.recovery_point import RecoveryPointError, choose
+from drillbook.errors import DrillbookError
+from drillbook.probes.postgresql import Archive
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller; fails with the reason and the remedy when no recovery point serves the request."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset({"info", "archive", "history", "stanza", "request"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return point (for the record), options (for pgBackRest) and predicted (bytes, disk_bytes)."""
+        result = super().run(tmp, task_vars)
+        asked = self._task.args
+        archive = Archive.parse(asked.get("archive") or {}, asked.get("history") or {})
+        try:
+            point = choose(
+                asked["info"], archive, asked["stanza"], asked["request"], (task_vars or {}).get("drillbook_run_id", "")
+            )
+        except (RecoveryPointError, DrillbookError) as error:
+            raise AnsibleActionFail(f"{error}. {error.remedy}") from None  # Ansible would print the cause twice
+        result.update(changed=False, point=point.as_json(), options=point.options(), predicted=point.predicted())
+        return result

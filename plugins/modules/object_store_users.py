@@ -1,0 +1,187 @@
+"""Have users on a Ceph RGW whose keys the gateway made, and store the keys on the host; no result holds a key."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: object_store_users
+short_description: Users of a Ceph RGW
+description:
+  - Runs radosgw-admin on the gateway's host. The gateway makes access and secret key; they are read back inside the
+    module and written to a file per user (0600, root), so that they are in no argument list, no output and no result.
+options:
+  users:
+    description: The users that must be there. Others are left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Id of the user.
+        type: str
+        required: true
+      display_name:
+        description: Who that is.
+        type: str
+        required: true
+      max_buckets:
+        description: How many buckets the user may make; -1 for none.
+        type: int
+        required: true
+      operations:
+        description: Kinds of request that the gateway takes from the user at all.
+        type: list
+        elements: str
+        choices: [read, write, delete]
+        required: true
+  credentials_directory:
+    description: Directory on the host for <name>.json with access_key and secret_key.
+    type: path
+    required: true
+author: drillbook
+"""
+
+RETURN = """
+made:
+  description: Users that were made.
+  type: list
+  elements: str
+  returned: always
+corrected:
+  description: Users whose limits were set again.
+  type: list
+  elements: str
+  returned: always
+written:
+  description: Users whose file of keys was written.
+  type: list
+  elements: str
+  returned: always
+"""
+
+RADOSGW_ADMIN = "/usr/bin/radosgw-admin"
+# What radosgw-admin says when it does not know the user; its exit status (22) says less.
+NO_SUCH_USER = "no user info saved"
+
+
+class Users:
+    """The users of one gateway, through radosgw-admin."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self._directory = Path(module.params["credentials_directory"])
+        self.made: list[str] = []
+        self.corrected: list[str] = []
+        self.written: list[str] = []
+
+    def ensure(self, wanted: dict[str, Any]) -> None:
+        """Make or correct one user and store its key."""
+        name = wanted["name"]
+        present = self._info(name)
+        if present is None:
+            self.made.append(name)
+            if self._module.check_mode:
+                return
+            present = self._admin("create", wanted)
+        elif _limits(present) != (wanted["max_buckets"], set(wanted["operations"])):
+            self.corrected.append(name)
+            if not self._module.check_mode:
+                present = self._admin("modify", wanted)
+        self._store(name, present)
+
+    def _info(self, name: str) -> dict[str, Any] | None:
+        code, output, error = self._module.run_command([RADOSGW_ADMIN, "user", "info", f"--uid={name}"])
+        if code == 0:
+            return _parsed(output)
+        if NO_SUCH_USER in error:
+            return None
+        self._module.fail_json(msg=f"radosgw-admin could not look up the user {name} (exit {code}): {error.strip()}")
+        return None
+
+    def _admin(self, verb: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        command = [
+            RADOSGW_ADMIN,
+            "user",
+            verb,
+            f"--uid={wanted['name']}",
+            f"--display-name={wanted['display_name']}",
+            f"--max-buckets={wanted['max_buckets']}",
+            f"--op-mask={','.join(wanted['operations'])}",
+        ]
+        code, output, error = self._module.run_command(command)
+        if code != 0:
+            self._module.fail_json(msg=f"radosgw-admin user {verb} failed for {wanted['name']}: {error.strip()}")
+        return _parsed(output)
+
+    def _store(self, name: str, info: dict[str, Any]) -> None:
+        keys = info["keys"]
+        if not keys:
+            self._module.fail_json(msg=f"The user {name} has no key: run radosgw-admin key create --uid={name}")
+        content = json.dumps({"access_key": keys[0]["access_key"], "secret_key": keys[0]["secret_key"]}) + "\n"
+        target = self._directory / f"{name}.json"
+        if target.is_file() and target.read_text() == content and target.stat().st_mode & 0o777 == 0o600:
+            return
+        self.written.append(name)
+        if self._module.check_mode:
+            return
+        # mkstemp makes the file 0600 and a rename keeps that; atomic_move would give a new file the mode of the umask.
+        descriptor, temporary = tempfile.mkstemp(dir=self._directory, prefix=f".{name}.")
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(content)
+        Path(temporary).replace(target)
+
+
+def _limits(info: dict[str, Any]) -> tuple[int, set[str]]:
+    mask = {word.strip() for word in info["op_mask"].split(",")}
+    return int(info["max_buckets"]), mask - {""}
+
+
+def _parsed(output: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(output)
+    return result
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "display_name": {"type": "str", "required": True},
+                    "max_buckets": {"type": "int", "required": True},
+                    "operations": {
+                        "type": "list",
+                        "elements": "str",
+                        "choices": ["read", "write", "delete"],
+                        "required": True,
+                    },
+                },
+            },
+            "credentials_directory": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    users = Users(module)
+    for wanted in module.params["users"]:
+        users.ensure(wanted)
+    module.exit_json(
+        changed=bool(users.made or users.corrected or users.written),
+        made=users.made,
+        corrected=users.corrected,
+        written=users.written,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Heartbeats and fingerprints of a PostgreSQL service; see the role backup_agent.
+
+A heartbeat is a row with a counter (the greatest plus one, no sequence: those jump after a crash) and the server's own
+clock, written every few seconds where the local server is the primary. Only an acknowledged one is logged and published.
+
+Three threads, so that none waits for another: a heartbeat that waits for a standby must not stop the publishing, whose
+clock is compared with the store's, and a store that does not answer must not stop the heartbeats.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psycopg2
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger("heartbeat")
+
+ACKNOWLEDGED = Path(os.environ.get("LOGS_DIRECTORY", "/var/log/drillbook")) / "heartbeat.jsonl"
+TABLES = """
+create schema if not exists drillbook;
+create table if not exists drillbook.heartbeat (
+    counter bigint primary key, written_at timestamptz not null, host text not null);
+create table if not exists drillbook.fingerprint (
+    id bigint generated always as identity primary key, name text not null, database text not null,
+    query text not null, result text not null, lsn pg_lsn not null, taken_at timestamptz not null);
+"""
+BEAT = """
+insert into drillbook.heartbeat (counter, written_at, host)
+select coalesce(max(counter), 0) + 1, clock_timestamp(), %s from drillbook.heartbeat
+returning counter, to_char(written_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+"""
+# By counter and never the newest: what stays is unbroken, whatever the clock did.
+PRUNE = """
+delete from drillbook.heartbeat
+where counter <= (select max(counter) from drillbook.heartbeat
+                  where written_at < clock_timestamp() - make_interval(hours => %s))
+and counter < (select max(counter) from drillbook.heartbeat)
+"""
+PRUNE_EVERY_BEATS = 500
+MOMENT = """
+select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""
+STORE_FINGERPRINT = """
+insert into drillbook.fingerprint (name, database, query, result, lsn, taken_at)
+values (%s, %s, %s, %s, %s, clock_timestamp())
+"""
+PRUNE_FINGERPRINTS = "delete from drillbook.fingerprint where taken_at < clock_timestamp() - make_interval(hours => %s)"
+# Nothing may cut a commit's wait for its standby short, whatever the role or the database sets.
+SESSION = "-c statement_timeout=0 -c synchronous_commit=on -c idle_in_transaction_session_timeout=0"
+
+
+def utc_now() -> str:
+    """This host's clock."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+class Agent:
+    """What the threads share: the settings, and the newest acknowledged heartbeat (None where there is no primary)."""
+
+    def __init__(self, settings: dict[str, Any], secrets: dict[str, str]) -> None:
+        self.settings = settings
+        self.secrets = secrets
+        self.connection: Any = None
+        self.prepared = False
+        self.newest: dict[str, Any] | None = None
+        self.moment: tuple[str, int] | None = None
+        self.store = self.open_store()
+
+    def open_store(self) -> Any:
+        """A client that gives up soon."""
+        store = self.settings["store"]
+        return boto3.client(
+            "s3",
+            endpoint_url=store["endpoint"],
+            region_name=store["region"],
+            verify=store["ca_file"],
+            aws_access_key_id=self.secrets["access_key"],
+            aws_secret_access_key=self.secrets["secret_key"],
+            config=Config(
+                connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
+            ),
+        )
+
+    def connect(self, database: str) -> Any:
+        """A local connection, through the socket."""
+        wanted = self.settings
+        return psycopg2.connect(
+            host=wanted["socket_directory"],
+            port=wanted["port"],
+            dbname=database,
+            user=wanted["user"],
+            password=self.secrets["password"],
+            connect_timeout=5,
+            application_name="drillbook-heartbeat",
+            options=SESSION,
+        )
+
+    def beat(self) -> None:
+        """Write one heartbeat where the server is the primary, and log it once it is acknowledged."""
+        try:
+            self._beat()
+        except psycopg2.Error:
+            if self.connection is not None:
+                self.connection.close()
+                self.connection = None
+            raise
+
+    def _beat(self) -> None:
+        if self.connection is None:
+            self.connection = self.connect(self.settings["database"])
+            self.prepared = False
+        with self.connection, self.connection.cursor() as cursor:
+            cursor.execute("select pg_is_in_recovery()")
+            if cursor.fetchone()[0]:
+                self.newest = None
+                return
+            if not self.prepared:
+                cursor.execute(TABLES)
+            cursor.execute(BEAT, (self.settings["host"],))
+            counter, written_at = cursor.fetchone()
+            del self.connection.notices[:]
+        self.prepared = True
+        # The only notice that a commit can bring is the warning that its wait for the standby was cancelled: then it is
+        # committed here alone, and not acknowledged.
+        if self.connection.notices:
+            logger.warning("heartbeat %s not acknowledged: %s", counter, self.connection.notices[-1].strip())
+            return
+        self.newest = {"counter": counter, "written_at": written_at}
+        with ACKNOWLEDGED.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({**self.newest, "host": self.settings["host"]}) + "\n")
+        if counter % PRUNE_EVERY_BEATS == 0:
+            with self.connection, self.connection.cursor() as cursor:
+                cursor.execute(PRUNE, (self.settings["keep_hours"],))
+                cursor.execute(PRUNE_FINGERPRINTS, (self.settings["keep_hours"],))
+
+    def publish(self) -> None:
+        """Put the newest acknowledged heartbeat into the store, whose own clock dates the object."""
+        newest = self.newest
+        if newest is not None:
+            self.put(
+                f"{self.settings['service']}/{self.settings['host']}.json",
+                {"schema": "drillbook.heartbeat/1", **newest, "published_at": utc_now()},
+            )
+
+    def put(self, key: str, body: dict[str, Any]) -> None:
+        """Write one object; service and host are always in it."""
+        whole = {"service": self.settings["service"], "host": self.settings["host"], **body}
+        self.store.put_object(Bucket=self.settings["store"]["bucket"], Key=key, Body=json.dumps(whole).encode())
+
+    def fingerprint(self) -> None:
+        """Answer the declared queries up to the moment noted one interval ago, keep the answers and publish them.
+
+        The moment settles first: a transaction that was under way then could still commit a row that is older than it, so
+        the queries wait until each such transaction has ended. From then on the rows up to the moment are what every
+        restore to the noted location, or to a later one, must hold.
+        """
+        if self.newest is None:
+            self.moment = None
+            return
+        taken = []
+        with closing(self.connect(self.settings["database"])) as home:
+            with home, home.cursor() as cursor:
+                cursor.execute(MOMENT)
+                upcoming = cursor.fetchone()
+                cursor.execute("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+                oldest_running = cursor.fetchone()[0]
+            if self.moment is not None and oldest_running < self.moment[1]:
+                logger.warning("fingerprints wait for a transaction from before %s", self.moment[0])
+                return
+            if self.moment is not None:
+                taken = [self.answer(home, wanted, self.moment[0]) for wanted in self.settings["fingerprints"]]
+            self.moment = upcoming
+        if taken:
+            self.put(
+                f"fingerprints/{self.settings['service']}.json",
+                {"schema": "drillbook.fingerprint/1", "published_at": utc_now(), "fingerprints": taken},
+            )
+
+    def answer(self, home: Any, wanted: dict[str, str], moment: str) -> dict[str, Any]:
+        """Answer one query and note the location in one snapshot; for the agent's own database it is stored in it too."""
+        query = wanted["query"].replace("{moment}", f"'{moment}'::timestamptz")
+        own = wanted["database"] == self.settings["database"]
+        source = home if own else self.connect(wanted["database"])
+        try:
+            with source, source.cursor() as cursor:
+                cursor.execute("set transaction isolation level repeatable read")
+                cursor.execute(query)
+                result = json.dumps(cursor.fetchall(), default=str)
+                cursor.execute("select pg_current_wal_insert_lsn()::text")
+                lsn = cursor.fetchone()[0]
+                row = (wanted["name"], wanted["database"], query, result, lsn)
+                if own:
+                    cursor.execute(STORE_FINGERPRINT, row)
+        finally:
+            if not own:
+                source.close()
+        if not own:
+            with home, home.cursor() as cursor:
+                cursor.execute(STORE_FINGERPRINT, row)
+        return {**dict(zip(("name", "database", "query", "result", "lsn"), row, strict=True)), "moment": moment}
+
+
+def repeat(work: Callable[[], None], seconds: float, failing: str) -> None:
+    """Do it for ever, at a steady pace; what fails is said and tried again at the next turn."""
+    due = time.monotonic()
+    while True:
+        try:
+            work()
+        except (psycopg2.Error, BotoCoreError, ClientError, OSError) as error:
+            logger.warning("%s: %s", failing, (str(error).strip() or repr(error)).splitlines()[0])
+        due = max(due + seconds, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def give_up(failure: threading.ExceptHookArgs) -> None:
+    """End the whole process when a thread fails unexpectedly."""
+    logger.critical("the agent gives up: %s: %s", failure.exc_type.__name__, failure.exc_value)
+    os._exit(1)
+
+
+def main() -> None:
+    """Start the threads; systemd ends them with the process. An unexpected error ends it too, and it is restarted."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    agent = Agent(settings, json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    threading.excepthook = give_up
+    work: list[tuple[Callable[[], None], float, str]] = [
+        (agent.publish, settings["publish_interval_seconds"], "not published"),
+    ]
+    if settings["fingerprints"]:
+        work.append((agent.fingerprint, settings["fingerprint_interval_seconds"], "no fingerprint"))
+    for steps in work:
+        threading.Thread(target=repeat, args=steps, daemon=True).start()
+    repeat(agent.beat, settings["interval_seconds"], "no heartbeat")
+
+
+if __name__ == "__main__":
+    main()

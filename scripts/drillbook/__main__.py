@@ -1,0 +1,5 @@
+"""``python -m drillbook``."""
+
+from drillbook.cli import main
+
+main()

@@ -1,0 +1,187 @@
+"""Wires the real things together; the one place that knows all of them."""
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from drillbook import __version__
+from drillbook.ansible.playbooks import Playbooks
+from drillbook.clock import SystemClock
+from drillbook.config import Configuration, configuration, read_inventory
+from drillbook.drill.clean import Cleaner
+from drillbook.drill.gate import Gate
+from drillbook.drill.journal import Reporter
+from drillbook.drill.preflight import READER, WRITER, Preflight
+from drillbook.drill.record import Who
+from drillbook.drill.run import DrillRunner, Tools
+from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.evidence import (
+    Entry,
+    EvidenceLog,
+    S3Anchor,
+    S3Credential,
+    S3Location,
+    Signer,
+    render_html,
+    render_junit,
+)
+from drillbook.model import Heartbeat
+
+MITOGEN = "DRILLBOOK_MITOGEN"
+
+
+class App:
+    """One inventory, and what can be done with it; costly parts are made when they are asked for."""
+
+    def __init__(self, inventories: Sequence[Path], root: Path | None = None) -> None:
+        self._root = root or repository_root()
+        self._inventories = [path if path.is_absolute() else _found(path, self._root) for path in inventories]
+        self.clock = SystemClock()
+        self.configuration: Configuration = configuration(read_inventory(self._inventories, root=self._root))
+
+    @property
+    def runs(self) -> Path:
+        """Where the directories of the runs are."""
+        return self.configuration.state_directory / "runs"
+
+    def evidence(self) -> EvidenceLog:
+        """The evidence log, with its anchor if there is one; makes the signing key when it is missing."""
+        place = self.configuration.evidence
+        signer = Signer.load_or_create(place.signing_key_file)
+        return EvidenceLog(place.directory, signer, self.clock.now, self.anchor(writing=True))
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries of the evidence log; none, and nothing is made, where there is no log yet."""
+        return tuple(self.evidence().entries()) if self.configuration.evidence.directory.exists() else ()
+
+    def open_runs(self) -> tuple[str, ...]:
+        """Runs that were opened and not closed; none, and nothing is made, where there is no log yet."""
+        return tuple(self.evidence().open_runs()) if self.configuration.evidence.directory.exists() else ()
+
+    def public_key(self) -> bytes:
+        """Public key of the evidence log's signer, PEM; raises ConfigurationError where nothing was ever signed."""
+        if not self.configuration.evidence.signing_key_file.exists():
+            raise ConfigurationError(
+                "there is no signing key, so nothing was signed here",
+                where=str(self.configuration.evidence.signing_key_file),
+                remedy="Run a drill first, or give --public-key.",
+            )
+        return Signer.load_or_create(self.configuration.evidence.signing_key_file).public_key_pem()
+
+    def anchor(self, *, writing: bool) -> S3Anchor | None:
+        """The anchor, with the credential for adding or with the one for reading; None if none is configured.
+
+        Credentials that can't be read leave it without: entries then wait on this disk, and say so.
+        """
+        place, store = self.configuration.evidence, self.configuration.store
+        if not place.anchored:
+            return None
+        location = S3Location(
+            bucket=store.evidence_bucket,
+            prefix=place.anchor_prefix,
+            endpoint=store.endpoint,
+            region=store.region,
+            ca_file=store.ca_file,
+        )
+        credential = self._credential(WRITER if writing else READER)
+        return S3Anchor(location, writer=credential) if writing else S3Anchor(location, reader=credential)
+
+    def history(self) -> tuple[Mapping[str, Any], ...]:
+        """The records of all closed runs, oldest first."""
+        return tuple(entry.body for entry in self.entries() if entry.kind != "opened")
+
+    def preflight(self) -> Preflight:
+        """The proof of what the drill's credentials can't do."""
+        from drillbook.stores.s3 import S3User  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
+
+        store = self.configuration.store
+        return Preflight(
+            store,
+            lambda user: S3User(store, user),
+            clock_offset_limit=self.configuration.clock_offset_limit,
+            anchored=self.configuration.evidence.anchored,
+        )
+
+    def playbooks(self) -> Playbooks:
+        """Ansible."""
+        from drillbook.ansible.runner import AnsibleRunnerPlaybooks  # noqa: PLC0415 - slow to load
+
+        return AnsibleRunnerPlaybooks(
+            root=self._root,
+            inventories=self._inventories,
+            clock=self.clock,
+            mitogen=os.environ.get(MITOGEN) == "1",
+        )
+
+    def cleaner(self) -> Cleaner:
+        """Cleans after killed runs."""
+        return Cleaner(self.configuration.state_directory, self.clock, self.playbooks(), self.evidence())
+
+    def gate(self) -> Gate:
+        """What must hold before a run."""
+        return Gate(self.runs, self.clock, self.preflight().prove)
+
+    def runner(self, reporters: tuple[Reporter, ...] = ()) -> DrillRunner:
+        """Carries plans out."""
+        playbooks, evidence = self.playbooks(), self.evidence()
+        return DrillRunner(
+            Tools(
+                clock=self.clock,
+                playbooks=playbooks,
+                evidence=evidence,
+                gate=self.gate(),
+                published=self.published,
+                cleaner=Cleaner(self.configuration.state_directory, self.clock, playbooks, evidence),
+                who=Who(operator=operator(), tool_version=__version__),
+                state_directory=self.configuration.state_directory,
+                clock_offset_limit=self.configuration.clock_offset_limit,
+                reporters=reporters,
+                reports=write_reports,
+            )
+        )
+
+    def published(self, service: str) -> tuple[Heartbeat, ...]:
+        """The newest published heartbeat of each host of a service."""
+        from drillbook.stores.s3 import S3Heartbeats  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
+
+        return S3Heartbeats(self.configuration.store, READER).published(service)
+
+    def _credential(self, user: str) -> S3Credential | None:
+        from drillbook.stores.s3 import read_credentials  # noqa: PLC0415 - boto3 takes a while
+
+        try:
+            access_key, secret_key = read_credentials(self.configuration.store.credentials_directory, user)
+        except InfrastructureError:
+            return None
+        return S3Credential(access_key, secret_key)
+
+
+def write_reports(record: Mapping[str, Any], directory: Path) -> None:
+    """Write report.html and junit.xml beside the record."""
+    (directory / "report.html").write_text(render_html(record), encoding="utf-8")
+    (directory / "junit.xml").write_text(render_junit(record), encoding="utf-8")
+
+
+def operator() -> str:
+    """Who runs this: ``user@host``, and with sudo the user behind it."""
+    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+
+
+def repository_root() -> Path:
+    """The directory that holds the playbooks; raises ConfigurationError when this package is not in its repository."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "playbooks").is_dir():
+        raise ConfigurationError(
+            "the playbooks are not beside this package",
+            where=str(root),
+            remedy="Run drillbook from a clone (scripts/bootstrap).",
+        )
+    return root
+
+
+def _found(path: Path, root: Path) -> Path:
+    """An inventory's path as the operator means it: from here, or else from the repository."""
+    return path.resolve() if path.exists() else root / path

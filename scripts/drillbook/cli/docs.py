@@ -1,0 +1,78 @@
+"""Writes docs/reference/cli.md from the verbs themselves; with ``--check`` exits with 1 if it is not up to date."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from typer.main import get_command
+
+from drillbook.cli.main import app
+
+REFERENCE = Path("docs/reference/cli.md")
+_HEAD = """\
+# Command line
+
+<!-- Written by `python -m drillbook.cli.docs`; change the texts in scripts/drillbook/cli. -->
+
+Every verb reads the inventory given with `--inventory` (again and again for several), else `$DRILLBOOK_INVENTORY`, else
+`inventories/lab`. Results go to standard output, progress and errors to standard error. With `--json`, standard output
+is one JSON document, also when the verb fails: then `{"error": {"class", "message", "where", "remedy"}}`.
+`DRILLBOOK_MITOGEN=1` runs the playbooks with Mitogen.
+
+| exit code | meaning |
+|---|---|
+| 0 | objectives met, everything proven |
+| 1 | an objective or a check missed, or something could not be proven |
+| 2 | usage, configuration, or refused by a safety rule |
+| 3 | could not be carried out (verdict ERROR) |
+| 4 | something was left behind |
+"""
+_WIDTH = 100
+
+
+def reference() -> str:
+    """The help of every verb, as Markdown."""
+    lines = [_HEAD]
+    for name, text in _helps():
+        lines += [f"## {name}", "", "```text", text.rstrip(), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _helps() -> Iterator[tuple[str, str]]:
+    root = get_command(app)
+    stack = [
+        (
+            root,
+            root.make_context(
+                "drillbook", ["--help"], resilient_parsing=True, max_content_width=_WIDTH, terminal_width=_WIDTH
+            ),
+        )
+    ]
+    while stack:
+        command, context = stack.pop(0)
+        yield context.command_path, command.get_help(context)
+        children = getattr(command, "commands", {})
+        stack[:0] = [
+            (
+                child,
+                type(context)(child, parent=context, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH),
+            )
+            for name, child in children.items()
+        ]
+
+
+def main() -> int:
+    """Write the file below the present directory, or compare it."""
+    content = reference()
+    if "--check" in sys.argv[1:]:
+        if not REFERENCE.exists() or REFERENCE.read_text(encoding="utf-8") != content:
+            sys.stderr.write(f"not up to date: {REFERENCE}; run python -m drillbook.cli.docs\n")
+            return 1
+        return 0
+    REFERENCE.parent.mkdir(parents=True, exist_ok=True)
+    REFERENCE.write_text(content, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,30 @@
+"""``drillbook escrow check``: can what burns with the site be had from elsewhere?"""
+
+import typer
+from rich.console import Console
+
+from drillbook.cli.options import AsJson, Inventories, open_app
+from drillbook.cli.output import show, table
+from drillbook.drill.escrow import check_escrow
+from drillbook.model import CheckStatus
+
+app = typer.Typer(no_args_is_help=True, help="Keys, CA and inventory outside the failure domain.")
+
+
+@app.callback()
+def escrow() -> None:
+    """Keys, CA and inventory outside the failure domain."""
+
+
+@app.command()
+def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
+    """Read every declared copy and compare it with what is in use. Exit code 1 if one fails or none is declared."""
+    checks = check_escrow(open_app(inventory).configuration.escrow)
+    rows = [(entry.status.value, entry.name, entry.message or entry.actual) for entry in checks]
+
+    def text(console: Console) -> None:
+        console.print(table(("", "item", "found"), rows))
+
+    show([entry.as_json() for entry in checks], as_json=as_json, text=text)
+    if any(entry.status is not CheckStatus.PASSED for entry in checks):
+        raise typer.Exit(1)

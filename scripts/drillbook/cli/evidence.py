@@ -1,0 +1,142 @@
+"""``drillbook evidence``: list, show, verify, anchor, report."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from drillbook.app import App
+from drillbook.cli.options import AsJson, Inventories, open_app
+from drillbook.cli.output import show, table
+from drillbook.errors import ConfigurationError
+from drillbook.evidence import Entry, render_html, render_json, render_junit, render_text, verify_log
+
+app = typer.Typer(no_args_is_help=True, help="The signed log of every run.")
+
+_RENDERERS: Mapping[str, Callable[[Entry], str]] = {
+    "html": lambda entry: render_html(entry.body, entry),
+    "junit": lambda entry: render_junit(entry.body),
+    "json": lambda entry: render_json(entry.body),
+    "text": lambda entry: render_text(entry.body),
+}
+
+RunId = Annotated[str, typer.Argument(help="A run, or `last`.")]
+
+
+@app.command("list")
+def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None:
+    """Show all entries, oldest first."""
+    entries = open_app(inventory).entries()
+    rows = [
+        (
+            f"{entry.sequence:06d}",
+            entry.kind,
+            entry.run_id,
+            str(entry.body.get("verdict", "")),
+            f"{entry.written_at:%Y-%m-%d %H:%M:%S}",
+        )
+        for entry in entries
+    ]
+    data = [
+        {
+            "sequence": entry.sequence,
+            "kind": entry.kind,
+            "run_id": entry.run_id,
+            "written_at": entry.written_at.isoformat(),
+            "verdict": entry.body.get("verdict"),
+            "sha256": entry.sha256,
+        }
+        for entry in entries
+    ]
+    headings = ("", "entry", "run", "verdict", "written (UTC)")
+    show(data, as_json=as_json, text=lambda console: console.print(table(headings, rows)))
+
+
+@app.command("show")
+def show_record(run_id: RunId, inventory: Inventories = None, as_json: AsJson = False) -> None:
+    """Show the record of a run."""
+    record = closing_entry(open_app(inventory), run_id).body
+    show(record, as_json=as_json, text=lambda console: console.print(render_text(record), markup=False, end=""))
+
+
+@app.command()
+def verify(
+    inventory: Inventories = None,
+    expect_head: Annotated[
+        str | None, typer.Option(help="SHA-256 of an entry noted elsewhere; the log must hold it.", metavar="SHA256")
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help="Public key kept outside the log. Default: the one of the signing key.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find every edited, deleted, reordered or cut-off entry. Exit code 1 if anything was found."""
+    opened = open_app(inventory)
+    key = public_key.read_bytes() if public_key else opened.public_key()
+    report = verify_log(opened.configuration.evidence.directory, key, opened.anchor(writing=False), expect_head)
+    data: dict[str, Any] = {
+        "ok": report.ok,
+        "entries": report.entries,
+        "head": report.head,
+        "anchored": report.anchored,
+        "findings": [
+            {"kind": item.kind, "where": item.where, "message": item.message, "remedy": item.remedy}
+            for item in report.findings
+        ],
+    }
+
+    def text(console: Console) -> None:
+        for item in report.findings:
+            console.print(str(item), markup=False)
+        state = "OK" if report.ok else f"{len(report.findings)} findings"
+        console.print(f"{state}: {report.entries} entries, head {report.head or '-'}", markup=False)
+
+    show(data, as_json=as_json, text=text)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def anchor(inventory: Inventories = None, as_json: AsJson = False) -> None:
+    """Put into the anchor what could not be put there when it was written."""
+    done = [entry.name for entry in open_app(inventory).evidence().anchor_pending()]
+    show(
+        done,
+        as_json=as_json,
+        text=lambda console: console.print(f"anchored: {', '.join(done) or 'nothing was pending'}"),
+    )
+
+
+@app.command()
+def report(
+    run_id: RunId,
+    inventory: Inventories = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; default: standard output.")] = None,
+    form: Annotated[
+        Literal["html", "junit", "json", "text"], typer.Option("--format", help="Form of the report.")
+    ] = "html",
+) -> None:
+    """Write the report of a run."""
+    entry = closing_entry(open_app(inventory), run_id)
+    content = _RENDERERS[form](entry)
+    if output is None:
+        sys.stdout.write(content)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(content, encoding="utf-8")
+
+
+def closing_entry(opened: App, run_id: str) -> Entry:
+    """The entry that closed a run; raises ConfigurationError when there is none."""
+    closed = [entry for entry in opened.entries() if entry.kind != "opened"]
+    found = [entry for entry in closed if run_id in (entry.run_id, "last")]
+    if not found:
+        raise ConfigurationError(
+            f"no closed run '{run_id}'",
+            where=str(opened.configuration.evidence.directory),
+            remedy="See `drillbook evidence list`.",
+        )
+    return found[-1]

@@ -1,0 +1,52 @@
+"""Carries a plan out for the command line and prints what came of it."""
+
+import typer
+from rich.console import Console
+
+from drillbook.app import App
+from drillbook.cli.output import seconds, show, table
+from drillbook.cli.progress import Progress
+from drillbook.drill.plan import Plan
+from drillbook.evidence import render_text
+
+
+def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
+    """Run ``plan`` and exit with its code; with ``check`` only pass the gate and show the plan."""
+    if check:
+        app.gate().pass_through(plan, run_id="")
+        show_plan(plan, as_json=as_json)
+        return
+    with Progress() as progress:
+        outcome = app.runner((progress,)).run(plan)
+
+    def text(console: Console) -> None:
+        console.print(render_text(outcome.record), markup=False, end="")
+        console.print(f"report {outcome.directory / 'report.html'}", markup=False)
+
+    show(outcome.record, as_json=as_json, text=text)
+    raise typer.Exit(outcome.exit_code)
+
+
+def show_plan(plan: Plan, *, as_json: bool) -> None:
+    """Print a plan."""
+
+    def text(console: Console) -> None:
+        predicted = plan.predicted
+        rto = predicted.rto.total_seconds() if predicted.rto else None
+        console.print(
+            table(
+                ("", ""),
+                [
+                    ("plan", f"{plan.name} ({plan.mode.value} on {plan.target})"),
+                    ("recovery point", f"{plan.point.type.value} {plan.point.target or ''}".strip()),
+                    ("rto", f"{seconds(plan.rto_objective.total_seconds())}, predicted {seconds(rto)}"),
+                    ("rpo", seconds(plan.objectives.rpo.total_seconds())),
+                    ("restored bytes", str(predicted.bytes or "not known before the first run")),
+                    ("free disk needed", str(predicted.disk_bytes or "not known before the first run")),
+                    *[("step", f"{step.name}: {step.playbook}") for step in plan.steps],
+                    ("digest", plan.digest),
+                ],
+            )
+        )
+
+    show({**plan.as_json(), "plan_digest": plan.digest}, as_json=as_json, text=text)

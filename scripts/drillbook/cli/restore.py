@@ -1,0 +1,59 @@
+"""``drillbook restore``: the bad day, by the very playbook that the drills prove."""
+
+from typing import Annotated
+
+import typer
+
+from drillbook.cli.options import (
+    AsJson,
+    Check,
+    DisasterAt,
+    Inventories,
+    Point,
+    RepositoryTime,
+    SetLabel,
+    Timeline,
+    open_app,
+)
+from drillbook.cli.outcome import carry_out
+from drillbook.cli.points import chosen_point, disaster
+from drillbook.drill.plan import plan_in_place
+from drillbook.errors import RefusedError
+from drillbook.model import PointRequest
+
+
+def restore(  # noqa: PLR0913 - one parameter per option is how typer declares them
+    service: Annotated[str, typer.Argument(help="The service, as the inventory calls it.")],
+    in_place: Annotated[bool, typer.Option("--in-place", help="Restore the whole group over itself.")] = False,
+    confirm: Annotated[
+        str, typer.Option(help="The group's exact name, to say that this is meant.", metavar="GROUP")
+    ] = "",
+    inventory: Inventories = None,
+    disaster_at: DisasterAt = None,
+    point: Point = None,
+    set_label: SetLabel = None,
+    timeline: Timeline = None,
+    repository_time: RepositoryTime = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Restore a service in place. Exit codes as of `drill run`."""
+    opened = open_app(inventory)
+    wanted = opened.configuration.service(service)
+    if not in_place:
+        raise RefusedError(
+            "a restore that is not a drill goes over the service itself",
+            where=f"restore of {service}",
+            remedy=f"Give --in-place --confirm {wanted.group}, or run a drill.",
+        )
+    plan = plan_in_place(
+        opened.configuration,
+        wanted,
+        confirm=confirm,
+        point=chosen_point(
+            PointRequest(), point=point, set_label=set_label, timeline=timeline, repository_time=repository_time
+        ),
+        disaster_at=disaster(disaster_at),
+        history=opened.history(),
+    )
+    carry_out(opened, plan, check=check, as_json=as_json)

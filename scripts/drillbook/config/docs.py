@@ -1,0 +1,100 @@
+"""Writes the reference of the ``drillbook_*`` variables and their JSON Schema from the one schema.
+
+``python -m drillbook.config.docs`` writes both; with ``--check`` it exits with 1 if they are not up to date.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from drillbook.config.schema import GlobalVariables, GroupVariables
+
+REFERENCE = Path("docs/reference/configuration.md")
+SCHEMA = Path("docs/reference/drillbook.schema.json")
+_HEAD = """\
+# Configuration
+
+<!-- Written by `python -m drillbook.config.docs`; change the descriptions in scripts/drillbook/config/schema.py. -->
+
+Everything that drillbook needs stands in the inventory, beside the variables of the roles: there is no second
+configuration file. It reads `ansible-inventory --list`, which renders no templates, so that every `drillbook_*` value is
+literal. A key that is not listed here is refused, and so is one that is written for a single host. The same as JSON
+Schema: [drillbook.schema.json](drillbook.schema.json).
+"""
+_PARTS = (
+    (GlobalVariables, "For all: `group_vars/all/drillbook.yml`"),
+    (GroupVariables, "For a service: `group_vars/<its group>/drillbook.yml`"),
+)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of all keys, those of the service's group optional."""
+    whole: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "drillbook's inventory variables",
+        "type": "object",
+        "properties": {},
+        "$defs": {},
+        "patternProperties": {"^(?!drillbook_)": {}},
+        "additionalProperties": False,
+    }
+    for model, _title in _PARTS:
+        part = model.model_json_schema()
+        whole["properties"] |= part["properties"]
+        whole["$defs"] |= part.get("$defs", {})
+    return whole
+
+
+def reference() -> str:
+    """The tables of all keys, as Markdown."""
+    lines = [_HEAD]
+    for model, title in _PARTS:
+        lines += [f"## {title}", "", *_table(model)]
+        for name, part in _nested(model):
+            lines += [f"### `{name}`", "", str(part.__doc__), "", *_table(part)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(model: type[BaseModel]) -> list[str]:
+    properties = model.model_json_schema()["properties"]
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else _default(properties[name])
+        rows.append(f"| `{name}` | {default} | {field.description or ''} |")
+    return [*rows, ""]
+
+
+def _default(found: dict[str, Any]) -> str:
+    value = found.get("default")
+    return "none" if value is None or value in ([], "") else f"`{json.dumps(value)}`"
+
+
+def _nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The models inside ``model`` with the key that leads to each, depth first."""
+    for name, field in model.model_fields.items():
+        for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                yield name, candidate
+                yield from ((f"{name}.{inner}", part) for inner, part in _nested(candidate))
+
+
+def main() -> int:
+    """Write both files below the present directory, or compare them."""
+    contents = {REFERENCE: reference(), SCHEMA: json.dumps(schema(), indent=2) + "\n"}
+    if "--check" in sys.argv[1:]:
+        stale = [str(path) for path, content in contents.items() if not path.exists() or path.read_text() != content]
+        if stale:
+            sys.stderr.write(f"not up to date: {', '.join(stale)}; run python -m drillbook.config.docs\n")
+        return 1 if stale else 0
+    for path, content in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

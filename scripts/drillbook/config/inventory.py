@@ -1,0 +1,88 @@
+"""Reads the inventory as Ansible sees it: groups, their hosts and their own variables."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from drillbook import process
+from drillbook.errors import ConfigurationError
+
+_TIMEOUT = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group: its direct hosts and children, and the variables written for it."""
+
+    hosts: tuple[str, ...]
+    children: tuple[str, ...]
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All groups, and what each host says for itself."""
+
+    groups: Mapping[str, Group]
+    host_variables: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> "Inventory":
+        """Build it from the JSON of ``ansible-inventory --list --export``."""
+        groups = {
+            name: Group(
+                hosts=tuple(group.get("hosts", ())),
+                children=tuple(group.get("children", ())),
+                variables=group.get("vars", {}),
+            )
+            for name, group in data.items()
+            if name != "_meta"
+        }
+        return cls(groups=groups, host_variables=data.get("_meta", {}).get("hostvars", {}))
+
+    def hosts_of(self, group: str) -> tuple[str, ...]:
+        """Hosts of a group and of the groups below it, each once, in order."""
+        return tuple(dict.fromkeys(self._walk(group)))
+
+    def _walk(self, name: str) -> Iterable[str]:
+        group = self.groups.get(name)
+        if group is None:
+            return
+        yield from group.hosts
+        for child in group.children:
+            yield from self._walk(child)
+
+
+def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
+    """Run ``ansible-inventory`` on ``sources`` in the repository ``root``; raises ConfigurationError.
+
+    ``--export`` keeps a group's variables with the group, so that a message can say where a value stands.
+    """
+    for source in sources:
+        if not source.exists():
+            raise ConfigurationError(
+                f"inventory {source} does not exist",
+                where=str(source),
+                remedy="Give --inventory or DRILLBOOK_INVENTORY.",
+            )
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "--list", "--export"]
+    for source in sources:
+        command += ["--inventory", str(source)]
+    done = process.run(
+        command, timeout=_TIMEOUT, directory=root, environment={"ANSIBLE_CONFIG": str(root / "ansible.cfg")}
+    )
+    where = ", ".join(str(source) for source in sources)
+    if done.returncode != 0:
+        raise ConfigurationError(
+            f"ansible-inventory failed: {done.stderr.strip()[-1000:]}", where=where, remedy="Correct the inventory."
+        )
+    try:
+        return Inventory.parse(json.loads(done.stdout))
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"ansible-inventory printed something else than JSON: {error}", where=where, remedy="Correct the inventory."
+        ) from error

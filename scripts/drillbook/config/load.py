@@ -1,0 +1,264 @@
+"""Turns an inventory into the package's own values, or says which key where is wrong and what to do."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from drillbook.config.inventory import Inventory
+from drillbook.config.schema import (
+    DrillVariables,
+    EscrowVariables,
+    GlobalVariables,
+    GroupVariables,
+    ServiceVariables,
+)
+from drillbook.errors import ConfigurationError
+from drillbook.model import (
+    Drill,
+    EscrowItem,
+    EvidencePlace,
+    Objectives,
+    ObjectStore,
+    PointRequest,
+    Service,
+)
+
+PREFIX = "drillbook_"
+SANDBOX_GROUP = "sandbox"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that the inventory says to drillbook; ``digest`` is the SHA-256 of it."""
+
+    state_directory: Path
+    store: ObjectStore
+    evidence: EvidencePlace
+    clock_offset_limit: timedelta
+    run_deadline: timedelta
+    step_timeout: timedelta
+    services: tuple[Service, ...]
+    drills: tuple[Drill, ...]
+    escrow: tuple[EscrowItem, ...]
+    digest: str
+
+    def drill(self, name: str) -> Drill:
+        """Return the drill called ``name``; raises ConfigurationError that lists the known ones."""
+        return _named(self.drills, name, "drill", "drillbook_drills")
+
+    def service(self, name: str) -> Service:
+        """Return the service called ``name``; raises ConfigurationError that lists the known ones."""
+        return _named(self.services, name, "service", "drillbook_service")
+
+
+def configuration(inventory: Inventory) -> Configuration:
+    """Validate the inventory and build the configuration; raises ConfigurationError for the first fault found."""
+    _refuse_host_variables(inventory)
+    found = {name: _own(group.variables) for name, group in inventory.groups.items()}
+    for group, values in found.items():
+        for key, value in values.items():
+            _refuse_unrendered(value, group, key)
+    general = _validate(GlobalVariables, found.get("all", {}), "all")
+    groups = {
+        name: _validate(GroupVariables, values, name) for name, values in found.items() if values and name != "all"
+    }
+    limits = (
+        timedelta(seconds=general.drillbook_step_timeout_seconds),
+        timedelta(seconds=general.drillbook_run_deadline_seconds),
+    )
+    services = tuple(_service(name, group.drillbook_service, inventory) for name, group in sorted(groups.items()))
+    _refuse_twins([(service.name, service.group) for service in services], "drillbook_service.name")
+    drills = tuple(
+        _drill(drill, service, inventory, limits)
+        for service in services
+        for drill in groups[service.group].drillbook_drills
+    )
+    _refuse_twins([(drill.name, drill.service.group) for drill in drills], "drillbook_drills.name")
+    return _assemble(general, services, drills, _digest(found))
+
+
+def _assemble(
+    general: GlobalVariables, services: tuple[Service, ...], drills: tuple[Drill, ...], digest: str
+) -> Configuration:
+    evidence = general.drillbook_evidence
+    return Configuration(
+        state_directory=general.drillbook_state_directory,
+        store=ObjectStore(**dict(general.drillbook_object_store)),
+        evidence=EvidencePlace(**dict(evidence)),
+        clock_offset_limit=timedelta(seconds=general.drillbook_clock_offset_limit_seconds),
+        run_deadline=timedelta(seconds=general.drillbook_run_deadline_seconds),
+        step_timeout=timedelta(seconds=general.drillbook_step_timeout_seconds),
+        services=services,
+        drills=drills,
+        escrow=tuple(_escrow(item, services) for item in general.drillbook_escrow),
+        digest=digest,
+    )
+
+
+def _service(group: str, values: ServiceVariables, inventory: Inventory) -> Service:
+    hosts = inventory.hosts_of(group)
+    if not hosts:
+        raise _fault("the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group.")
+    promised = values.objectives
+    return Service(
+        name=values.name,
+        kind=values.kind,
+        group=group,
+        hosts=hosts,
+        objectives=Objectives(
+            rto=timedelta(seconds=promised.rto_seconds),
+            rto_in_place=timedelta(seconds=promised.rto_in_place_seconds or promised.rto_seconds),
+            rpo=timedelta(seconds=promised.rpo_seconds),
+            lost_commits=promised.lost_commits,
+        ),
+        heartbeat_interval=timedelta(seconds=values.heartbeat_interval_seconds),
+        heartbeat_publish_interval=timedelta(seconds=values.heartbeat_publish_interval_seconds),
+        archive_timeout=timedelta(seconds=values.archive_timeout_seconds),
+        provision_playbook=values.provision_playbook,
+    )
+
+
+def _drill(
+    values: DrillVariables, service: Service, inventory: Inventory, limits: tuple[timedelta, timedelta]
+) -> Drill:
+    key = f"drillbook_drills, drill {values.name}"
+    _refuse_unsafe_sandbox(values.sandbox, service, inventory, key)
+    promised = service.objectives
+    return Drill(
+        name=values.name,
+        service=service,
+        sandbox=values.sandbox,
+        point=PointRequest(type=values.point.type, target=values.point.target, exclusive=values.point.exclusive),
+        objectives=Objectives(
+            rto=timedelta(seconds=values.rto_seconds) if values.rto_seconds else promised.rto,
+            rto_in_place=promised.rto_in_place,
+            rpo=promised.rpo,
+            lost_commits=promised.lost_commits,
+        ),
+        repository_as_of_disaster=values.repository_as_of_disaster,
+        step_timeout=timedelta(seconds=values.step_timeout_seconds) if values.step_timeout_seconds else limits[0],
+        run_deadline=timedelta(seconds=values.run_deadline_seconds) if values.run_deadline_seconds else limits[1],
+        description=values.description,
+    )
+
+
+def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, key: str) -> None:
+    if host not in inventory.hosts_of(SANDBOX_GROUP):
+        raise _fault(f"'{host}' is not in the group {SANDBOX_GROUP}", service.group, key, "Name a host of that group.")
+    others = sorted(
+        name
+        for name in inventory.groups
+        if name not in ("all", "ungrouped", SANDBOX_GROUP) and host in inventory.hosts_of(name)
+    )
+    if others:
+        raise _fault(
+            f"sandbox '{host}' also stands in {', '.join(others)}: a restore would write over production",
+            service.group,
+            key,
+            f"Take {host} out of every group but {SANDBOX_GROUP}.",
+        )
+
+
+def _escrow(item: EscrowVariables, services: tuple[Service, ...]) -> EscrowItem:
+    burning = [service.name for service in services if item.host in service.hosts]
+    if burning:
+        raise _fault(
+            f"the copy of '{item.name}' is kept on {item.host}, which burns with {', '.join(burning)}",
+            "all",
+            "drillbook_escrow",
+            "Keep it on a host that is no host of a service.",
+        )
+    return EscrowItem(
+        name=item.name,
+        host=item.host,
+        source=item.source,
+        copy=item.copy_file,
+        command=item.command,
+        sha256=item.sha256,
+    )
+
+
+def _validate(model: type[_Model], values: Mapping[str, Any], group: str) -> _Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "drillbook_*"
+        remedy = "See docs/reference/configuration.md."
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(model.model_fields))
+            raise _fault("unknown key", group, key, f"Known at the top in this group: {known}. {remedy}") from error
+        raise _fault(str(first["msg"]), group, key, remedy) from error
+
+
+def _refuse_host_variables(inventory: Inventory) -> None:
+    for host, variables in inventory.host_variables.items():
+        for key in _own(variables):
+            raise ConfigurationError(
+                f"{key} is written for a host",
+                where=f"host {host}",
+                remedy="Write it in the group_vars of `all` or of the service's group.",
+            )
+
+
+def _refuse_unrendered(value: object, group: str, key: str) -> None:
+    for text in _strings(value):
+        if "{{" in text or "{%" in text:
+            raise _fault(
+                f"'{text}' is a template, which ansible-inventory does not render",
+                group,
+                key,
+                "Write the literal value.",
+            )
+    if isinstance(value, Mapping) and "__ansible_vault" in value:
+        raise _fault("the value is vaulted", group, key, "drillbook_* values hold no secrets; write it in the clear.")
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _strings(item)
+
+
+def _refuse_twins(entries: list[tuple[str, str]], key: str) -> None:
+    seen: dict[str, str] = {}
+    for name, group in entries:
+        if name in seen:
+            raise _fault(f"'{name}' is also declared in group {seen[name]}", group, key, "Give each its own name.")
+        seen[name] = group
+
+
+def _own(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in variables.items() if key.startswith(PREFIX)}
+
+
+def _digest(found: Mapping[str, Mapping[str, Any]]) -> str:
+    text = json.dumps(found, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_Named = TypeVar("_Named", Service, Drill)
+
+
+def _named(entries: tuple[_Named, ...], name: str, kind: str, key: str) -> _Named:
+    for entry in entries:
+        if entry.name == name:
+            return entry
+    known = ", ".join(entry.name for entry in entries) or "none"
+    raise ConfigurationError(f"there is no {kind} '{name}'", where=f"the inventory's {key}", remedy=f"Known: {known}.")
+
+
+def _fault(message: str, group: str, key: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(message, where=f"group_vars of {group}, key {key}", remedy=remedy)

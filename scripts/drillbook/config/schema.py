@@ -1,0 +1,177 @@
+"""The one schema of the ``drillbook_*`` variables; validation, documentation and JSON Schema come from it."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from drillbook.model import PointType
+
+Seconds = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+AbsolutePath = Annotated[Path, Field(description="absolute path")]
+
+ARCHIVE_MARGIN_SECONDS = 10.0
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _paths_are_absolute(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Path) and not value.is_absolute():
+                raise ValueError(f"{name}: '{value}' is not an absolute path")
+        return self
+
+
+class ObjectivesVariables(_Strict):
+    """What the service promises."""
+
+    rto_seconds: Seconds = Field(
+        description="longest time from declaring a disaster to a verified service, in a sandbox"
+    )
+    rto_in_place_seconds: Seconds | None = Field(
+        default=None, description="the same on the bad day, replicas included; `rto_seconds` if left out"
+    )
+    rpo_seconds: Seconds = Field(description="most data, in seconds, that the loss of every host may cost")
+    lost_commits: int = Field(default=0, ge=0, description="acknowledged commits that the loss of one host may cost")
+
+
+class ServiceVariables(_Strict):
+    """A service that holds data; written in the group_vars of its group."""
+
+    name: Name = Field(description="what playbooks and the command line call it")
+    kind: Literal["postgresql"] = Field(description="which roles restore and prove it")
+    objectives: ObjectivesVariables = Field(description="what it promises")
+    heartbeat_interval_seconds: Seconds = Field(
+        default=5.0, description="how often the backup agent writes a heartbeat"
+    )
+    heartbeat_publish_interval_seconds: Seconds = Field(
+        default=15.0, description="how often the newest acknowledged heartbeat is put into the store"
+    )
+    archive_timeout_seconds: Seconds = Field(
+        default=60.0, description="longest that a change waits for its WAL segment to be archived"
+    )
+    provision_playbook: str | None = Field(
+        default=None,
+        pattern=r"^playbooks/[a-z0-9_]+\.yml$",
+        description="playbook that makes lost machines of the service again; first step of a restore in place",
+    )
+
+    @model_validator(mode="after")
+    def _objective_can_be_met(self) -> Self:
+        least = self.archive_timeout_seconds + self.heartbeat_interval_seconds + ARCHIVE_MARGIN_SECONDS
+        if self.objectives.rpo_seconds < least:
+            raise ValueError(
+                f"objectives.rpo_seconds {self.objectives.rpo_seconds:g} can't be met: archiving and heartbeat take "
+                f"{least:g} s (archive_timeout_seconds + heartbeat_interval_seconds + {ARCHIVE_MARGIN_SECONDS:g})"
+            )
+        return self
+
+
+class PointVariables(_Strict):
+    """Which recovery point a drill takes."""
+
+    type: PointType = Field(default=PointType.LATEST, description="how the point is named")
+    target: str | None = Field(default=None, description="for time, lsn, xid and name")
+    exclusive: bool = Field(default=False, description="stop just before the target instead of just after it")
+
+
+class DrillVariables(_Strict):
+    """One rehearsal; written beside the service."""
+
+    name: Name = Field(description="unique in the inventory")
+    sandbox: str = Field(description="host of the group `sandbox` that the service is restored into")
+    description: str = Field(default="", description="what it is for, for the report")
+    point: PointVariables = Field(default=PointVariables(), description="recovery point")
+    rto_seconds: Seconds | None = Field(
+        default=None, description="another objective than the service's, for this drill only"
+    )
+    repository_as_of_disaster: bool = Field(
+        default=True,
+        description="with a disaster that is only simulated, read the (versioned) repository as it was at that moment",
+    )
+    step_timeout_seconds: Seconds | None = Field(
+        default=None, description="instead of `drillbook_step_timeout_seconds`"
+    )
+    run_deadline_seconds: Seconds | None = Field(
+        default=None, description="instead of `drillbook_run_deadline_seconds`"
+    )
+
+
+class ObjectStoreVariables(_Strict):
+    """The S3 store as the controller reaches it. Keys are read from `<credentials_directory>/<user>.json`."""
+
+    endpoint: str = Field(pattern=r"^https://", description="URL; TLS is not optional")
+    region: str = Field(default="us-east-1", description="region name to sign for")
+    ca_file: AbsolutePath | None = Field(
+        default=None, description="CA of the store's certificate; the system's if left out"
+    )
+    repository_bucket: str = Field(description="bucket of the pgBackRest repository")
+    repository_path: str = Field(default="/", pattern=r"^/", description="path of the repository in its bucket")
+    evidence_bucket: str = Field(description="object-locked bucket that anchors the evidence log")
+    heartbeat_bucket: str = Field(description="bucket with the newest acknowledged heartbeats")
+    credentials_directory: AbsolutePath = Field(
+        description="holds `repository_reader.json` and `evidence_writer.json`: {access_key, secret_key}, mode 0600"
+    )
+
+
+class EvidenceVariables(_Strict):
+    """The signed log of every run."""
+
+    directory: AbsolutePath = Field(description="where the entries are")
+    signing_key_file: AbsolutePath = Field(description="Ed25519 private key, made when it is missing, mode 0600")
+    anchored: bool = Field(
+        default=True, description="also put each entry into `drillbook_object_store.evidence_bucket`"
+    )
+    anchor_prefix: str = Field(default="", description="where in that bucket; each controller needs one of its own")
+
+
+class EscrowVariables(_Strict):
+    """A thing without which nothing comes back, and its copy outside the failure domain."""
+
+    name: str = Field(description="what it is: repository key, vault key, CA, inventory")
+    host: str = Field(description="where the copy is kept; must not be a host of a service")
+    source: AbsolutePath | None = Field(default=None, description="the file in use on the controller")
+    copy_file: AbsolutePath | None = Field(default=None, description="the copy, as a file that the controller can read")
+    command: tuple[str, ...] = Field(
+        default=(), description="program that prints the copy, as a list; instead of `copy_file`"
+    )
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="fingerprint in use, where `source` can't be read here"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> Self:
+        if (self.copy_file is None) == (not self.command):
+            raise ValueError(f"{self.name}: give either copy_file or command")
+        if self.source is None and self.sha256 is None:
+            raise ValueError(f"{self.name}: give source or sha256, or a wrong copy can't be told from the right one")
+        return self
+
+
+class GlobalVariables(_Strict):
+    """Keys of the group `all`."""
+
+    drillbook_state_directory: AbsolutePath = Field(description="journals, ledgers, reports and locks")
+    drillbook_object_store: ObjectStoreVariables = Field(description="the S3 store")
+    drillbook_evidence: EvidenceVariables = Field(description="the evidence log")
+    drillbook_clock_offset_limit_seconds: Seconds = Field(
+        default=2.0, description="largest difference between a host's clock and the store's; more is a clock fault"
+    )
+    drillbook_run_deadline_seconds: Seconds = Field(default=3600.0, description="a run is ended after this")
+    drillbook_step_timeout_seconds: Seconds = Field(
+        default=1800.0, description="a step (one playbook) is ended after this"
+    )
+    drillbook_escrow: tuple[EscrowVariables, ...] = Field(
+        default=(), description="what `drillbook escrow check` looks for"
+    )
+
+
+class GroupVariables(_Strict):
+    """Keys of a service's group."""
+
+    drillbook_service: ServiceVariables = Field(description="the service that this group is")
+    drillbook_drills: tuple[DrillVariables, ...] = Field(default=(), description="its drills")

@@ -1,0 +1,30 @@
+"""One run at a time on a target: a lock that the kernel gives back when its holder dies."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from drillbook.errors import RefusedError
+
+
+@contextmanager
+def hold(state_directory: Path, target: str) -> Iterator[None]:
+    """Hold ``target`` for the length of the block; raises RefusedError at once if another process does."""
+    directory = state_directory / "locks"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', target)}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RefusedError(
+            f"another run holds {target}",
+            where=str(lock.lock_file),
+            remedy="Wait until it is done; see `drillbook status`.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,62 @@
+"""Removes what a ledger names, newest first; used by the run itself and by its successor."""
+
+import shutil
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from drillbook import process
+from drillbook.ansible import Order, Playbooks, Watcher
+from drillbook.drill.ledger import Kind, Ledger, Resource
+from drillbook.drill.plan import Step
+from drillbook.errors import InfrastructureError
+
+
+def machine_resource(host: str, step: Step, variables: Mapping[str, Any]) -> Resource:
+    """Describe a sandbox host with everything that its removal will need, whoever does it."""
+    details = {
+        "playbook": step.playbook,
+        "timeout_seconds": step.timeout.total_seconds(),
+        "variables": dict(variables),
+    }
+    return Resource(Kind.MACHINE, host, details)
+
+
+def remove(resource: Resource, *, run_id: str, ledger: Ledger, playbooks: Playbooks, watcher: Watcher) -> None:
+    """Remove one resource and settle it in the ledger; raises InfrastructureError when it can't be removed.
+
+    A process is killed only if number, start time and boot are the ones written down; a file only inside the run's
+    directory; a machine by its playbook, which checks that it carries this run's label.
+    """
+    if resource.kind is Kind.PROCESS:
+        process.kill(resource.process)
+    elif resource.kind is Kind.FILE:
+        _remove_file(Path(resource.name), ledger.path.parent)
+    elif resource.kind is Kind.MACHINE:
+        playbooks.run(_order(resource, run_id, ledger), watcher, lambda: None)
+    ledger.settle(resource)
+
+
+def _order(resource: Resource, run_id: str, ledger: Ledger) -> Order:
+    return Order(
+        step="teardown",
+        playbook=str(resource.details["playbook"]),
+        run_id=run_id,
+        variables=dict(resource.details["variables"]),
+        timeout=timedelta(seconds=float(resource.details["timeout_seconds"])),
+        ledger_directory=ledger.path.parent,
+    )
+
+
+def _remove_file(path: Path, inside: Path) -> None:
+    if not path.resolve().is_relative_to(inside.resolve()):
+        raise InfrastructureError(
+            f"the ledger names {path}, which is outside its run's directory",
+            where=str(inside),
+            remedy="Remove it by hand.",
+        )
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

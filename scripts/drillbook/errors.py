@@ -1,0 +1,52 @@
+"""One error base; one class per domain, each with the exit code the command line returns for it."""
+
+from typing import ClassVar
+
+
+class DrillbookError(Exception):
+    """Something could not be done; says what, where, and what to do now.
+
+    ``message`` names the cause in one sentence, ``where`` the file, host, object or step it was met
+    in, ``remedy`` the next action of the operator. The text is shown and recorded: never a secret.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, where: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} (in {self.where}). {self.remedy}"
+
+
+class ConfigurationError(DrillbookError):
+    """The inventory or the command line is wrong; nothing was touched."""
+
+    exit_code = 2
+
+
+class RefusedError(DrillbookError):
+    """A safety rule forbids what was asked; nothing was touched."""
+
+    exit_code = 2
+
+
+class InfrastructureError(DrillbookError):
+    """A host, the store or a tool did not do its part; the run could not be carried out."""
+
+    exit_code = 3
+
+
+class EvidenceError(DrillbookError):
+    """The evidence log can't be written, read or trusted."""
+
+    exit_code = 3
+
+
+class LeftoversError(DrillbookError):
+    """An earlier run left something behind that was not removed."""
+
+    exit_code = 4

@@ -1,0 +1,52 @@
+"""The text report: plain lines for a pipe or a mail; no colour, no cursor movement."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from drillbook.evidence.entries import JSON
+from drillbook.evidence.reports import view
+
+# A hostile name must not move the reader's cursor or clear the screen.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def render_text(record: Mapping[str, JSON]) -> str:
+    """Verdict, objectives, phases, checks that did not pass, error and leftovers."""
+    drill, service, run = (view.text(record.get(key)) for key in ("drill", "service", "run_id"))
+    lines = [f"{view.text(record.get('verdict'))}  {drill}: {service}, run {run}", ""]
+    lines += _table(
+        ("objective", "wanted", "actual", "outcome"),
+        [(item.name, item.objective, item.actual, item.outcome) for item in view.objectives(record)],
+    )
+    phases = [view.mapping(phase) for phase in view.items(record.get("phases"))]
+    rows = [(view.text(phase.get("name")), view.duration(phase.get("seconds"))) for phase in phases]
+    rows.append(("unattributed", view.duration(record.get("unattributed_seconds"))))
+    rows.append(("total", view.duration(record.get("total_seconds"))))
+    lines += ["", *_table(("phase", "time"), rows), ""]
+    lines += _checks(record)
+    error = view.mapping(record.get("error"))
+    if error:
+        lines += ["", f"error: {view.text(error.get('message'))}", f"remedy: {view.text(error.get('remedy'))}"]
+    lines += [f"left behind: {view.text(item)}" for item in view.items(record.get("leftovers"))]
+    lines += ["", f"record sha256 {view.record_sha256(record)}"]
+    return "\n".join(_CONTROL.sub("\ufffd", line) for line in lines) + "\n"
+
+
+def _checks(record: Mapping[str, JSON]) -> list[str]:
+    counts = view.check_counts(record)
+    lines = ["checks: " + ", ".join(f"{count} {status}" for status, count in counts.items())]
+    for check in view.checks(record):
+        if check.status != "passed":
+            lines.append(f"  {check.status}  {check.stage}/{check.name}: {check.message}")
+            lines.append(f"    expected {check.expected or '-'}, actual {check.actual or '-'}")
+            if check.remedy:
+                lines.append(f"    {check.remedy}")
+    return lines
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    ]

@@ -1,0 +1,27 @@
+"""Points in time as text: RFC 3339, UTC, aware."""
+
+from datetime import UTC, datetime
+
+from drillbook.errors import ConfigurationError
+
+
+def parse_instant(text: str, *, where: str) -> datetime:
+    """Read an RFC 3339 time with an offset and return it in UTC.
+
+    Raises ConfigurationError for anything else; a time without an offset is refused, because
+    nobody knows which clock it means.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(
+            f"'{text}' is not a time with an offset", where=where, remedy="Write it like 2025-11-21T10:15:00Z."
+        )
+    return moment.astimezone(UTC)
+
+
+def format_instant(moment: datetime) -> str:
+    """Return ``2025-11-21T10:15:00.123Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

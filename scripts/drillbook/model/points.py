@@ -1,0 +1,91 @@
+"""Which recovery point is asked for."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from drillbook.errors import ConfigurationError
+from drillbook.model.instants import parse_instant
+
+_WHERE = "the option --point"
+_REMEDY = "Give latest, oldest, random, immediate, time=<RFC 3339>, lsn=<X/Y>, xid=<number> or name=<restore point>."
+
+
+class PointType(StrEnum):
+    """How a recovery point is named."""
+
+    LATEST = "latest"
+    OLDEST = "oldest"
+    RANDOM = "random"
+    TIME = "time"
+    LSN = "lsn"
+    XID = "xid"
+    NAME = "name"
+    IMMEDIATE = "immediate"
+
+    @property
+    def needs_target(self) -> bool:
+        """Tell whether the type means nothing without a target."""
+        return self in (PointType.TIME, PointType.LSN, PointType.XID, PointType.NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class PointRequest:
+    """The recovery point a drill or an operator asks for; which backup set serves it is chosen later.
+
+    ``repository_time`` reads a versioned repository as it was then; None reads it as it is.
+    """
+
+    type: PointType = PointType.LATEST
+    target: str | None = None
+    exclusive: bool = False
+    set_label: str | None = None
+    timeline: int | None = None
+    repository_time: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a type without its target and a target without its type (ConfigurationError)."""
+        if self.type.needs_target and not self.target:
+            raise ConfigurationError(f"recovery point '{self.type}' needs a target", where=_WHERE, remedy=_REMEDY)
+        if self.target and not self.type.needs_target:
+            raise ConfigurationError(f"recovery point '{self.type}' takes no target", where=_WHERE, remedy=_REMEDY)
+        if self.type is PointType.TIME and self.target is not None:
+            parse_instant(self.target, where=_WHERE)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``latest`` or ``time=2025-11-21T10:00:00Z``; raises ConfigurationError."""
+        kind, _, target = text.partition("=")
+        if kind not in set(PointType):
+            raise ConfigurationError(f"unknown recovery point '{text}'", where=_WHERE, remedy=_REMEDY)
+        return cls(type=PointType(kind), target=target or None)
+
+    @property
+    def target_time(self) -> datetime | None:
+        """The moment aimed at, where the point is a time."""
+        if self.type is PointType.TIME and self.target is not None:
+            return parse_instant(self.target, where=_WHERE)
+        return None
+
+    def at_repository_time(self, moment: datetime) -> "PointRequest":
+        """Return the same request against the repository as it was at ``moment``."""
+        return replace(self, repository_time=moment)
+
+    def as_variables(self) -> dict[str, Any]:
+        """Return the ``restore_point`` variable that the playbooks take; what is not asked for is null.
+
+        Times are in the form that pgBackRest and PostgreSQL read, whole seconds of the repository's time
+        rounded down: what came later must not be seen.
+        """
+        time = self.target_time
+        return {
+            "type": self.type.value,
+            "target": time.strftime("%Y-%m-%d %H:%M:%S.%f+00") if time else self.target,
+            "exclusive": self.exclusive,
+            "set": self.set_label,
+            "timeline": self.timeline,
+            "repo_target_time": (
+                self.repository_time.strftime("%Y-%m-%d %H:%M:%S+00") if self.repository_time else None
+            ),
+        }

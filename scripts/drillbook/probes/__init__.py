@@ -1,0 +1,1 @@
+"""What is asked of restored data, as pure functions of what was read."""

@@ -1,0 +1,244 @@
+"""S3 (Ceph RGW, AWS): permissions tried one by one, and the newest published heartbeats."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drillbook.errors import InfrastructureError
+from drillbook.model import Heartbeat, ObjectStore, format_instant
+
+_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "TooManyBuckets"})
+_BAD_CREDENTIALS = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "RequestTimeTooSkewed"}
+)
+_MALFORMED_POLICY = '{"drillbook": "not a policy"}'
+_MALFORMED_LIFECYCLE: Mapping[str, Any] = {
+    "Rules": [
+        {
+            "ID": "drillbook-preflight",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "drillbook-preflight/"},
+            "Expiration": {"Days": 0},
+        },
+        {
+            "ID": "drillbook-preflight",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "drillbook-preflight/"},
+            "Expiration": {"Days": 0},
+        },
+    ]
+}
+
+
+def read_credentials(directory: Path, user: str) -> tuple[str, str]:
+    """Return access key and secret key of a user; raises InfrastructureError, never naming the content."""
+    path = directory / f"{user}.json"
+    remedy = "Run the playbook that configures the object store, or put the file there with mode 0600."
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return str(data["access_key"]), str(data["secret_key"])
+    except OSError as error:
+        raise InfrastructureError(
+            f"the credentials of {user} can't be read: {error.strerror}", where=str(path), remedy=remedy
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InfrastructureError(
+            f"the credentials of {user} are not {{access_key, secret_key}}", where=str(path), remedy=remedy
+        ) from error
+
+
+class S3User:
+    """One user's view of the store; implements ``Permissions``.
+
+    Only the answer AccessDenied counts as denied. Policy, lifecycle, versioning and lock are tried with bodies that no
+    store can accept: authorisation is answered before validity, so a complaint about the body means "allowed",
+    and nothing can change.
+    """
+
+    def __init__(self, store: ObjectStore, user: str, client: Any | None = None) -> None:
+        self._store = store
+        self._user = user
+        self._client = client if client is not None else make_client(store, user)
+
+    @property
+    def user(self) -> str:
+        """The user's name."""
+        return self._user
+
+    def clock_difference(self) -> timedelta:
+        """How far this machine's clock is ahead of the store's, by the Date header (whole seconds)."""
+        answer = self._ask(
+            lambda: self._client.list_objects_v2(Bucket=self._store.repository_bucket, MaxKeys=1), "reading the clock"
+        )
+        date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return datetime.now(UTC) - date.astimezone(UTC)
+
+    def can_list(self, bucket: str, prefix: str) -> bool:
+        """List keys."""
+        return self._allowed(lambda: self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1))
+
+    def can_get(self, bucket: str, key: str) -> bool:
+        """Read; of an absent key NoSuchKey means allowed."""
+        return self._allowed(lambda: self._client.get_object(Bucket=bucket, Key=key))
+
+    def can_put(self, bucket: str, key: str) -> bool:
+        """Write one byte; what wrongly succeeded is deleted by its version, or hidden where a lock forbids that."""
+        return self._allowed(
+            lambda: self._client.put_object(Bucket=bucket, Key=key, Body=b"x"),
+            lambda answer: self._remove(bucket, key, answer.get("VersionId")),
+        )
+
+    def can_start_multipart(self, bucket: str, key: str) -> bool:
+        """Begin a multipart upload; aborted if it wrongly succeeds."""
+        return self._allowed(
+            lambda: self._client.create_multipart_upload(Bucket=bucket, Key=key),
+            lambda answer: self._client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=answer["UploadId"]),
+        )
+
+    def can_delete(self, bucket: str, key: str) -> bool:
+        """Delete an absent key; the marker that it leaves if it wrongly succeeds is removed."""
+        return self._allowed(
+            lambda: self._client.delete_object(Bucket=bucket, Key=key),
+            lambda answer: self._remove(bucket, key, answer.get("VersionId")),
+        )
+
+    def can_delete_version(self, bucket: str, key: str) -> bool:
+        """Delete a version of an absent key, bypassing governance."""
+        return self._allowed(
+            lambda: self._client.delete_object(Bucket=bucket, Key=key, VersionId="null", BypassGovernanceRetention=True)
+        )
+
+    def can_change_lock(self, bucket: str) -> bool:
+        """Put a default lock that does not exist.
+
+        An object's own lock can't be tried: of an absent key RGW says NoSuchKey before it looks at the permission.
+        """
+        return self._allowed(
+            lambda: self._client.put_object_lock_configuration(
+                Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Drillbook"}
+            )
+        )
+
+    def can_change_policy(self, bucket: str) -> bool:
+        """Put a malformed policy."""
+        return self._allowed(lambda: self._client.put_bucket_policy(Bucket=bucket, Policy=_MALFORMED_POLICY))
+
+    def can_change_lifecycle(self, bucket: str) -> bool:
+        """Put malformed lifecycle rules (no days, the same name twice)."""
+        return self._allowed(
+            lambda: self._client.put_bucket_lifecycle_configuration(
+                Bucket=bucket, LifecycleConfiguration=_MALFORMED_LIFECYCLE
+            )
+        )
+
+    def can_change_versioning(self, bucket: str) -> bool:
+        """Put a versioning state that does not exist."""
+        return self._allowed(
+            lambda: self._client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Drillbook"})
+        )
+
+    def can_create_bucket(self, bucket: str) -> bool:
+        """Create a bucket; removed if it wrongly succeeds."""
+        return self._allowed(
+            lambda: self._client.create_bucket(Bucket=bucket), lambda _answer: self._client.delete_bucket(Bucket=bucket)
+        )
+
+    def _remove(self, bucket: str, key: str, version: str | None) -> None:
+        if version:
+            self._client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+        else:
+            self._client.delete_object(Bucket=bucket, Key=key)
+
+    def _allowed(self, attempt: Callable[[], Any], undo: Callable[[Any], object] | None = None) -> bool:
+        try:
+            answer = self._ask(attempt, "trying a permission")
+        except ClientError as error:
+            return error.response["Error"]["Code"] not in _DENIED
+        if undo is not None:
+            self._undo(undo, answer)
+        return True
+
+    def _undo(self, undo: Callable[[Any], object], answer: object) -> None:
+        try:
+            undo(answer)
+        except (ClientError, BotoCoreError):
+            return  # the permission itself is reported, with the key, and the run is refused
+
+    def _ask(self, call: Callable[[], Any], what: str) -> Any:
+        try:
+            return call()
+        except ClientError as error:
+            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if code in _BAD_CREDENTIALS:
+                raise self._fault(f"the store does not accept the credentials of {self._user} ({code})") from error
+            if code == "NoSuchBucket":
+                raise self._fault(f"a bucket is missing: {error.response['Error'].get('BucketName', code)}") from error
+            if status >= 500:
+                raise self._fault(f"the store failed while {what}: {code}") from error
+            raise
+        except BotoCoreError as error:
+            raise self._fault(f"the object store can't be reached: {error}") from error
+
+    def _fault(self, message: str) -> InfrastructureError:
+        return InfrastructureError(
+            message,
+            where=self._store.endpoint,
+            remedy="See that the store is up and that drillbook_object_store is right.",
+        )
+
+
+class S3Heartbeats:
+    """Reads what the backup agents published, with a user that may list and get."""
+
+    def __init__(self, store: ObjectStore, user: str, client: Any | None = None) -> None:
+        self._store = store
+        self._client = client if client is not None else make_client(store, user)
+
+    def published(self, service: str) -> tuple[Heartbeat, ...]:
+        """Return the newest published heartbeat of each host of ``service``.
+
+        Raises InfrastructureError when the store fails or an object is not a heartbeat.
+        """
+        bucket, found = self._store.heartbeat_bucket, []
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{service}/")
+            for item in (item for page in pages for item in page.get("Contents", ())):
+                body = json.loads(self._client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+                found.append(Heartbeat.from_fact({**body, "last_modified": format_instant(item["LastModified"])}))
+        except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+            raise InfrastructureError(
+                f"the published heartbeats can't be read: {error}",
+                where=f"bucket {bucket}, prefix {service}/",
+                remedy="See that the store is up and the backup agent publishes.",
+            ) from error
+        return tuple(found)
+
+
+def make_client(store: ObjectStore, user: str) -> Any:
+    """Make a client: short timeouts, path style, TLS verified by the given CA. boto3 makes its types at run time."""
+    access_key, secret_key = read_credentials(store.credentials_directory, user)
+    session = boto3.session.Session()
+    return session.client(
+        "s3",
+        endpoint_url=store.endpoint,
+        region_name=store.region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        verify=str(store.ca_file) if store.ca_file else True,
+        config=Config(
+            connect_timeout=5,
+            read_timeout=20,
+            retries={"total_max_attempts": 2},
+            s3={"addressing_style": "path"},
+            parameter_validation=False,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )

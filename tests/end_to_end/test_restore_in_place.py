@@ -1,0 +1,111 @@
+"""The bad day: every database host is gone, or a table is; the cluster comes back with its replicas, and can do so again."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.end_to_end.test_site import changed_tasks
+
+from drillbook.demo.story import DATABASE_HOSTS, BackgroundWriter
+from drillbook.load import AcknowledgedCommits, count_lost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Platform
+
+    from drillbook.demo.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+def restore(lab: Lab, *options: str) -> dict[str, Any]:
+    """Restore in place; return the record."""
+    completed = lab.run(
+        "drillbook", "restore", "main", "--in-place", "--confirm", "postgresql_main", *options, "--json",
+        timeout=timedelta(minutes=20),
+    )  # fmt: skip
+    assert completed.returncode == 0, completed.stdout[-6000:] + completed.stderr[-3000:]
+    record: dict[str, Any] = json.loads(completed.stdout)
+    return record
+
+
+def timelines(lab: Lab) -> set[int]:
+    """The timelines of all running members."""
+    return {member["timeline"] for member in lab.cluster()}
+
+
+def has_table(lab: Lab, name: str) -> bool:
+    with lab.service().connect() as connection:
+        row = connection.execute("select to_regclass(%s) is not null", (name,)).fetchone()
+    return bool(row and row[0])
+
+
+def test_point_in_time_to_just_before_a_drop_twice(platform: Platform) -> None:
+    """The second target lies before the first branch, so it needs the old timeline."""
+    lab = platform.lab
+    with lab.service().connect() as connection:
+        connection.execute("create table if not exists precious as select generate_series(1, 1000) as n")
+    lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+    with lab.service().connect() as connection:
+        connection.execute("create table if not exists later (n int)")
+        time.sleep(6)
+        before_drop = datetime.now(UTC)
+        time.sleep(2)
+        connection.execute("drop table precious")
+    with BackgroundWriter(lab, AcknowledgedCommits(lab.state / "pitr.tsv")):
+        time.sleep(25)
+    assert not has_table(lab, "precious")
+    for turn in range(2):
+        record = restore(lab, "--point", f"time={before_drop.isoformat()}")
+        assert record["verdict"] == "PASS", record
+        assert has_table(lab, "precious"), f"turn {turn}"
+        lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=3))
+        assert len(timelines(lab)) == 1
+        with lab.service().connect() as connection:
+            connection.execute("drop table precious")
+
+
+def test_the_loss_of_all_hosts(platform: Platform, tmp_path: Path) -> None:
+    lab = platform.lab
+    acknowledged = AcknowledgedCommits(tmp_path / "acknowledged.tsv")
+    with BackgroundWriter(lab, acknowledged):
+        lab.playbook("backup_postgresql", variables={"backup_type": "incr"})
+        time.sleep(30)
+        disaster_at = datetime.now(UTC)
+        for name in DATABASE_HOSTS:
+            lab.destroy(name)
+    record = restore(lab, "--disaster-at", disaster_at.isoformat())
+    assert record["verdict"] == "PASS"
+    told, lost = count_lost(lab.service(), acknowledged)
+    known = disaster_at - last_kept(lab, acknowledged)
+    assert abs(record["rpo"]["actual_seconds"] - known.total_seconds()) < 2 + 2, "heartbeat interval plus clock offset"
+    print(f"all hosts lost: RTO {record['rto']}, RPO {record['rpo']}, {lost} of {told} commits lost")  # noqa: T201 -- the figure is the result
+
+
+def last_kept(lab: Lab, acknowledged: AcknowledgedCommits) -> datetime:
+    """When the newest commit that survived was acknowledged."""
+    with lab.service().connect() as connection:
+        found = {row[0] for row in connection.execute("select number from load_commits")}
+    return max(entry.heard_at for entry in acknowledged.read() if entry.number in found)
+
+
+def test_site_changes_nothing_after_a_restore(platform: Platform) -> None:
+    recap = platform.lab.playbook("site")
+    assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
+
+
+def test_a_fresh_backup_exists_afterwards(platform: Platform) -> None:
+    lab = platform.lab
+    info = lab.run(
+        "ansible", "-i", "inventories/lab", lab.leader(), "--become", "--become-user", "postgres",
+        "-m", "ansible.builtin.command", "-a", "pgbackrest --stanza=main --output=json info",
+    )  # fmt: skip
+    assert info.returncode == 0, info.stdout
+    backups = json.loads(info.stdout[info.stdout.index("[") :])[0]["backup"]
+    newest = datetime.fromtimestamp(backups[-1]["timestamp"]["stop"], UTC)
+    assert datetime.now(UTC) - newest < timedelta(minutes=15)

@@ -1,0 +1,49 @@
+"""site.yml predicts, converges, and then changes nothing, by Mitogen and by plain ssh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Platform
+
+pytestmark = pytest.mark.lab
+
+
+def test_check_mode_on_fresh_hosts_predicts_changes_on_every_host(platform: Platform) -> None:
+    assert all(count > 0 for count in platform.check.changed().values())
+
+
+def test_every_host_was_converged(platform: Platform) -> None:
+    assert set(platform.converge.changed()) == {"cache1", "db1", "db2", "db3", "lb1", "store1"}
+    assert all(count > 0 for count in platform.converge.changed().values())
+
+
+def test_the_second_run_changes_nothing(platform: Platform) -> None:
+    assert set(platform.second.changed().values()) == {0}, changed_tasks(platform.second.output)
+
+
+def test_check_mode_on_configured_hosts_predicts_no_change(platform: Platform) -> None:
+    recap = platform.lab.playbook("site", "--check")
+    assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
+
+
+@pytest.mark.plain_ssh
+def test_plain_ssh_finds_nothing_to_change_either(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANSIBLE_STRATEGY", raising=False)
+    monkeypatch.delenv("ANSIBLE_STRATEGY_PLUGINS", raising=False)
+    recap = platform.lab.playbook("site")
+    assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
+
+
+def changed_tasks(output: str) -> list[str]:
+    """Names of the tasks that reported a change, for the message."""
+    found, task = [], ""
+    for line in output.splitlines():
+        if line.startswith(("TASK [", "RUNNING HANDLER [")):
+            task = line.split("[", 1)[1].split("]")[0]
+        elif line.startswith("changed: ["):
+            found.append(f"{task}: {line}")
+    return found

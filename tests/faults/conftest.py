@@ -1,0 +1,174 @@
+"""One platform with content and a backup, kept for all faults; each test puts back what it broke."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import yaml
+from botocore.config import Config
+
+from drillbook.demo.story import BackgroundWriter
+from drillbook.load import AcknowledgedCommits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.conftest import Platform
+
+    from drillbook.demo.lab import Lab
+
+DRILL = "postgresql-latest"
+DRILL_TIMEOUT = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run of the command line left: its exit status, its record, and all that it printed."""
+
+    code: int
+    record: dict[str, Any]
+    output: str
+
+    def failed_checks(self) -> list[str]:
+        return [check["name"] for check in self.record["checks"] if check["status"] == "failed"]
+
+    def why(self) -> str:
+        """Everything that the record says about why it is red."""
+        error = self.record["error"] or {}
+        checks = [
+            f"{check['name']} {check['actual']} {check['message']}"
+            for check in self.record["checks"]
+            if check["status"] != "passed"
+        ]
+        return " | ".join([error.get("message", ""), error.get("remedy", ""), *checks])
+
+
+class Drills:
+    """Runs drills against the lab; `variables` are laid over the inventory, as an operator's mistake would be."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self.lab = lab
+        self._directory = directory
+
+    def arguments(self, **variables: Any) -> list[str]:
+        """The --inventory options; variables of the group `all`, or of a host when the key holds a dict `host:NAME`."""
+        if not variables:
+            return []
+        hosts = {key.removeprefix("host_"): value for key, value in variables.items() if key.startswith("host_")}
+        shared = {key: value for key, value in variables.items() if not key.startswith("host_")}
+        overlay = self._directory / f"overlay-{time.monotonic_ns()}.yml"
+        overlay.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": shared}}), encoding="utf-8")
+        return ["--inventory", str(self.lab.root / "inventories/lab"), "--inventory", str(overlay)]
+
+    def run(self, *options: str, **variables: Any) -> Ran:
+        completed = self.lab.run(
+            "drillbook",
+            "drill",
+            "run",
+            DRILL,
+            *options,
+            *self.arguments(**variables),
+            "--json",
+            timeout=DRILL_TIMEOUT,
+        )
+        output = completed.stdout + completed.stderr
+        try:
+            record = json.loads(completed.stdout)
+        except ValueError:
+            pytest.fail(f"no record, exit {completed.returncode}:\n{output[-4000:]}")
+        return Ran(completed.returncode, record, output)
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Start a drill and do not wait for it; the caller kills it."""
+        return subprocess.Popen(
+            [str(self.lab.root / ".venv/bin/drillbook"), "drill", "run", DRILL, *options, "--json"],
+            env={**os.environ, **self.lab.environment},
+            cwd=self.lab.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def assert_nothing_left(self) -> None:
+        """No sandbox container, no open run, and an evidence log that verifies against its anchor."""
+        listed = self.lab.podman("ps", "--all", "--format", "{{.Names}}").stdout.split()
+        assert self.lab.container("sandbox1") not in listed
+        verified = self.lab.run("drillbook", "evidence", "verify", "--json")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.fixture(scope="session")
+def drills(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Drills:
+    """The committed state: rows that were acknowledged, a full backup, and archived WAL behind it."""
+    lab = platform.lab
+    directory = tmp_path_factory.mktemp("drills")
+    with BackgroundWriter(lab, AcknowledgedCommits(directory / "acknowledged.tsv")):
+        lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+        time.sleep(30)
+    return Drills(lab, directory)
+
+
+class Bucket:
+    """The repository's bucket through a credential of the store, as an attacker or an accident has it."""
+
+    def __init__(self, lab: Lab, user: str, name: str) -> None:
+        store = lab.variables["drillbook_object_store"]
+        keys = json.loads((lab.state / f"secrets/object_store/{user}.json").read_text(encoding="utf-8"))
+        self.name = name
+        self.client = boto3.client(
+            "s3",
+            endpoint_url=store["endpoint"],
+            region_name=store["region"],
+            aws_access_key_id=keys["access_key"],
+            aws_secret_access_key=keys["secret_key"],
+            verify=store["ca_file"],
+            config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
+        )
+
+    def keys(self, prefix: str) -> list[tuple[str, int]]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [(entry["Key"], entry["Size"]) for page in pages for entry in page.get("Contents", [])]
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return body
+
+    def put(self, key: str, body: bytes) -> None:
+        self.client.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=key)
+
+
+@pytest.fixture(scope="session")
+def repository(drills: Drills) -> Bucket:
+    return Bucket(drills.lab, "repository_writer", "repository")
+
+
+@pytest.fixture(scope="session")
+def replaced(repository: Bucket) -> Callable[[str, bytes | None], Any]:
+    """Replaces an object (or removes it: None) for the length of a block and puts the old bytes back."""
+
+    @contextmanager
+    def replace(key: str, body: bytes | None) -> Iterator[None]:
+        before = repository.get(key)
+        if body is None:
+            repository.delete(key)
+        else:
+            repository.put(key, body)
+        try:
+            yield
+        finally:
+            repository.put(key, before)
+
+    return replace

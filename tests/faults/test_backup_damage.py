@@ -1,0 +1,56 @@
+"""Damage in the repository: each turns the drill red, names itself, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.conftest import Bucket, Drills
+
+pytestmark = pytest.mark.lab
+
+SEGMENT = re.compile(r"/([0-9A-F]{24})-[0-9a-f]{40}")
+
+
+def test_an_undamaged_backup_passes(drills: Drills) -> None:
+    ran = drills.run()
+    assert (ran.code, ran.record["verdict"]) == (0, "PASS"), ran.why()
+    phases = sum(phase["seconds"] for phase in ran.record["phases"]) + ran.record["unattributed_seconds"]
+    assert phases == pytest.approx(ran.record["total_seconds"], rel=0.01)
+    drills.assert_nothing_left()
+
+
+def test_a_flipped_bit_in_a_backup_file(
+    drills: Drills, repository: Bucket, replaced: Callable[[str, bytes | None], Any]
+) -> None:
+    files = [entry for entry in repository.keys("pgbackrest/backup/main/") if "/bundle/" in entry[0]]
+    key = max(files, key=lambda entry: entry[1])[0]
+    body = bytearray(repository.get(key))
+    body[len(body) // 2] ^= 1
+    with replaced(key, bytes(body)):
+        ran = drills.run()
+    assert ran.code != 0
+    assert ran.record["verdict"] in ("FAIL", "ERROR")
+    assert re.search(r"checksum|decrypt|cipher|decompress|corrupt", ran.why(), re.IGNORECASE), ran.why()
+    drills.assert_nothing_left()
+
+
+def test_a_segment_missing_in_the_middle(
+    drills: Drills, repository: Bucket, replaced: Callable[[str, bytes | None], Any]
+) -> None:
+    """pgBackRest's restore, info and verify say nothing about it: the check is our own."""
+    segments = sorted(key for key, _size in repository.keys("pgbackrest/archive/main/") if SEGMENT.search(key))
+    key = segments[-4]
+    found = SEGMENT.search(key)
+    assert found is not None
+    with replaced(key, None):
+        ran = drills.run()
+    assert ran.code != 0
+    assert "WAL continuity" in ran.failed_checks()
+    assert found.group(1) in ran.why()
+    drills.assert_nothing_left()

@@ -1,0 +1,104 @@
+"""Orders that must not be carried out, and hosts that must not be used: refused by name, with nothing left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.faults.conftest import Drills
+
+pytestmark = pytest.mark.lab
+
+
+def test_the_writers_credentials_in_a_drill(drills: Drills, tmp_path: Path) -> None:
+    store = drills.lab.variables["drillbook_object_store"]
+    source = drills.lab.state / "secrets/object_store"
+    shutil.copytree(source, tmp_path / "keys")
+    shutil.copy(source / "repository_writer.json", tmp_path / "keys/repository_reader.json")
+    ran = drills.run(drillbook_object_store={**store, "credentials_directory": str(tmp_path / "keys")})
+    assert ran.code == 2
+    assert "repository_reader may" in ran.why()
+    drills.assert_nothing_left()
+
+
+def test_a_wrong_repository_key(drills: Drills) -> None:
+    secret = drills.lab.state / "secrets/pgbackrest_cipher"
+    right = secret.read_text(encoding="utf-8")
+    secret.write_text("0" * 32 + "\n", encoding="utf-8")
+    try:
+        ran = drills.run()
+    finally:
+        secret.write_text(right, encoding="utf-8")
+    assert ran.code == 3
+    assert "key" in ran.why() or "cipher" in ran.why(), ran.why()
+    drills.assert_nothing_left()
+
+
+def test_the_object_store_is_down(drills: Drills) -> None:
+    store = drills.lab.container("store1")
+    drills.lab.podman("pause", store)
+    try:
+        ran = drills.run()
+    finally:
+        drills.lab.podman("unpause", store)
+    assert ran.code == 3
+    assert drills.lab.variables["drillbook_object_store"]["endpoint"] in json.dumps(ran.record), ran.why()
+
+
+def test_a_sandbox_that_exists_already_is_left_alone(drills: Drills) -> None:
+    drills.lab.playbook(
+        "provision_sandbox", variables={"sandbox_host": "sandbox1", "drillbook_run_id": "somebody-else"}
+    )
+    try:
+        ran = drills.run()
+        assert ran.code == 3
+        assert "somebody-else" in ran.why()
+        listed = drills.lab.podman("ps", "--format", "{{.Names}}").stdout.split()
+        assert drills.lab.container("sandbox1") in listed
+    finally:
+        drills.lab.playbook(
+            "teardown_sandbox", variables={"sandbox_host": "sandbox1", "drillbook_run_id": "somebody-else"}
+        )
+
+
+def test_a_disk_that_is_too_small(drills: Drills) -> None:
+    ran = drills.run(host_sandbox1={"sandbox_disk_bytes": 16 * 1024 * 1024})
+    assert ran.code == 3
+    assert "Disk too small on sandbox1" in ran.why()
+    drills.assert_nothing_left()
+
+
+@pytest.mark.parametrize("target", ["db1", "postgresql_main"])
+def test_a_restore_aimed_at_production(drills: Drills, target: str) -> None:
+    code, recap = drills.lab.attempt(
+        "restore_postgresql", variables={"restore_service": "main", "restore_target": target, "restore_mode": "sandbox"}
+    )
+    assert code != 0
+    assert "production group" in " ".join(recap.output.split())
+    assert sum(recap.changed().values()) == 0
+
+
+def test_a_restore_in_place_without_the_exact_name(drills: Drills) -> None:
+    refused = drills.lab.run("drillbook", "restore", "main", "--in-place", "--confirm", "main")
+    assert refused.returncode == 2
+    assert "--confirm postgresql_main" in refused.stdout + refused.stderr
+
+
+def test_a_target_before_the_first_backup(drills: Drills) -> None:
+    ran = drills.run("--point", "time=2020-01-01T00:00:00Z")
+    assert ran.code == 3
+    assert "before" in ran.why()
+    drills.assert_nothing_left()
+
+
+def test_a_target_after_the_last_segment(drills: Drills) -> None:
+    ran = drills.run("--point", "time=2099-01-01T00:00:00Z")
+    assert ran.code == 3
+    assert "recovery ended before configured recovery target was reached" in ran.why()
+    drills.assert_nothing_left()

@@ -1,0 +1,66 @@
+"""The adapter around ansible-runner: environment, strategy, and what a failure becomes."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.ansible.test_events import Seen
+
+from drillbook.ansible import Order, PlaybookFailedError
+from drillbook.ansible.runner import AnsibleRunnerPlaybooks
+from drillbook.clock import SystemClock
+
+
+def playbooks(root: Path, **options: Any) -> AnsibleRunnerPlaybooks:
+    return AnsibleRunnerPlaybooks(root=root, inventories=[root / "hosts"], clock=SystemClock(), **options)
+
+
+def order(root: Path, directory: Path, content: str) -> Order:
+
+    (root / "ansible.cfg").write_text("[defaults]\n")
+    (root / "hosts").write_text(f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n")
+    (root / "play.yml").write_text(content)
+    directory.mkdir()
+    return Order("restore", "play.yml", "run-1", {"word": "hello"}, timedelta(seconds=120), directory)
+
+
+def test_host_keys_are_checked_and_mitogen_is_only_on_demand(tmp_path: Path) -> None:
+    any_order = order(tmp_path, tmp_path / "run", "[]")
+    plain = playbooks(tmp_path)._environment(any_order)
+    assert plain["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    assert plain["DRILLBOOK_RUN_ID"] == "run-1"
+    assert "ANSIBLE_STRATEGY" not in plain
+    fast = playbooks(tmp_path, mitogen=True)._environment(any_order)
+    assert fast["ANSIBLE_STRATEGY"] == "mitogen_linear"
+    assert Path(fast["ANSIBLE_STRATEGY_PLUGINS"], "mitogen_linear.py").exists()
+
+
+PLAY = """\
+- name: "(1/1) transfer: Try"
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Say
+      ansible.builtin.fail:
+        msg: "{{ word }}: disk is too small"
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (PLAY, "hello: disk is too small"),
+        (PLAY.replace("ansible.builtin.fail", "no.such.module"), "couldn't resolve module"),
+        ("- hosts: [", "failed before any task"),
+    ],
+)
+def test_failures_name_their_cause_and_leave_nothing(tmp_path: Path, content: str, message: str) -> None:
+    directory = tmp_path / "run"
+    with pytest.raises(PlaybookFailedError) as caught:
+        playbooks(tmp_path).run(order(tmp_path, directory, content), Seen(), lambda: None)
+    assert message in caught.value.message
+    assert "\x1b" not in caught.value.message
+    assert "step restore" in caught.value.where
+    assert [path.name for path in directory.iterdir()] == ["ledger.jsonl"]

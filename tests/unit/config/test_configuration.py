@@ -1,0 +1,178 @@
+"""The inventory is validated by one schema; each refusal names group, key and remedy."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tests.unit.drill.world import inventory_json
+
+from drillbook.config import Inventory, configuration, read_inventory
+from drillbook.config.docs import REFERENCE, SCHEMA, reference, schema
+from drillbook.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[3]
+Spoil = Callable[[dict[str, Any]], object]
+
+
+def everywhere(data: dict[str, Any]) -> dict[str, Any]:
+    return data["all"]["vars"]  # type: ignore[no-any-return] # the test's own JSON
+
+
+def service(data: dict[str, Any]) -> dict[str, Any]:
+    return data["postgresql_main"]["vars"]["drillbook_service"]  # type: ignore[no-any-return] # the test's own JSON
+
+
+def first_drill(data: dict[str, Any]) -> dict[str, Any]:
+    return data["postgresql_main"]["vars"]["drillbook_drills"][0]  # type: ignore[no-any-return] # the test's own JSON
+
+
+def test_good_inventory(tmp_path: Path) -> None:
+    found = configuration(Inventory.parse(inventory_json(tmp_path)))
+    assert [drill.name for drill in found.drills] == ["main-latest"]
+    assert found.service("main").hosts == ("db1", "db2")
+    assert found.digest == configuration(Inventory.parse(inventory_json(tmp_path))).digest
+
+
+CASES: dict[str, tuple[Spoil, str, str]] = {
+    "unknown key at the top": (
+        lambda data: everywhere(data).update(drillbook_stat="x"),
+        "unknown key",
+        "key drillbook_stat",
+    ),
+    "unknown key inside": (lambda data: service(data).update(colour="x"), "unknown key", "drillbook_service.colour"),
+    "global key in a group": (
+        lambda data: data["postgresql"].update(vars={"drillbook_run_deadline_seconds": 3}),
+        "Field required",
+        "group_vars of postgresql",
+    ),
+    "template": (
+        lambda data: everywhere(data).update(drillbook_state_directory="{{ lab_state }}/x"),
+        "is a template",
+        "group_vars of all, key drillbook_state_directory",
+    ),
+    "template inside": (
+        lambda data: first_drill(data).update(sandbox="{% if x %}"),
+        "is a template",
+        "drillbook_drills",
+    ),
+    "vaulted": (
+        lambda data: everywhere(data).update(drillbook_state_directory={"__ansible_vault": "..."}),
+        "vaulted",
+        "drillbook_state_directory",
+    ),
+    "host variable": (
+        lambda data: data["_meta"]["hostvars"]["db1"].update(drillbook_service={}),
+        "written for a host",
+        "host db1",
+    ),
+    "missing": (lambda data: everywhere(data).pop("drillbook_evidence"), "Field required", "drillbook_evidence"),
+    "relative path": (
+        lambda data: everywhere(data).update(drillbook_state_directory="state"),
+        "not an absolute path",
+        "group_vars of all",
+    ),
+    "plain http": (
+        lambda data: everywhere(data)["drillbook_object_store"].update(endpoint="http://x"),
+        "should match pattern",
+        "endpoint",
+    ),
+    "objective that can't be met": (
+        lambda data: service(data)["objectives"].update(rpo_seconds=31),
+        "can't be met",
+        "drillbook_service",
+    ),
+    "sandbox unknown": (
+        lambda data: first_drill(data).update(sandbox="db9"),
+        "not in the group sandbox",
+        "main-latest",
+    ),
+    "sandbox is production": (
+        lambda data: data["sandbox"]["hosts"].append("db1") or first_drill(data).update(sandbox="db1"),
+        "also stands in postgresql, postgresql_main",
+        "main-latest",
+    ),
+    "twins": (
+        lambda data: data["postgresql_main"]["vars"]["drillbook_drills"].append(first_drill(data)),
+        "also declared",
+        "drillbook_drills.name",
+    ),
+    "time without target": (lambda data: first_drill(data).update(point={"type": "time"}), "needs a target", "--point"),
+    "no hosts": (lambda data: data["postgresql_main"].update(hosts=[]), "no hosts", "drillbook_service"),
+    "escrow that burns too": (
+        lambda data: everywhere(data).update(
+            drillbook_escrow=[{"name": "ca", "host": "db1", "source": "/a", "copy_file": "/b"}]
+        ),
+        "burns with main",
+        "drillbook_escrow",
+    ),
+    "escrow without anything to compare": (
+        lambda data: everywhere(data).update(drillbook_escrow=[{"name": "ca", "host": "safe", "copy_file": "/b"}]),
+        "give source or sha256",
+        "drillbook_escrow",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refusals_name_group_key_and_remedy(tmp_path: Path, case: str) -> None:
+    spoil, message, where = CASES[case]
+    data = inventory_json(tmp_path)
+    spoil(data)
+    with pytest.raises(ConfigurationError) as caught:
+        configuration(Inventory.parse(data))
+    assert message in caught.value.message
+    assert where in caught.value.where
+    assert caught.value.remedy
+
+
+def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:
+    found = configuration(Inventory.parse(inventory_json(tmp_path)))
+    with pytest.raises(ConfigurationError, match="Known: main-latest"):
+        found.drill("nope")
+
+
+def test_real_ansible_inventory_is_read(tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+    data = inventory_json(tmp_path)
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text(json.dumps(data["all"]["vars"]))
+    (tmp_path / "group_vars/postgresql_main.yml").write_text(json.dumps(data["postgresql_main"]["vars"]))
+    (tmp_path / "hosts.yml").write_text(
+        json.dumps(
+            {
+                "all": {
+                    "children": {
+                        "postgresql": {"children": {"postgresql_main": {"hosts": {"db1": {}, "db2": {}}}}},
+                        "sandbox": {"hosts": {"sandbox1": {}}},
+                    }
+                }
+            }
+        )
+    )
+    assert (
+        configuration(read_inventory([tmp_path / "hosts.yml"], root=tmp_path)).service("main").group
+        == "postgresql_main"
+    )
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        read_inventory([tmp_path / "none"], root=tmp_path)
+
+
+def test_lab_inventory_is_valid() -> None:
+    found = configuration(read_inventory([ROOT / "inventories/lab"], root=ROOT))
+    assert "postgresql-latest" in [drill.name for drill in found.drills]
+
+
+def test_reference_and_json_schema_are_up_to_date() -> None:
+    assert (ROOT / REFERENCE).read_text() == reference(), "run python -m drillbook.config.docs"
+    assert json.loads((ROOT / SCHEMA).read_text()) == schema(), "run python -m drillbook.config.docs"
+
+
+def test_json_schema_accepts_and_refuses_the_same(tmp_path: Path) -> None:
+    data = inventory_json(tmp_path)
+    variables = {**everywhere(data), **data["postgresql_main"]["vars"], "lab_prefix": "x"}
+    jsonschema.validate(variables, schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**variables, "drillbook_stat": 1}, schema())

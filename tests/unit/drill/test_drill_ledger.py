@@ -1,0 +1,64 @@
+"""The ledger says what is there, whoever reads it, and survives a torn line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.unit.drill.world import FakeClock, FakePlaybooks
+
+from drillbook import process
+from drillbook.drill.ledger import Kind, Ledger, Resource, State, process_resource
+from drillbook.drill.teardown import remove
+from drillbook.errors import InfrastructureError
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: FakeClock) -> Ledger:
+    return Ledger(tmp_path, clock)
+
+
+def test_outstanding_is_newest_first_and_without_what_was_removed(ledger: Ledger) -> None:
+    first, second, third = (Resource(Kind.MACHINE, name) for name in ("one", "two", "three"))
+    for resource in (first, second, third):
+        ledger.intend(resource)
+    ledger.settle(second)
+    ledger.settle(third, State.KEPT)
+    assert [(entry.name, entry.state) for entry in ledger.outstanding()] == [("three", "kept"), ("one", "intended")]
+
+
+def test_torn_last_line_is_not_read(ledger: Ledger) -> None:
+    ledger.intend(Resource(Kind.MACHINE, "one"))
+    with ledger.path.open("a") as file:
+        file.write('{"kind": "machi')
+    assert [entry.name for entry in ledger.resources()] == ["one"]
+
+
+def test_owner_lives_until_it_is_settled(ledger: Ledger) -> None:
+    assert not ledger.owner_alive()
+    owner = process_resource(Kind.OWNER, process.ProcessIdentity.of(os.getpid()))
+    ledger.intend(owner)
+    assert ledger.owner_alive()
+    ledger.settle(owner)
+    assert not ledger.owner_alive()
+
+
+def test_process_with_the_same_number_but_another_start_is_not_killed(ledger: Ledger) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        real = process.ProcessIdentity.of(child.pid)
+        other = process.ProcessIdentity(real.pid, real.start_ticks - 1, real.boot_id)
+        for identity in (other, process.ProcessIdentity(real.pid, real.start_ticks, "another boot")):
+            resource = process_resource(Kind.PROCESS, identity)
+            remove(resource, run_id="x", ledger=ledger, playbooks=FakePlaybooks(), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+            assert child.poll() is None
+        remove(process_resource(Kind.PROCESS, real), run_id="x", ledger=ledger, playbooks=FakePlaybooks(), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+        assert child.wait(timeout=5) == -9
+
+
+def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    with pytest.raises(InfrastructureError, match="outside its run"):
+        remove(Resource(Kind.FILE, str(outside)), run_id="x", ledger=ledger, playbooks=FakePlaybooks(), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+    assert outside.is_dir()

@@ -1,0 +1,130 @@
+"""Only AccessDenied is a denial; a dead store or a wrong key is an error; what wrongly succeeded is undone."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from drillbook.errors import InfrastructureError
+from drillbook.model import ObjectStore
+from drillbook.stores.s3 import S3Heartbeats, S3User, read_credentials
+
+ACTIONS = (
+    "can_get",
+    "can_put",
+    "can_start_multipart",
+    "can_delete",
+    "can_delete_version",
+)
+ON_BUCKETS = (
+    "can_change_policy",
+    "can_change_lifecycle",
+    "can_change_versioning",
+    "can_change_lock",
+    "can_create_bucket",
+)
+
+
+def answer(code: str, status: int) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Any")  # type: ignore[typeddict-item] # as short as the code reads it
+
+
+class FakeClient:
+    """Answers every call alike: raises ``error``, or returns ``result``."""
+
+    def __init__(self, error: Exception | None = None, result: dict[str, Any] | None = None) -> None:
+        self.error, self.result = error, result or {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**arguments: Any) -> dict[str, Any]:
+            self.calls.append((name, arguments))
+            if self.error:
+                raise self.error
+            return self.result
+
+        return call
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return ObjectStore("https://store", "default", None, "repository", "/", "evidence", "heartbeat", tmp_path)
+
+
+def attempts(user: S3User) -> list[bool]:
+    return [
+        *(getattr(user, name)("repository", "absent") for name in ACTIONS),
+        *(getattr(user, name)("repository") for name in ON_BUCKETS),
+    ]
+
+
+def test_access_denied_is_denied(store: ObjectStore) -> None:
+    assert not any(attempts(S3User(store, "reader", FakeClient(answer("AccessDenied", 403)))))
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("MalformedPolicy", 400), ("NoSuchKey", 404), ("InvalidArgument", 400), ("MethodNotAllowed", 405)],
+)
+def test_a_complaint_about_the_request_means_allowed(store: ObjectStore, code: str, status: int) -> None:
+    assert all(attempts(S3User(store, "reader", FakeClient(answer(code, status)))))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        answer("InvalidAccessKeyId", 403),
+        answer("SignatureDoesNotMatch", 403),
+        answer("NoSuchBucket", 404),
+        answer("InternalError", 500),
+        EndpointConnectionError(endpoint_url="https://store"),
+    ],
+)
+def test_what_proves_nothing_is_an_error(store: ObjectStore, error: Exception) -> None:
+    user = S3User(store, "reader", FakeClient(error))
+    for name in ACTIONS:
+        with pytest.raises(InfrastructureError):
+            getattr(user, name)("repository", "absent")
+
+
+def test_what_wrongly_succeeded_is_undone_by_its_version(store: ObjectStore) -> None:
+    client = FakeClient(result={"VersionId": "v1", "UploadId": "u1"})
+    user = S3User(store, "reader", client)
+    assert user.can_put("repository", "absent")
+    assert client.calls[-1] == ("delete_object", {"Bucket": "repository", "Key": "absent", "VersionId": "v1"})
+    assert user.can_start_multipart("repository", "absent")
+    assert client.calls[-1][0] == "abort_multipart_upload"
+    assert user.can_create_bucket("new")
+    assert client.calls[-1] == ("delete_bucket", {"Bucket": "new"})
+
+
+def test_published_heartbeats_carry_the_stores_time(store: ObjectStore) -> None:
+    written = datetime(2026, 1, 31, 12, 0, 0, 250000, tzinfo=UTC)
+    body = {"host": "db1", "counter": 7, "written_at": written.isoformat(), "published_at": written.isoformat()}
+
+    class Client:
+        def get_paginator(self, _name: str) -> Any:
+            return self
+
+        def paginate(self, **_arguments: Any) -> list[dict[str, Any]]:
+            return [{}, {"Contents": [{"Key": "main/db1.json", "LastModified": written - timedelta(seconds=3)}]}]
+
+        def get_object(self, **_arguments: Any) -> dict[str, Any]:
+            return {"Body": io.BytesIO(json.dumps(body).encode())}
+
+    (beat,) = S3Heartbeats(store, "reader", Client()).published("main")
+    assert beat.clock_offset == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("content", [None, "no json", "[]", '{"access_key": "a"}'])
+def test_credentials_that_can_not_be_read_are_told_without_their_content(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "reader.json").write_text(content)
+    with pytest.raises(InfrastructureError) as caught:
+        read_credentials(tmp_path, "reader")
+    assert "reader" in caught.value.message
+    assert content is None or content not in caught.value.message
