@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 import testinfra
@@ -27,18 +29,59 @@ JOURNAL_TIMEOUT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The configured platform and how it came to be."""
+    """The configured platform and how it came to be; where a lab was kept (`--keep`), only its newest run is known."""
 
     lab: Lab
-    check: Recap
-    converge: Recap
+    check: Recap | None
+    converge: Recap | None
     second: Recap
+
+
+class ArgumentSampler:
+    """Reads the argument lists of all processes, the containers' included, ten times a second."""
+
+    def __init__(self) -> None:
+        self.seen: set[bytes] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def _sample(self) -> None:
+        while not self._stop.wait(0.1):
+            for process_directory in Path("/proc").iterdir():
+                if process_directory.name.isdigit():
+                    try:
+                        self.seen.add((process_directory / "cmdline").read_bytes())
+                    except OSError:
+                        continue  # it has ended
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        """Stop."""
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture(scope="session")
+def sampler() -> Iterator[ArgumentSampler]:
+    """What any process was started with, from before the platform was configured to the end."""
+    with ArgumentSampler() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def repeat() -> int:
     """How often a test that measures repeats itself: once, and DRILLBOOK_REPEAT times under `scripts/test --all`."""
     return int(os.environ.get("DRILLBOOK_REPEAT", "1"))
+
+
+@pytest.fixture(scope="session")
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Shows a figure that a test measured (and doesn't judge) at the end of the run."""
+    return request.session.config.stash.setdefault(FIGURES, []).append
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +92,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         pytest.fail("DRILLBOOK_LAB is not set: start these tests with scripts/test.", pytrace=False)
     made = Lab(ROOT, prefix, ROOT / ".lab" / f"{prefix}-logs")
     request.session.stash[LAB] = made
+    request.session.stash[KEPT] = made.exists()
     made.playbook("lab_up")
     yield made
     if os.environ.get("DRILLBOOK_KEEP") != "true":
@@ -56,11 +100,22 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def platform(lab: Lab) -> Platform:
-    """The platform after `site.yml`: checked on the fresh hosts, converged, and run a second time."""
-    return Platform(
+def platform(
+    lab: Lab, sampler: ArgumentSampler, figure: Callable[[str], None], request: pytest.FixtureRequest
+) -> Platform:
+    """The platform after `site.yml`: checked on fresh and dirty hosts, converged, and run a second time."""
+    if request.session.stash[KEPT]:
+        return Platform(lab=lab, check=None, converge=None, second=lab.playbook("site"))
+    dirty = lab.run(
+        "ansible-playbook", "-i", "inventories/lab", "-i", "molecule/cluster/inventory.yml", "molecule/shared/prepare.yml"
+    )  # fmt: skip
+    assert dirty.returncode == 0, dirty.stdout
+    made = Platform(
         lab=lab, check=lab.playbook("site", "--check"), converge=lab.playbook("site"), second=lab.playbook("site")
     )
+    for name in ("check", "converge", "second"):
+        figure(f"site.yml, {name}: {getattr(made, name).seconds:.0f} s")
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +126,29 @@ def playbook(lab: Lab) -> Callable[..., Recap]:
         return lab.playbook(name, *arguments, variables=variables)
 
     return run
+
+
+def wanting(record: dict[str, Any]) -> list[str]:
+    """Everything that a run did not prove, but for its RTO: the lab's is tight, and a test must not fail on a busy machine."""
+    found = [
+        f"{check['name']}: {check['actual']} {check['message']}"
+        for check in record["checks"]
+        if check["status"] != "passed"
+    ]
+    if record["error"]:
+        found.append(record["error"]["message"])
+    if record["rpo"]["met"] is False:
+        found.append(f"RPO {record['rpo']}")
+    return found
+
+
+def backup_sets(lab: Lab) -> list[dict[str, Any]]:
+    """What pgBackRest's info lists of the service, oldest first."""
+    answer = connect(lab, lab.leader()).check_output(
+        "runuser -u postgres -- pgbackrest --stanza=main --output=json info"
+    )
+    sets: list[dict[str, Any]] = json.loads(answer)[0]["backup"]
+    return sets
 
 
 def connect(lab: Lab, name: str) -> Host:
@@ -90,6 +168,17 @@ def host(lab: Lab) -> Callable[[str], Host]:
 
 
 LAB = pytest.StashKey[Lab]()
+KEPT = pytest.StashKey[bool]()
+FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The figures that tests measured."""
+    figures = config.stash.get(FIGURES, [])
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.line(line)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -104,6 +104,7 @@ def inventory() -> dict[str, Any]:
             "directory": f"{state}/state/evidence",
             "signing_key_file": f"{state}/secrets/evidence_signing_key.pem",
             "anchored": True,
+            "anchor_prefix": "log/",
         },
     }
     return {"_meta": {"hostvars": hostvars}, "all": {"hosts": list(hostvars), "vars": lab | drillbook}}

@@ -7,7 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from drillbook.drill.recovery_point import RecoveryPointError, choose
+from drillbook.drill.recovery_point import RecoveryPointError, archived_until, choose
 from drillbook.errors import DrillbookError
 from drillbook.probes.postgresql import Archive
 
@@ -24,7 +24,9 @@ class ActionModule(ActionBase):
         """Return point (for the record), options (for pgBackRest) and predicted (bytes, disk_bytes)."""
         result = super().run(tmp, task_vars)
         asked = self._task.args
-        archive = Archive.parse(asked.get("archive") or {}, asked.get("history") or {})
+        listing = archived_until(asked.get("archive") or {}, asked["request"].get("until"))
+        histories = {path: text for path, text in (asked.get("history") or {}).items() if path in listing}
+        archive = Archive.parse(listing, histories)
         try:
             point = choose(
                 asked["info"], archive, asked["stanza"], asked["request"], (task_vars or {}).get("drillbook_run_id", "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from drillbook.drill.recovery_point import archived_until
 from drillbook.probes.postgresql import Archive, Segment, check_continuity, parse_lsn
 from drillbook.probes.postgresql.wal import SEGMENT_BYTES
 
@@ -16,7 +17,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset({"archive", "history", "point", "replayed_lsn"})
+    _VALID_ARGS = frozenset({"archive", "history", "point", "replayed_lsn", "segment_bytes"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return first, last, expected, missing (names) and reached (name of the segment where replay ended).
@@ -26,22 +27,23 @@ class ActionModule(ActionBase):
         """
         result = super().run(tmp, task_vars)
         asked = self._task.args
-        archive = Archive.parse(asked["archive"], asked.get("history") or {})
+        size = int(asked.get("segment_bytes") or SEGMENT_BYTES)
         point = asked["point"]
+        archive = Archive.parse(archived_until(asked["archive"], point.get("until")), asked.get("history") or {}, size)
         replayed = parse_lsn(asked["replayed_lsn"])
         latest = point["type"] == "latest"
         # A location on a segment's border is the end of the segment before it.
-        reached = (replayed - 1) // SEGMENT_BYTES
-        start, timeline = Segment.parse(point["first_segment"]), int(point["timeline"])
-        continuity = check_continuity(archive, start, timeline, None if latest else max(reached, start.number))
-        last = Segment.parse(continuity.last)
+        reached = (replayed - 1) // size
+        start, timeline = Segment.parse(point["first_segment"], size), int(point["timeline"])
+        continuity = check_continuity(archive, start, timeline, None if latest else max(reached, start.number), size)
+        last = Segment.parse(continuity.last, size)
         result.update(
             changed=False,
             first=continuity.first,
             last=continuity.last,
             expected=continuity.expected,
             missing=list(continuity.missing),
-            reached=Segment(timeline, reached).name(),
+            reached=Segment(timeline, reached).name(size),
             complete=continuity.unbroken and reached >= last.number,
         )
         return result

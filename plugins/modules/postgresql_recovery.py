@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -36,6 +37,10 @@ options:
     description: The server's log; its FATAL lines explain a failure.
     type: path
     required: true
+  data_directory:
+    description: The server's data; a full disk under it is named as the cause of a failure.
+    type: path
+    required: true
   timeout_seconds:
     description: How long the replay may take.
     type: int
@@ -64,6 +69,9 @@ log_tail:
 """
 
 POLL_SECONDS = 0.2
+LEAST_FREE_BYTES = 2 * 16 * 1024**2
+"""Two segments of the usual size: with less, the next one does not fit, and restore_command fails."""
+
 QUERY = """
 select pg_is_in_recovery(),
        coalesce(pg_last_wal_replay_lsn()::text, ''),
@@ -84,12 +92,13 @@ def unit_stopped(unit: str) -> bool:
 
 def log_lines(path: str) -> list[str]:
     """The log's last lines about the recovery and its failure."""
-    words = ("FATAL", "PANIC", "ERROR", "HINT", "recovery", "redo", "restored log", "last completed")
+    words = ("FATAL", "PANIC", "ERROR", "HINT", "No space", "recovery", "redo", "restored log", "last completed")
     try:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         return [f"{path}: {error.strerror}"]
-    return [line for line in lines if any(word in line for word in words)][-20:]
+    # Who knocks while it starts says nothing about why it did not.
+    return [line for line in lines if any(word in line for word in words) and "is starting up" not in line][-20:]
 
 
 def ask(socket_directory: str, port: int, user: str) -> tuple[bool, str, str, int, str] | None:
@@ -112,9 +121,12 @@ def ask(socket_directory: str, port: int, user: str) -> tuple[bool, str, str, in
 
 
 def failure(module: AnsibleModule, reason: str) -> None:
-    """End with the server's own words: the FATAL lines come first in the message."""
+    """End with the server's own words: what restore_command complained of, and its FATAL lines, come first."""
     tail = log_lines(module.params["log_file"])
-    fatal = [line for line in tail if "FATAL" in line or "PANIC" in line]
+    fatal = [line for line in tail if any(word in line for word in ("FATAL", "PANIC", "ERROR: [", "No space"))]
+    free = shutil.disk_usage(module.params["data_directory"]).free
+    if free < LEAST_FREE_BYTES:
+        reason = f"{reason}, and the disk under {module.params['data_directory']} is full ({free} bytes free)"
     module.fail_json(msg=f"{reason}: {' / '.join(fatal[-3:] or tail[-3:]) or 'its log is empty'}", log_tail=tail)
 
 
@@ -127,6 +139,7 @@ def main() -> None:
             "port": {"type": "int", "default": 5432},
             "user": {"type": "str", "default": "postgres"},
             "log_file": {"type": "path", "required": True},
+            "data_directory": {"type": "path", "required": True},
             "timeout_seconds": {"type": "int", "required": True},
         },
         supports_check_mode=True,

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from tests.end_to_end.test_site import changed_tasks
 
-from drillbook.demo.story import DATABASE_HOSTS, BackgroundWriter
-from drillbook.load import AcknowledgedCommits, count_lost, longest_outage
+from drillbook.demo.lab import DATABASE_HOSTS
+from drillbook.demo.load import BackgroundWriter, under_load
+from drillbook.load import AcknowledgedCommits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,22 +21,10 @@ if TYPE_CHECKING:
     from testinfra.host import Host
     from tests.conftest import Platform
 
-    from drillbook.demo.lab import Lab
 
 pytestmark = pytest.mark.lab
 
 COME_TOGETHER = timedelta(minutes=3)
-
-
-def outage_and_loss(lab: Lab, path: Path, event: Callable[[], object], wait: float) -> tuple[float, int, int]:
-    """Write for a while, let the event happen, write on; return the outage in seconds, acknowledged and lost."""
-    acknowledged = AcknowledgedCommits(path)
-    with BackgroundWriter(lab, acknowledged):
-        time.sleep(3)
-        event()
-        time.sleep(wait)
-    told, lost = count_lost(lab.service(), acknowledged)
-    return longest_outage(acknowledged.read()).length.total_seconds(), told, lost
 
 
 def test_a_replica_follows_and_a_client_reaches_the_leader(platform: Platform) -> None:
@@ -46,21 +35,22 @@ def test_a_replica_follows_and_a_client_reaches_the_leader(platform: Platform) -
     assert row == (False, "on")
 
 
-def test_the_loss_of_the_primarys_host_loses_nothing(platform: Platform, tmp_path: Path, repeat: int) -> None:
+def test_the_loss_of_the_primarys_host_loses_nothing(
+    platform: Platform, tmp_path: Path, repeat: int, figure: Callable[[str], None]
+) -> None:
     lab = platform.lab
     outages = []
     for turn in range(repeat):
         leader = lab.leader()
-        seconds, told, lost = outage_and_loss(
-            lab, tmp_path / f"{turn}.tsv", lambda name=leader: lab.cut_power(name), wait=40
-        )
-        assert told > 0
-        assert lost == 0
-        assert seconds < 40, "writes did not come back"
-        outages.append(seconds)
+        seen = under_load(lab, tmp_path / f"{turn}.tsv", lambda name=leader: lab.cut_power(name), wait_seconds=40)
+        assert (seen.acknowledged > 0, seen.lost) == (True, 0)
+        assert seen.outage_seconds < 38, "writes did not come back"
+        outages.append(seen.outage_seconds)
         lab.playbook("lab_up")
         lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
-    print(f"host loss: write outage {outages} s, 0 commits lost in {repeat} repetitions")  # noqa: T201 -- the figure is the result
+    figure(
+        f"host loss: write outage {', '.join(f'{outage:.1f}' for outage in outages)} s, 0 commits lost in {repeat} repetitions"
+    )
 
 
 def test_site_changes_nothing_after_a_failover(platform: Platform) -> None:
@@ -69,16 +59,35 @@ def test_site_changes_nothing_after_a_failover(platform: Platform) -> None:
     assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
 
 
-def test_a_planned_switchover_is_short_and_loses_nothing(platform: Platform, tmp_path: Path) -> None:
+def test_a_crash_of_the_server_process_loses_nothing(
+    platform: Platform, host: Callable[[str], Host], tmp_path: Path, figure: Callable[[str], None]
+) -> None:
+    lab = platform.lab
+    leader = host(lab.leader())
+    crash = "kill -KILL $(head -1 /var/lib/postgresql/17/main/postmaster.pid)"
+    seen = under_load(lab, tmp_path / "a.tsv", lambda: leader.check_output(crash), wait_seconds=30)
+    assert (seen.acknowledged > 0, seen.lost) == (True, 0)
+    assert seen.outage_seconds < 25, "writes did not come back"
+    figure(f"process crash: write outage {seen.outage_seconds:.2f} s")
+    lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
+
+
+def test_a_planned_switchover_is_short_and_loses_nothing(
+    platform: Platform, tmp_path: Path, figure: Callable[[str], None]
+) -> None:
     lab = platform.lab
     leader = lab.leader()
-    variables = {"switchover_cluster": "postgresql_main"}
-    seconds, told, lost = outage_and_loss(
-        lab, tmp_path / "a.tsv", lambda: lab.playbook("switchover_postgresql", variables=variables), wait=3
+    variables = {"switchover_service": "main", "switchover_confirm": "postgresql_main"}
+    seen = under_load(
+        lab,
+        tmp_path / "a.tsv",
+        lambda: lab.playbook("switchover_postgresql", variables=variables),
+        wait_seconds=10,
     )
     assert lab.leader() != leader
-    assert (told > 0, lost) == (True, 0)
-    print(f"switchover: write outage {seconds:.2f} s")  # noqa: T201 -- the figure is the result
+    assert (seen.acknowledged > 0, seen.lost) == (True, 0)
+    assert seen.outage_seconds < 15, "writes did not come back"
+    figure(f"switchover: write outage {seen.outage_seconds:.2f} s")
     lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
 
 
@@ -109,10 +118,8 @@ def test_a_lossless_cluster_without_a_standby_acknowledges_nothing(
     lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
 
 
-def test_a_password_is_asked_for_and_the_certificate_checked(platform: Platform, tmp_path: Path) -> None:
+def test_a_password_is_asked_for_and_the_certificate_checked(platform: Platform) -> None:
     lab = platform.lab
-    wrong = tmp_path / "wrong"
-    wrong.write_text("not-the-password", encoding="utf-8")
     good = lab.service()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(

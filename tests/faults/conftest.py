@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from botocore.config import Config
 
-from drillbook.demo.story import BackgroundWriter
+from drillbook.demo.load import BackgroundWriter
 from drillbook.load import AcknowledgedCommits
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ class Drills:
         self._directory = directory
 
     def arguments(self, **variables: Any) -> list[str]:
-        """The --inventory options; variables of the group `all`, or of a host when the key holds a dict `host:NAME`."""
+        """The --inventory options; variables of the group `all`, or of a host when the key is `host_NAME`."""
         if not variables:
             return []
         hosts = {key.removeprefix("host_"): value for key, value in variables.items() if key.startswith("host_")}
         shared = {key: value for key, value in variables.items() if not key.startswith("host_")}
-        overlay = self._directory / f"overlay-{time.monotonic_ns()}.yml"
-        overlay.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": shared}}), encoding="utf-8")
+        overlay = self._directory / f"overlay-{time.monotonic_ns()}"
+        (overlay / "group_vars").mkdir(parents=True)
+        (overlay / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
+        (overlay / "group_vars/all.yml").write_text(yaml.safe_dump(shared), encoding="utf-8")
         return ["--inventory", str(self.lab.root / "inventories/lab"), "--inventory", str(overlay)]
 
     def run(self, *options: str, **variables: Any) -> Ran:
@@ -98,6 +101,40 @@ class Drills:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def runs(self) -> set[Path]:
+        """The directories of all runs so far."""
+        return set((self.lab.state / "state/runs").glob("*"))
+
+    def phase_began(self, phase: str, before: set[Path]) -> bool:
+        """Whether the journal of a run that was not there before tells of the phase."""
+        journals = [run / "journal.jsonl" for run in self.runs() - before]
+        return any(
+            f'"{phase}"' in line and "phase" in line
+            for journal in journals
+            if journal.exists()
+            for line in journal.read_text(encoding="utf-8").splitlines()
+        )
+
+    @contextmanager
+    def when(self, phase: str, action: Callable[[], object]) -> Iterator[None]:
+        """Do it once when the run inside the block enters the phase."""
+        before, done = self.runs(), threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                if self.phase_began(phase, before):
+                    action()
+                    return
+                time.sleep(0.05)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join(timeout=30)
 
     def assert_nothing_left(self) -> None:
         """No sandbox container, no open run, and an evidence log that verifies against its anchor."""

@@ -27,12 +27,11 @@ BORDERS = [
 
 @pytest.mark.parametrize("phase", BORDERS)
 def test_sigkill_when_a_phase_begins(drills: Drills, phase: str) -> None:
-    state = drills.lab.state / "state/runs"
-    before = set(state.iterdir()) if state.exists() else set()
+    before = drills.runs()
     process = drills.start()
     deadline = time.monotonic() + 240
     try:
-        while not phase_began(state, before, phase):
+        while not drills.phase_began(phase, before):
             assert process.poll() is None, f"the drill ended before {phase}: {process.communicate()[0]}"
             assert time.monotonic() < deadline, f"{phase} did not begin"
             time.sleep(0.1)
@@ -46,18 +45,6 @@ def test_sigkill_when_a_phase_begins(drills: Drills, phase: str) -> None:
     drills.assert_nothing_left()
     again = drills.lab.run("drillbook", "drill", "clean", "--json")
     assert json.loads(again.stdout) == []
-
-
-def phase_began(state: object, before: set[object], phase: str) -> bool:
-    """Whether the newest run's journal tells of the phase."""
-    runs = [run for run in state.iterdir() if run not in before] if state.exists() else []  # type: ignore[attr-defined]  # -- a Path
-    journals = [run / "journal.jsonl" for run in runs]
-    return any(
-        f'"{phase}"' in line and "phase" in line
-        for journal in journals
-        if journal.exists()
-        for line in journal.read_text(encoding="utf-8").splitlines()
-    )
 
 
 def test_a_hung_step_is_ended_at_its_own_timeout(drills: Drills) -> None:

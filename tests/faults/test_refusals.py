@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.conftest import backup_sets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def test_a_wrong_repository_key(drills: Drills) -> None:
     finally:
         secret.write_text(right, encoding="utf-8")
     assert ran.code == 3
-    assert "key" in ran.why() or "cipher" in ran.why(), ran.why()
+    assert "pgbackrest_cipher_pass is not the key" in ran.why(), ran.why()
     drills.assert_nothing_left()
 
 
@@ -74,6 +75,21 @@ def test_a_disk_that_is_too_small(drills: Drills) -> None:
     drills.assert_nothing_left()
 
 
+def test_a_disk_that_fills_up_during_replay(drills: Drills) -> None:
+    """For PostgreSQL a restore_command that fails is the end of the archive: it would open early, and say nothing."""
+    sandbox = drills.lab.container("sandbox1")
+    fill = "fallocate --length $(($(df --output=avail --block-size=1 . | tail -1) - 8388608)) ballast"
+
+    def use_up() -> None:
+        drills.lab.podman("exec", "--workdir", "/var/lib/postgresql", sandbox, "sh", "-c", fill)
+
+    with drills.when("replay", use_up):
+        ran = drills.run(host_sandbox1={"sandbox_disk_bytes": 3 * 1024**3})
+    assert ran.code != 0
+    assert "is full" in ran.why() or "WAL continuity" in ran.failed_checks(), ran.why()
+    drills.assert_nothing_left()
+
+
 @pytest.mark.parametrize("target", ["db1", "postgresql_main"])
 def test_a_restore_aimed_at_production(drills: Drills, target: str) -> None:
     code, recap = drills.lab.attempt(
@@ -101,4 +117,21 @@ def test_a_target_after_the_last_segment(drills: Drills) -> None:
     ran = drills.run("--point", "time=2099-01-01T00:00:00Z")
     assert ran.code == 3
     assert "recovery ended before configured recovery target was reached" in ran.why()
+    drills.assert_nothing_left()
+
+
+def test_a_target_on_the_other_timeline(drills: Drills) -> None:
+    """A set that was taken after a branch does not lead to the timeline that the branch left."""
+    lab = drills.lab
+    if int(lab.cluster()[0]["timeline"]) == 1:
+        lab.playbook(
+            "switchover_postgresql", variables={"switchover_service": "main", "switchover_confirm": "postgresql_main"}
+        )
+    lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+    newest = backup_sets(lab)[-1]
+    timeline = int(newest["archive"]["start"][:8], 16)
+    assert timeline > 1
+    ran = drills.run("--set", newest["label"], "--timeline", str(timeline - 1))
+    assert ran.code == 3
+    assert f"does not lie on the line to timeline {timeline - 1}" in ran.why()
     drills.assert_nothing_left()

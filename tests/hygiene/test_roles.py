@@ -91,7 +91,7 @@ def test_public_variables_carry_the_name_of_the_role(role: Path) -> None:
 
 
 def test_no_password_has_a_default(role: Path) -> None:
-    secret = re.compile(r"(password|secret|cipher_pass|_token|_key)$")
+    secret = re.compile(r"(password|secret|cipher_pass|_token|(?<!_public)_key)$")
     allowed = {"etcd_initial_cluster_token"}  # it tells clusters apart and protects nothing
     assert not [name for name in defaults_of(role) if secret.search(name) and name not in allowed]
 

@@ -10,6 +10,7 @@ clock is compared with the store's, and a store that does not answer must not st
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -25,6 +26,7 @@ import boto3
 import psycopg2
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +39,8 @@ create schema if not exists drillbook;
 create table if not exists drillbook.heartbeat (
     counter bigint primary key, written_at timestamptz not null, host text not null);
 create table if not exists drillbook.fingerprint (
-    id bigint generated always as identity primary key, name text not null, database text not null,
-    query text not null, result text not null, lsn pg_lsn not null, taken_at timestamptz not null);
+    id bigint generated always as identity primary key, name text not null, document text not null,
+    signature text not null, taken_at timestamptz not null);
 """
 BEAT = """
 insert into drillbook.heartbeat (counter, written_at, host)
@@ -58,12 +60,14 @@ select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 STORE_FINGERPRINT = """
-insert into drillbook.fingerprint (name, database, query, result, lsn, taken_at)
-values (%s, %s, %s, %s, %s, clock_timestamp())
+insert into drillbook.fingerprint (name, document, signature, taken_at) values (%s, %s, %s, clock_timestamp())
 """
 PRUNE_FINGERPRINTS = "delete from drillbook.fingerprint where taken_at < clock_timestamp() - make_interval(hours => %s)"
 # Nothing may cut a commit's wait for its standby short, whatever the role or the database sets.
 SESSION = "-c statement_timeout=0 -c synchronous_commit=on -c idle_in_transaction_session_timeout=0"
+# The answer as text that the server itself writes, so that whoever asks again compares text with text.
+ANSWER = "select coalesce(json_agg(answer), '[]')::text from ({query}) answer"
+RENDERING = "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local extra_float_digits to 3"
 
 
 def utc_now() -> str:
@@ -81,6 +85,7 @@ class Agent:
         self.prepared = False
         self.newest: dict[str, Any] | None = None
         self.moment: tuple[str, int] | None = None
+        self.key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secrets["signing_key"])) if settings["fingerprints"] else None
         self.store = self.open_store()
 
     def open_store(self) -> Any:
@@ -165,7 +170,7 @@ class Agent:
         self.store.put_object(Bucket=self.settings["store"]["bucket"], Key=key, Body=json.dumps(whole).encode())
 
     def fingerprint(self) -> None:
-        """Answer the declared queries up to the moment noted one interval ago, keep the answers and publish them.
+        """Answer the declared queries up to the moment noted one interval ago, sign the answers and keep them.
 
         The moment settles first: a transaction that was under way then could still commit a row that is older than it, so
         the queries wait until each such transaction has ended. From then on the rows up to the moment are what every
@@ -174,7 +179,6 @@ class Agent:
         if self.newest is None:
             self.moment = None
             return
-        taken = []
         with closing(self.connect(self.settings["database"])) as home:
             with home, home.cursor() as cursor:
                 cursor.execute(MOMENT)
@@ -184,28 +188,20 @@ class Agent:
             if self.moment is not None and oldest_running < self.moment[1]:
                 logger.warning("fingerprints wait for a transaction from before %s", self.moment[0])
                 return
-            if self.moment is not None:
-                taken = [self.answer(home, wanted, self.moment[0]) for wanted in self.settings["fingerprints"]]
+            for wanted in self.settings["fingerprints"] if self.moment is not None else []:
+                try:
+                    self.take(home, wanted, self.moment[0])
+                except psycopg2.Error as error:
+                    logger.warning("no fingerprint %s: %s", wanted["name"], str(error).strip().splitlines()[0])
             self.moment = upcoming
-        if taken:
-            self.put(
-                f"fingerprints/{self.settings['service']}.json",
-                {"schema": "drillbook.fingerprint/1", "published_at": utc_now(), "fingerprints": taken},
-            )
 
-    def answer(self, home: Any, wanted: dict[str, str], moment: str) -> dict[str, Any]:
-        """Answer one query and note the location in one snapshot; for the agent's own database it is stored in it too."""
-        query = wanted["query"].replace("{moment}", f"'{moment}'::timestamptz")
+    def take(self, home: Any, wanted: dict[str, str], moment: str) -> None:
+        """Answer one query and note the location in one snapshot; in the agent's own database it is stored in it too."""
         own = wanted["database"] == self.settings["database"]
         source = home if own else self.connect(wanted["database"])
         try:
             with source, source.cursor() as cursor:
-                cursor.execute("set transaction isolation level repeatable read")
-                cursor.execute(query)
-                result = json.dumps(cursor.fetchall(), default=str)
-                cursor.execute("select pg_current_wal_insert_lsn()::text")
-                lsn = cursor.fetchone()[0]
-                row = (wanted["name"], wanted["database"], query, result, lsn)
+                row = self.answer(cursor, wanted, moment)
                 if own:
                     cursor.execute(STORE_FINGERPRINT, row)
         finally:
@@ -214,7 +210,28 @@ class Agent:
         if not own:
             with home, home.cursor() as cursor:
                 cursor.execute(STORE_FINGERPRINT, row)
-        return {**dict(zip(("name", "database", "query", "result", "lsn"), row, strict=True)), "moment": moment}
+
+    def answer(self, cursor: Any, wanted: dict[str, str], moment: str) -> tuple[str, str, str]:
+        """Name, document and signature: the key is outside the database, so nobody in it can make one up."""
+        cursor.execute("set transaction isolation level repeatable read")
+        cursor.execute(RENDERING)
+        statement = ANSWER.format(query=wanted["query"].replace("{moment}", f"'{moment}'::timestamptz"))
+        cursor.execute(statement)
+        result = cursor.fetchone()[0]
+        cursor.execute("select pg_current_wal_insert_lsn()::text")
+        document = json.dumps(
+            {
+                "schema": "drillbook.fingerprint/1",
+                "service": self.settings["service"],
+                "name": wanted["name"],
+                "database": wanted["database"],
+                "statement": statement,
+                "result": result,
+                "lsn": cursor.fetchone()[0],
+                "moment": moment,
+            }
+        )
+        return wanted["name"], document, base64.b64encode(self.key.sign(document.encode())).decode()
 
 
 def repeat(work: Callable[[], None], seconds: float, failing: str) -> None:

@@ -91,7 +91,7 @@ class DrillVariables(_Strict):
     )
     repository_as_of_disaster: bool = Field(
         default=True,
-        description="with a disaster that is only simulated, read the (versioned) repository as it was at that moment",
+        description="with a disaster that is only simulated, ignore what came into the repository after that moment",
     )
     step_timeout_seconds: Seconds | None = Field(
         default=None, description="instead of `drillbook_step_timeout_seconds`"

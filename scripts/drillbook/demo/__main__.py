@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.console import Console
 
@@ -36,6 +37,9 @@ def main(
     except DrillbookError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(error.exit_code) from error
+    except psycopg.Error as error:
+        console.print(f"the service can't be read: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(3) from error
     finally:
         if keep:
             console.print(KEPT.format(prefix=prefix), markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from drillbook.load import ConnectionSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DATABASE_HOSTS = ("db1", "db2", "db3")
 PLAYBOOK_TIMEOUT = timedelta(minutes=40)
 COMMAND_TIMEOUT = timedelta(minutes=2)
 
@@ -130,7 +131,7 @@ class Lab:
     def cluster(self) -> list[dict[str, Any]]:
         """Members as Patroni's REST interface lists them; empty while no member answers."""
         trust = ssl.create_default_context(cafile=str(self.ca_file))
-        for host in ("db1", "db2", "db3"):
+        for host in DATABASE_HOSTS:
             url = f"https://{self.address(host)}:8008/cluster"
             try:
                 with urllib.request.urlopen(url, timeout=2, context=trust) as answer:
@@ -164,6 +165,13 @@ class Lab:
         """Act on the lab's containers with the lab's own engine configuration."""
         environment = {**self.environment, "CONTAINERS_CONF": str(self.state / "containers.conf")}
         return process.run(("podman", *arguments), timeout=COMMAND_TIMEOUT, environment=environment)
+
+    def exists(self) -> bool:
+        """Whether containers of this lab are there, running or not; also where its state directory is gone."""
+        listed = process.run(
+            ("podman", "ps", "--all", "--quiet", "--filter", f"name=^{self.prefix}-"), timeout=COMMAND_TIMEOUT
+        )
+        return bool(listed.stdout.strip())
 
     def container(self, host: str) -> str:
         """The container that is this host."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from drillbook.demo.lab import DATABASE_HOSTS
+from drillbook.demo.load import BackgroundWriter
 from drillbook.errors import InfrastructureError
-from drillbook.load import AcknowledgedCommits, count_lost, longest_outage, write_until_stopped
+from drillbook.load import AcknowledgedCommits, count_lost, longest_outage
+from drillbook.model import format_instant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,30 +23,7 @@ if TYPE_CHECKING:
 
     from drillbook.demo.lab import Lab
 
-DATABASE_HOSTS = ("db1", "db2", "db3")
 DRILL_TIMEOUT = timedelta(minutes=30)
-
-
-class BackgroundWriter:
-    """The load: writes in a thread until told to stop, through failures and restores."""
-
-    def __init__(self, lab: Lab, acknowledged: AcknowledgedCommits) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=write_until_stopped,
-            args=(lab.service(), acknowledged, self._stop.is_set),
-            daemon=True,
-        )
-
-    def __enter__(self) -> Self:
-        """Start writing."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        """Stop writing; a connection attempt under way ends within its own timeout."""
-        self._stop.set()
-        self._thread.join(timeout=30)
 
 
 @dataclass
@@ -60,6 +39,9 @@ class Story:
 
     def tell(self) -> bool:
         """Run everything; True when every objective was met."""
+        if self.lab.exists():
+            with self._part("an earlier lab of this name taken down"):
+                self.lab.playbook("lab_down")
         with self._part("hosts up (images built if they are missing)"):
             self.lab.playbook("lab_up")
         with self._part("site.yml, first run"):
@@ -71,7 +53,8 @@ class Story:
             self.lab.playbook("backup_postgresql", variables={"backup_type": "full"})
         self._lose_one_host()
         disaster_at = self._lose_all_hosts()
-        self._restore(disaster_at)
+        self._drill(disaster_at)
+        self._restore_in_place(disaster_at)
         self._show()
         return all(met for *_, met in self.rows)
 
@@ -118,22 +101,27 @@ class Story:
                 self.lab.destroy(host)
         return disaster_at
 
-    def _restore(self, disaster_at: datetime) -> None:
-        at = disaster_at.isoformat().replace("+00:00", "Z")
+    def _drill(self, disaster_at: datetime) -> None:
         with self._part("drill: restore into the sandbox"):
-            record = self._drillbook("drill", "run", "postgresql-latest", "--disaster-at", at)
+            record = self._drillbook("drill", "run", "postgresql-latest", "--disaster-at", format_instant(disaster_at))
         self._judge("sandbox drill", record)
+
+    def _restore_in_place(self, disaster_at: datetime) -> None:
         acknowledged = AcknowledgedCommits(self.directory / "acknowledged-all-hosts.tsv")
-        with BackgroundWriter(self.lab, AcknowledgedCommits(self.directory / "acknowledged-after.tsv")):
+        afterwards = AcknowledgedCommits(self.directory / "acknowledged-after.tsv")
+        with BackgroundWriter(self.lab, afterwards):
             with self._part("restore in place: three hosts rebuilt from the object store"):
                 record = self._drillbook(
-                    "restore", "main", "--in-place", "--confirm", "postgresql_main", "--disaster-at", at
-                )
+                    "restore", "main", "--in-place", "--confirm", "postgresql_main",
+                    "--disaster-at", format_instant(disaster_at),
+                )  # fmt: skip
             self._judge("restore in place", record)
+            if record["error"]:
+                return
             time.sleep(5)
         told, lost = count_lost(self.lab.service(), acknowledged)
         self._row("loss of all hosts: commits lost", "within the RPO", f"{lost} of {told}", True)
-        after = len(AcknowledgedCommits(self.directory / "acknowledged-after.tsv").read())
+        after = len(afterwards.read())
         self._row("the load goes on through HAProxy", "> 0 commits", f"{after} commits", after > 0)
 
     def _drillbook(self, *arguments: str) -> dict[str, Any]:
@@ -149,8 +137,7 @@ class Story:
             ) from error
         return answer
 
-    def _judge(self, name: str, answer: dict[str, Any]) -> None:
-        record = answer.get("record", answer)
+    def _judge(self, name: str, record: dict[str, Any]) -> None:
         rto, rpo = record["rto"], record["rpo"]
         self._row(f"{name}: verdict", "PASS", record["verdict"], record["verdict"] == "PASS")
         self._row(

@@ -14,7 +14,7 @@ from drillbook.drill.ledger import Kind, Ledger, State, process_resource
 from drillbook.drill.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, Observation
 from drillbook.drill.plan import Plan, Step
 from drillbook.drill.record import Findings, build_record, identity
-from drillbook.drill.recovery_objective import Loss, Observed, judge_loss
+from drillbook.drill.recovery_objective import Loss, Observed, judge_loss, refuse_wrong_clocks
 from drillbook.drill.stops import Stops
 from drillbook.drill.stopwatch import Stopwatch
 from drillbook.drill.teardown import machine_resource, remove
@@ -66,6 +66,8 @@ class Execution:
         for check in self._tools.gate.pass_through(self._plan, self._run_id):
             self._seen.check(check)
         self._published = self._read_published()
+        if self._plan.mode is Mode.SANDBOX:
+            refuse_wrong_clocks(self._published, self._tools.clock_offset_limit)
         self._stops.raise_if_due("gate")
         variables = self._declare()
         if self._plan.teardown is not None:

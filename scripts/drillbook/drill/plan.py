@@ -78,10 +78,10 @@ class Plan:
         return self.objectives.rto if self.mode is Mode.SANDBOX else self.objectives.rto_in_place
 
     def point_at(self, declared_at: datetime) -> PointRequest:
-        """Return the recovery point, bound to the repository as it was when a simulated disaster was declared."""
+        """Return the recovery point, blind to what came into the repository after a simulated disaster was declared."""
         simulated = self.disaster_at is None and self.mode is Mode.SANDBOX and self.point.type is PointType.LATEST
         if simulated and self.repository_as_of_disaster and self.point.repository_time is None:
-            return self.point.at_repository_time(declared_at)
+            return self.point.ignoring_later_than(declared_at)
         return self.point
 
     def variables(self, run_id: str, declared_at: datetime) -> dict[str, Any]:

@@ -100,17 +100,22 @@ def _missed(
     return Loss(allowed, error, -observed.offset_limit <= error <= allowed, _FORMULA_TARGET, inputs)
 
 
-def _clock_offset(observed: Observed) -> timedelta | None:
-    """Offset of the host that wrote the newest restored heartbeat; every host known must be within the limit."""
-    measured = {beat.host: beat.clock_offset for beat in observed.published if beat.clock_offset is not None}
-    for host, offset in measured.items():
-        if abs(offset) > observed.offset_limit:
+def refuse_wrong_clocks(published: tuple[Heartbeat, ...], limit: timedelta) -> None:
+    """Raise InfrastructureError for a host whose clock is off by more than ``limit``: no RPO could be told."""
+    for beat in published:
+        if beat.clock_offset is not None and abs(beat.clock_offset) > limit:
             raise InfrastructureError(
-                f"clock fault: {host} is {offset.total_seconds():+.1f} s off the store's clock "
-                f"(limit {observed.offset_limit.total_seconds():g} s)",
-                where=f"host {host}",
+                f"clock fault: {beat.host} is {beat.clock_offset.total_seconds():+.1f} s off the store's clock "
+                f"(limit {limit.total_seconds():g} s)",
+                where=f"host {beat.host}",
                 remedy=_REMEDY_CLOCK,
             )
+
+
+def _clock_offset(observed: Observed) -> timedelta | None:
+    """Offset of the host that wrote the newest restored heartbeat; every host known must be within the limit."""
+    refuse_wrong_clocks(observed.published, observed.offset_limit)
+    measured = {beat.host: beat.clock_offset for beat in observed.published if beat.clock_offset is not None}
     return measured.get(observed.newest.host) if observed.newest else None
 
 

@@ -70,6 +70,8 @@ class RecoveryPoint:
     target: str | None
     exclusive: bool
     wal_segments: int
+    last_segment: str = ""
+    until: str | None = None
 
     def options(self) -> list[str]:
         """pgBackRest's options beside ``--set``."""
@@ -95,6 +97,8 @@ class RecoveryPoint:
             "start_lsn": self.set.start_lsn,
             "stop_lsn": self.set.stop_lsn,
             "first_segment": self.set.first_segment.name(),
+            "last_segment": self.last_segment,
+            "until": self.until,
         }
 
     def predicted(self) -> dict[str, int]:
@@ -106,13 +110,14 @@ class RecoveryPoint:
 def choose(
     info: Sequence[Mapping[str, Any]], archive: Archive, stanza: str, request: Mapping[str, Any], seed: str = ""
 ) -> RecoveryPoint:
-    """Choose set and timeline for ``request`` ({type, target, exclusive, set, timeline}, absent ones null).
+    """Choose set and timeline for ``request`` ({type, target, exclusive, set, timeline, until}, absent ones null).
 
+    ``until`` hides the backup sets that were finished later; the archive is given without later segments (see `archived_until`).
     Raises RecoveryPointError when there is no usable set, the target lies before the first one, or a named set does not
     exist or is not on the named timeline.
     """
     kind = PointType(request.get("type") or "latest")
-    sets = _usable(info, stanza)
+    sets = _usable(info, stanza, request.get("until"))
     target = request.get("target")
     if request.get("set"):
         sets = [_named(sets, request["set"])]
@@ -131,10 +136,20 @@ def choose(
         )
     chosen = on_line[0] if request.get("set") else _fitting(kind, on_line, target)
     wal = check_continuity(archive, chosen.first_segment, timeline)
-    return RecoveryPoint(kind, chosen, timeline, target, bool(request.get("exclusive")), wal.expected)
+    return RecoveryPoint(
+        kind, chosen, timeline, target, bool(request.get("exclusive")), wal.expected, wal.last, request.get("until")
+    )
 
 
-def _usable(info: Sequence[Mapping[str, Any]], stanza: str) -> list[BackupSet]:
+def archived_until(listing: Mapping[str, Any], until: str | None) -> Mapping[str, Any]:
+    """The entries of ``repo-ls --output=json`` that were there at ``until`` (RFC 3339); all of them without it."""
+    if not until:
+        return listing
+    moment = parse_instant(until, where="the moment of the simulated disaster").timestamp()
+    return {path: entry for path, entry in listing.items() if float(entry.get("time") or 0) <= moment}
+
+
+def _usable(info: Sequence[Mapping[str, Any]], stanza: str, until: str | None) -> list[BackupSet]:
     found = next((entry for entry in info if entry["name"] == stanza), None)
     if found is None or not found.get("backup"):
         status = (found or {}).get("status", {}).get("message", "missing stanza")
@@ -152,6 +167,14 @@ def _usable(info: Sequence[Mapping[str, Any]], stanza: str) -> list[BackupSet]:
         raise RecoveryPointError(
             f"no backup set of stanza {stanza} is usable: all have page errors or belong to an older system",
             "Name one with --set to restore it nevertheless, and check the primary's disk.",
+        )
+    if until:
+        moment = parse_instant(until, where="the moment of the simulated disaster")
+        sets = [entry for entry in sets if entry.stopped_at <= moment]
+    if not sets:
+        raise RecoveryPointError(
+            f"no backup set of stanza {stanza} was finished by {until}",
+            "Take a backup first; then simulate the disaster.",
         )
     return sorted(sets, key=lambda entry: entry.stopped_at)
 

@@ -35,7 +35,7 @@ def implied_checks(
                 "Report checks with drillbook_check.",
             )
             for stage in (Stage.VERIFY, Stage.PROVE)
-            if stage not in stages and (mode is Mode.SANDBOX or stage is Stage.VERIFY)
+            if stage not in stages
         ]
     if mode is Mode.SANDBOX and isolated is not True and (isolated is False or not interrupted):
         found.append(_isolation(isolated))

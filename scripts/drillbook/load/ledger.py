@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TextIO
@@ -61,16 +62,24 @@ class AcknowledgedCommits:
         return found
 
     def next_number(self) -> int:
-        """A number above all that were ever tried; gaps of tried but unacknowledged ones are left open."""
-        return max((entry.number for entry in self.read()), default=0) + 1_000
+        """A number above all that were ever tried, in this list or in another one: the clock's milliseconds.
+
+        A writer takes fewer than a thousand numbers a second, so that the next one, whenever it starts, begins above them.
+        """
+        return max(max((entry.number for entry in self.read()), default=0) + 1_000, time.time_ns() // 1_000_000)
 
 
-def longest_outage(acknowledged: list[Acknowledgement]) -> Outage:
-    """The longest gap between neighbours; zero when there are fewer than two."""
+def longest_outage(acknowledged: list[Acknowledgement], ended_at: float | None = None) -> Outage:
+    """The longest gap between neighbours; zero when there are fewer than two.
+
+    With ``ended_at``, the monotonic second at which writing was ended, a silence at the end is a gap as well.
+    """
     gaps = [
         (later.monotonic_seconds - earlier.monotonic_seconds, earlier.heard_at)
         for earlier, later in itertools.pairwise(acknowledged)
     ]
+    if acknowledged and ended_at is not None:
+        gaps.append((ended_at - acknowledged[-1].monotonic_seconds, acknowledged[-1].heard_at))
     if not gaps:
         return Outage(timedelta(), None)
     seconds, began_at = max(gaps)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from drillbook.errors import ConfigurationError
-from drillbook.model.instants import parse_instant
+from drillbook.model.instants import format_instant, parse_instant
 
 _WHERE = "the option --point"
 _REMEDY = "Give latest, oldest, random, immediate, time=<RFC 3339>, lsn=<X/Y>, xid=<number> or name=<restore point>."
@@ -34,7 +34,8 @@ class PointType(StrEnum):
 class PointRequest:
     """The recovery point a drill or an operator asks for; which backup set serves it is chosen later.
 
-    ``repository_time`` reads a versioned repository as it was then; None reads it as it is.
+    ``repository_time`` reads a versioned repository as it was then; None reads it as it is. ``until`` reads it as it is and
+    ignores what came into it later, which needs no versions: so a disaster is simulated.
     """
 
     type: PointType = PointType.LATEST
@@ -43,6 +44,7 @@ class PointRequest:
     set_label: str | None = None
     timeline: int | None = None
     repository_time: datetime | None = None
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a type without its target and a target without its type (ConfigurationError)."""
@@ -68,9 +70,9 @@ class PointRequest:
             return parse_instant(self.target, where=_WHERE)
         return None
 
-    def at_repository_time(self, moment: datetime) -> "PointRequest":
-        """Return the same request against the repository as it was at ``moment``."""
-        return replace(self, repository_time=moment)
+    def ignoring_later_than(self, moment: datetime) -> "PointRequest":
+        """Return the same request, blind to what came into the repository after ``moment``."""
+        return replace(self, until=moment)
 
     def as_variables(self) -> dict[str, Any]:
         """Return the ``restore_point`` variable that the playbooks take; what is not asked for is null.
@@ -88,4 +90,5 @@ class PointRequest:
             "repo_target_time": (
                 self.repository_time.strftime("%Y-%m-%d %H:%M:%S+00") if self.repository_time else None
             ),
+            "until": format_instant(self.until) if self.until else None,
         }

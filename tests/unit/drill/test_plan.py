@@ -41,14 +41,15 @@ def test_in_place_tears_nothing_down_and_freezes_nothing(world: World) -> None:
     service = world.configuration.service("main")
     plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())
     assert (plan.mode, plan.teardown, plan.rto_objective) == (Mode.IN_PLACE, None, timedelta(seconds=600))
-    assert plan.point_at(START).repository_time is None
+    assert plan.point_at(START).until is None
 
 
-def test_repository_is_frozen_only_for_a_simulated_total_loss(world: World) -> None:
+def test_what_comes_later_is_hidden_only_for_a_simulated_total_loss(world: World) -> None:
     plan = world.plan()
-    assert plan.point_at(START).repository_time == START
-    assert world.plan(disaster_at=START).point_at(START).repository_time is None
-    assert world.plan(point=PointRequest.parse("oldest")).point_at(START).repository_time is None
-    assert replace(plan, repository_as_of_disaster=False).point_at(START).repository_time is None
+    assert plan.point_at(START).until == START
+    assert world.plan(disaster_at=START).point_at(START).until is None
+    assert world.plan(point=PointRequest.parse("oldest")).point_at(START).until is None
+    assert replace(plan, repository_as_of_disaster=False).point_at(START).until is None
     given = START - timedelta(days=1)
-    assert world.plan(point=PointRequest(repository_time=given)).point_at(START).repository_time == given
+    asked = world.plan(point=PointRequest(repository_time=given)).point_at(START)
+    assert (asked.repository_time, asked.until) == (given, None)

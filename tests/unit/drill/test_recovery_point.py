@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drillbook.drill.recovery_point import RecoveryPointError, choose
+from drillbook.drill.recovery_point import RecoveryPointError, archived_until, choose
 from drillbook.probes.postgresql import Archive, Segment
 
 SHA = "0" * 40
@@ -151,3 +151,24 @@ def test_the_disk_prediction_holds_data_and_wal() -> None:
     predicted = choose(information(ONE), archive(), "main", {"type": "latest"}).predicted()
     assert predicted["bytes"] == 1_000_000
     assert predicted["disk_bytes"] == int(1_000_000 * 1.1) + 8 * 16 * 1024 * 1024
+
+
+def test_what_came_after_the_simulated_disaster_is_not_seen() -> None:
+    listing: dict[str, Any] = {
+        f"17-1/x/{Segment(1, number).name()}-{SHA}.zst": {"time": seconds(clock)}
+        for number, clock in ((2, "09:59"), (3, "10:20"), (4, "10:40"), (5, "11:20"))
+    }
+    until = "2026-01-01T10:45:00.000Z"
+    seen = Archive.parse(archived_until(listing, until), {})
+    point = choose(information(ONE, TWO), seen, "main", {"type": "latest", "until": until})
+    assert (point.set.label, point.last_segment, point.until) == ("one", Segment(1, 4).name(), until)
+    assert point.as_json()["last_segment"] == Segment(1, 4).name()
+    everything = choose(
+        information(ONE, TWO), Archive.parse(archived_until(listing, None), {}), "main", {"type": "latest"}
+    )
+    assert (everything.set.label, everything.last_segment) == ("two", Segment(1, 5).name())
+
+
+def test_a_disaster_before_the_first_backup_is_refused() -> None:
+    with pytest.raises(RecoveryPointError, match="was finished by 2026-01-01T09:00"):
+        choose(information(ONE), archive(), "main", {"type": "latest", "until": "2026-01-01T09:00:00.000Z"})

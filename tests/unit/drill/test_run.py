@@ -46,12 +46,13 @@ def test_all_playbooks_get_the_same_variables(world: World) -> None:
     assert all(order.variables == first for order in world.playbooks.orders)
     assert first["drillbook_run_id"] == outcome.record["run_id"]
     assert first["restore_target"] == "sandbox1"
-    assert first["restore_point"]["repo_target_time"] == "2026-01-31 12:00:00+00"
+    assert first["restore_point"]["until"] == "2026-01-31T12:00:00.000Z"
+    assert first["restore_point"]["repo_target_time"] is None
 
 
 def test_a_disaster_that_happened_leaves_the_repository_as_it_is(world: World) -> None:
     world.run(world.plan(disaster_at=START - timedelta(seconds=1)))
-    assert world.playbooks.orders[0].variables["restore_point"]["repo_target_time"] is None
+    assert world.playbooks.orders[0].variables["restore_point"]["until"] is None
 
 
 def test_machine_is_in_the_ledger_before_it_is_created(world: World, script: Script) -> None:

@@ -1,5 +1,6 @@
 """The list of acknowledged commits outlives an interrupted write, and its gaps are measured between neighbours."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,3 +49,17 @@ def test_the_outage_is_the_longest_gap() -> None:
 
 def test_one_acknowledgement_has_no_outage() -> None:
     assert longest_outage([Acknowledgement(1, 1.0, datetime(2026, 1, 1, tzinfo=UTC))]).length == timedelta()
+
+
+def test_a_second_list_begins_above_what_the_first_one_tried(tmp_path: Path) -> None:
+    """Else its writer would climb through the first one's rows, and every collision look like an outage."""
+    first = AcknowledgedCommits(tmp_path / "first.tsv")
+    tried = first.next_number() + 50
+    time.sleep(0.1)
+    assert AcknowledgedCommits(tmp_path / "second.tsv").next_number() > tried
+
+
+def test_writes_that_never_came_back_are_an_outage() -> None:
+    heard = [Acknowledgement(number, float(number), datetime(2026, 1, 1, tzinfo=UTC)) for number in (1, 2)]
+    assert longest_outage(heard).length == timedelta(seconds=1)
+    assert longest_outage(heard, ended_at=32.0).length == timedelta(seconds=30)

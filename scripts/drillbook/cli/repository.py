@@ -1,0 +1,60 @@
+"""``drillbook repository recover``: a repository that was deleted or overwritten, back from its locked versions."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from drillbook.cli.options import AsJson, Check, Inventories, open_app
+from drillbook.cli.output import console, show
+from drillbook.errors import ConfigurationError
+from drillbook.model import format_instant, parse_instant
+
+app = typer.Typer(no_args_is_help=True, help="The backup repository itself.")
+
+
+@app.callback()
+def repository() -> None:
+    """The backup repository itself."""
+
+
+@app.command()
+def recover(
+    as_of: Annotated[
+        str, typer.Option(help="The moment to go back to: just before the deletion (RFC 3339).", metavar="TIME")
+    ],
+    inventory: Inventories = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the objects of an earlier moment current again. Nothing is removed, and it can be repeated.
+
+    Replace the stolen key first. The user `restore_operator` does it, inside the store.
+    """
+    opened = open_app(inventory)
+    moment = parse_instant(as_of, where="the option --as-of")
+    if moment > opened.clock.now():
+        raise ConfigurationError(
+            f"{format_instant(moment)} is not over", where="the option --as-of", remedy="Give a moment in the past."
+        )
+    from drillbook.stores.s3 import make_client  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
+    from drillbook.stores.versions import OPERATOR, VersionedPath, describe, plan_recovery  # noqa: PLC0415
+
+    store = opened.configuration.store
+    path = VersionedPath(store, make_client(store, OPERATOR))
+    plan = plan_recovery(path.states(), moment)
+    if not check:
+        terminal = console(stderr=True)
+        with Progress(console=terminal, disable=not terminal.is_terminal) as progress:
+            task = progress.add_task("bringing back", total=len(plan.bring_back))
+            path.bring_back(plan.bring_back, lambda _version: progress.advance(task))
+
+    def text(screen: Console) -> None:
+        verb = "would be brought back" if check else "brought back"
+        screen.print(
+            f"{len(plan.bring_back)} objects ({plan.size} bytes) {verb}; {plan.unchanged} are as they were at "
+            f"{format_instant(moment)}; {plan.newer} are newer and stay"
+        )
+
+    show(describe(plan, moment), as_json=as_json, text=text)
