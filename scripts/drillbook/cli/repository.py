@@ -39,7 +39,7 @@ def recover(
             f"{format_instant(moment)} is not over", where="the option --as-of", remedy="Give a moment in the past."
         )
     from drillbook.stores.s3 import make_client  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
-    from drillbook.stores.versions import OPERATOR, VersionedPath, describe, plan_recovery  # noqa: PLC0415
+    from drillbook.stores.versions import OPERATOR, VersionedPath, describe, plan_recovery  # noqa: PLC0415 - likewise
 
     store = opened.configuration.store
     path = VersionedPath(store, make_client(store, OPERATOR))
