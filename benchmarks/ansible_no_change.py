@@ -7,21 +7,17 @@ anything is no measurement and ends the benchmark.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import re
-import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import ansible_mitogen
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks/results/ansible_no_change.json"
+from support.results import ROOT, keep
+
 RUN_TIMEOUT_SECONDS = 1800
 AIM = 0.35
 WAYS = ("plain_ssh", "mitogen")
@@ -70,21 +66,9 @@ def main() -> int:
         for way in WAYS:
             seconds[way].append(round(measure(way), 2))
             print(f"round {number} of {rounds}: {way} {seconds[way][-1]} s", flush=True)
-    medians = {way: statistics.median(values) for way, values in seconds.items()}
+    medians = keep("ansible_no_change", seconds, aim_ratio=AIM)
     ratio = medians["mitogen"] / medians["plain_ssh"]
-    result = {
-        "schema": "drillbook.benchmark/1",
-        "benchmark": "ansible_no_change",
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "load_average": os.getloadavg()},
-        "seconds": seconds,
-        "medians": medians,
-        "ratio": round(ratio, 3),
-        "aim": AIM,
-    }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"Mitogen takes {ratio:.2f} of plain ssh (aim: at most {AIM}); raw figures in {RESULTS.relative_to(ROOT)}")
+    print(f"Mitogen takes {ratio:.2f} of plain ssh (aim: at most {AIM})")
     return 0 if ratio <= AIM else 1
 
 

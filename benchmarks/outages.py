@@ -6,25 +6,21 @@ The two happen in turn, in one run, under the same load. A commit that was ackno
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import statistics
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drillbook.demo import Lab
 from drillbook.demo.lab import DATABASE_HOSTS
 from drillbook.demo.load import under_load
+from support.results import ROOT, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks/results/outages.json"
 COME_TOGETHER = timedelta(minutes=2)
 AIM_SECONDS = 2.0
 KILL = "kill -KILL $(head -1 /var/lib/postgresql/17/main/postmaster.pid)"
@@ -63,21 +59,9 @@ def main() -> int:
                     sys.exit(f"{name}: {seen.lost} of {seen.acknowledged} acknowledged commits lost")
                 seconds[name].append(round(seen.outage_seconds, 2))
                 print(f"round {number} of {rounds}: {name} {seconds[name][-1]} s", flush=True)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    result = {
-        "schema": "drillbook.benchmark/1",
-        "benchmark": "outages",
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "load_average": os.getloadavg()},
-        "seconds": seconds,
-        "medians": medians,
-        "aim_seconds": AIM_SECONDS,
-    }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    medians = keep("outages", seconds, aim_seconds=AIM_SECONDS)
     for name, median in medians.items():
         print(f"{name}: median write outage {median:.2f} s (aim: at most {AIM_SECONDS} s)")
-    print(f"raw figures in {RESULTS.relative_to(ROOT)}")
     return 0 if max(medians.values()) <= AIM_SECONDS else 1
 
 

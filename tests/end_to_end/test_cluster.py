@@ -91,6 +91,38 @@ def test_a_planned_switchover_is_short_and_loses_nothing(
     lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
 
 
+def test_segments_of_ended_timelines_do_not_hold_up_the_archive(
+    platform: Platform, host: Callable[[str], Host]
+) -> None:
+    """After a crash each standby holds the last segment in part. Once it leads, its version would meet another one there."""
+    lab = platform.lab
+    for _turn in range(2):
+        leader = host(lab.leader())
+        leave_the_kept_segments_behind(leader)
+        lab.playbook(
+            "switchover_postgresql",
+            variables={"switchover_service": "main", "switchover_confirm": "postgresql_main"},
+        )
+        lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
+    leave_the_kept_segments_behind(host(lab.leader()))
+    passed_over = "journalctl --unit=patroni --grep='drillbook: timeline .* not archived' --quiet"
+    assert any(host(name).run(passed_over).rc == 0 for name in DATABASE_HOSTS), "there was none, so nothing was proven"
+
+
+def leave_the_kept_segments_behind(leader: Host) -> None:
+    """Write more segments than wal_keep_size keeps, so that older ones are up for removal, and wait until all are archived."""
+    psql = "runuser -u postgres -- psql -XAtq --command=%s postgres"
+    for _ in range(10):
+        leader.check_output(psql, "select pg_logical_emit_message(true, 'test', 'x')")
+        leader.check_output(psql, "select pg_switch_wal()")
+    leader.check_output(psql, "checkpoint")
+    ready = "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'"
+    deadline = time.monotonic() + 60
+    while (waiting := leader.check_output(psql, ready)) != "0":
+        assert time.monotonic() < deadline, f"{waiting} segments are not archived"
+        time.sleep(1)
+
+
 def test_a_lossless_cluster_without_a_standby_acknowledges_nothing(
     platform: Platform, host: Callable[[str], Host], tmp_path: Path
 ) -> None:
