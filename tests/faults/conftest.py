@@ -183,6 +183,10 @@ class Bucket:
     def put(self, key: str, body: bytes) -> None:
         self.client.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def copy(self, key: str, to: str) -> None:
+        """Inside the store; the copy is a new object with a new date."""
+        self.client.copy_object(Bucket=self.name, Key=to, CopySource={"Bucket": self.name, "Key": key})
+
     def delete(self, key: str) -> None:
         self.client.delete_object(Bucket=self.name, Key=key)
 

@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
-import json
 import time
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.conftest import Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from testinfra.host import Host
-    from tests.faults.conftest import Drills
+    from tests.faults.conftest import Bucket, Drills
 
 pytestmark = pytest.mark.lab
 
+COPY = "copied-again/"
+# Twice the interval at which the lab's agents publish.
+PUBLISHED_AFTER_SECONDS = 10
 
-def test_an_old_recovery_point_is_judged_by_its_content(drills: Drills) -> None:
-    """A backup that was copied again has a new modification time; its newest heartbeat has not."""
-    ran = drills.run("--disaster-at", (datetime.now(UTC) + timedelta(minutes=10)).isoformat())
+
+def test_an_old_repository_that_was_copied_again(drills: Drills, repository: Bucket) -> None:
+    """Every object of the copy is dated now, and all of it restores; its newest heartbeat still says how old it is."""
+    for key, _size in repository.keys("pgbackrest/"):
+        repository.copy(key, COPY + key)
+    try:
+        time.sleep(75)  # longer than the objective; production goes on meanwhile
+        ran = drills.run(host_sandbox1={"lab_repository_path": f"/{COPY}pgbackrest"})
+    finally:
+        for key, _size in repository.keys(COPY):
+            repository.delete(key)
     assert ran.code == 1
     assert ran.record["verdict"] == "FAIL"
+    assert ran.failed_checks() == [], "what is in the copy is whole"
     assert ran.record["rpo"]["actual_seconds"] > ran.record["rpo"]["objective_seconds"]
     drills.assert_nothing_left()
 
 
-def test_a_clock_that_is_five_seconds_off(drills: Drills) -> None:
-    bucket = Bucket(drills.lab, "repository_writer", "heartbeat")
-    wrong = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
-    beat = {"schema": "drillbook.heartbeat/1", "service": "main", "host": "db9", "counter": 1}
-    bucket.put("main/db9.json", json.dumps({**beat, "written_at": wrong, "published_at": wrong}).encode())
-    try:
+def test_a_clock_that_is_five_seconds_off(drills: Drills, host: Callable[[str], Host]) -> None:
+    """The leader's agent sees a clock of its own (libfaketime): hosts of a lab share the machine's."""
+    leader = drills.lab.leader()
+    with clock_ahead(host(leader), seconds=5):
         ran = drills.run()
-    finally:
-        bucket.delete("main/db9.json")
     assert ran.code == 3
-    assert "clock fault: db9" in ran.why()
+    assert f"clock fault: {leader}" in ran.why()
     drills.assert_nothing_left()
+
+
+@contextmanager
+def clock_ahead(lab_host: Host, seconds: int) -> Iterator[None]:
+    """The heartbeat service of this host lives in the future for the length of the block."""
+    lab_host.check_output("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes libfaketime")
+    library = lab_host.check_output("dpkg -L libfaketime | grep 'libfaketime[.]so[.]1$'")
+    drop_in = "/run/systemd/system/drillbook-heartbeat.service.d"
+    lab_host.check_output(
+        f"mkdir -p {drop_in} && printf '[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME=+{seconds}s\n' > {drop_in}/clock.conf"
+    )
+    restart = "systemctl daemon-reload && systemctl restart drillbook-heartbeat.service"
+    lab_host.check_output(restart)
+    time.sleep(PUBLISHED_AFTER_SECONDS)
+    try:
+        yield
+    finally:
+        lab_host.check_output(f"rm -r {drop_in} && {restart}")
+        time.sleep(PUBLISHED_AFTER_SECONDS)
 
 
 def test_heartbeats_that_failed_before_the_disaster(drills: Drills, host: Callable[[str], Host]) -> None:
