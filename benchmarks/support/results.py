@@ -15,7 +15,10 @@ _DIRECTORY = ROOT / "benchmarks/results"
 
 
 def keep(benchmark: str, seconds: dict[str, list[float]], **more: Any) -> dict[str, float]:
-    """Write the raw seconds of each way that was measured; say where, and return their medians."""
+    """Write the raw seconds of each way that was measured; say where, and return their medians in seconds.
+
+    Raises statistics.StatisticsError for a way without a figure, and OSError where the file can't be written.
+    """
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     result = {
         "schema": "drillbook.benchmark/1",

@@ -58,9 +58,9 @@ def clock_ahead(lab_host: Host, seconds: int) -> Iterator[None]:
         f"mkdir -p {drop_in} && printf '[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME=+{seconds}s\n' > {drop_in}/clock.conf"
     )
     restart = "systemctl daemon-reload && systemctl restart drillbook-heartbeat.service"
-    lab_host.check_output(restart)
-    time.sleep(PUBLISHED_AFTER_SECONDS)
     try:
+        lab_host.check_output(restart)
+        time.sleep(PUBLISHED_AFTER_SECONDS)
         yield
     finally:
         lab_host.check_output(f"rm -r {drop_in} && {restart}")
