@@ -17,6 +17,7 @@ from ansible.errors import AnsibleFilterError
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 RELEASES = {"bookworm": 12, "trixie": 13}
 INCLUDED = re.compile(r"(?:import_tasks|include_tasks|file):\s*[\"']?([\w./-]+\.yml)")
+IMPORTED = re.compile(r"import_role:\s+name:\s*[\"']?(\w+)")
 SOURCE = re.compile(r"src:\s*[\"']?([\w./-]+)")
 
 
@@ -34,7 +35,7 @@ def _digest(parts: list[str], files: list[Path]) -> str:
 
 
 def _install_files(role: Path, task_file: str = "install.yml") -> list[Path]:
-    """The install tasks of a role, the task files they include, and the templates and files they name."""
+    """The install tasks of a role, the task files they include, the roles they import, and the templates and files they name."""
     tasks = role / "tasks" / task_file
     text = tasks.read_text(encoding="utf-8")
     named = [role / folder / source for source in SOURCE.findall(text) for folder in ("templates", "files")]
@@ -44,7 +45,13 @@ def _install_files(role: Path, task_file: str = "install.yml") -> list[Path]:
         if (role / "tasks" / name).is_file()
         for path in _install_files(role, name)
     ]
-    return [tasks, *included, *(path for path in named if path.is_file())]
+    imported = [
+        path
+        for name in IMPORTED.findall(text)
+        for folder in ("defaults", "tasks")
+        for path in _files_below(ROLES / name / folder)
+    ]
+    return [tasks, *included, *imported, *(path for path in named if path.is_file())]
 
 
 def _variables_used(role: Path, text: str) -> list[str]:

@@ -85,7 +85,11 @@ class Agent:
         self.prepared = False
         self.newest: dict[str, Any] | None = None
         self.moment: tuple[str, int] | None = None
-        self.key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secrets["signing_key"])) if settings["fingerprints"] else None
+        self.key = (
+            Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secrets["signing_key"]))
+            if settings["fingerprints"]
+            else None
+        )
         self.store = self.open_store()
 
     def open_store(self) -> Any:

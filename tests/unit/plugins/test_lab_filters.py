@@ -70,6 +70,16 @@ def test_what_only_configure_uses_does_not(lab: ModuleType, path: str, text: str
     assert tag_after(lab, path, text) == before
 
 
+def test_what_an_imported_role_does_changes_the_tag(lab: ModuleType) -> None:
+    imported = lab.ROLES / "packages/tasks/main.yml"
+    imported.parent.mkdir(parents=True)
+    imported.write_text("---\n- apt: {name: one}\n")
+    install = "---\n- import_role:\n    name: packages\n"
+    before = tag_after(lab, "tasks/install.yml", install)
+    imported.write_text("---\n- apt: {name: other}\n")
+    assert tag_after(lab, "tasks/install.yml", install) != before
+
+
 def test_release_roles_and_variables_change_the_tag(lab: ModuleType) -> None:
     tags = [
         lab.lab_layer_tag(LAYER, "trixie"),
