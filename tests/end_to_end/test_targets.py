@@ -72,9 +72,14 @@ def test_a_target_brings_back_what_was_there_then(
         lab.run("drillbook", "drill", "clean")
 
 
-@pytest.mark.slow
-def test_the_end_of_a_backup_alone_is_a_target(platform: Platform, marks: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "point",
+    ["random", pytest.param("oldest", marks=pytest.mark.slow), pytest.param("immediate", marks=pytest.mark.slow)],
+)
+def test_the_end_of_a_backup_alone_is_a_target(platform: Platform, marks: dict[str, str], point: str) -> None:
     ran = platform.lab.run(
-        "drillbook", "drill", "run", "postgresql-latest", "--point", "immediate", "--json", timeout=DRILL_TIMEOUT
+        "drillbook", "drill", "run", "postgresql-latest", "--point", point, "--json", timeout=DRILL_TIMEOUT
     )
-    assert wanting(json.loads(ran.stdout)) == []
+    record = json.loads(ran.stdout)
+    assert wanting(record) == []
+    assert record["recovery_point"]["type"] == point

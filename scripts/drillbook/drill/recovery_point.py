@@ -74,12 +74,17 @@ class RecoveryPoint:
     until: str | None = None
 
     def options(self) -> list[str]:
-        """pgBackRest's options beside ``--set``."""
+        """pgBackRest's options beside ``--set``.
+
+        With type immediate pgBackRest takes no --target-timeline; PostgreSQL's own default, the latest one, would refuse a set of
+        a branch that was given up.
+        """
         timeline = f"--target-timeline={self.timeline}"
         if self.type is PointType.LATEST:
             return [timeline]
         if self.type in (PointType.OLDEST, PointType.RANDOM, PointType.IMMEDIATE):
-            return ["--type=immediate", "--target-action=promote", timeline]
+            setting = f"--recovery-option=recovery_target_timeline={self.timeline}"
+            return ["--type=immediate", "--target-action=promote", setting]
         options = [f"--type={self.type.value}", f"--target={self.target}", "--target-action=promote", timeline]
         return [*options, "--target-exclusive"] if self.exclusive else options
 

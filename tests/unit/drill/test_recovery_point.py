@@ -67,7 +67,14 @@ def archive() -> Archive:
 def test_set_and_timeline(request_: dict[str, Any], label: str, timeline: int) -> None:
     point = choose(information(ONE, TWO, THREE), archive(), "main", request_)
     assert (point.set.label, point.timeline) == (label, timeline)
-    assert f"--target-timeline={timeline}" in point.options()
+    assert f"target-timeline={timeline}" in point.options()[-1].replace("_", "-")
+
+
+@pytest.mark.parametrize("kind", ["immediate", "oldest", "random"])
+def test_the_end_of_a_backup_names_its_timeline_to_postgresql_itself(kind: str) -> None:
+    """With --type=immediate pgBackRest refuses --target-timeline ([031])."""
+    options = choose(information(ONE, TWO, THREE), archive(), "main", {"type": kind}).options()
+    assert options == ["--type=immediate", "--target-action=promote", "--recovery-option=recovery_target_timeline=2"]
 
 
 def restored_to_a_target() -> Archive:
