@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import hypothesis
 import pytest
 import testinfra
 
@@ -19,8 +22,13 @@ from drillbook.errors import DrillbookError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from testinfra.host import Host
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 JOURNAL_LINES = 40
@@ -166,6 +174,41 @@ def host(lab: Lab) -> Callable[[str], Host]:
     """A lab host for testinfra: ``host("db1").service("patroni").is_running``."""
     return lambda name: connect(lab, name)
 
+
+def wait_until_archived(leader: Host, seconds: float = 60) -> None:
+    """Wait until no finished segment waits; after failures PostgreSQL pauses for up to a minute before it tries again."""
+    query = "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'"
+    deadline = time.monotonic() + seconds
+    while (waiting := leader.check_output("runuser -u postgres -- psql -XAtq --command=%s postgres", query)) != "0":
+        assert time.monotonic() < deadline, f"{waiting} segments are not archived"
+        time.sleep(1)
+
+
+@pytest.fixture(scope="session")
+def silent_store(host: Callable[[str], Host]) -> Callable[[], AbstractContextManager[None]]:
+    """The object store answers nobody for the length of a block: ``with silent_store(): ...``.
+
+    Its packets are dropped. To pause its container would freeze Ceph with it, and once its OSD did not answer any more afterwards.
+    """
+
+    @contextmanager
+    def silence() -> Iterator[None]:
+        store = host("store1")
+        store.check_output("printf %s | nft -f -", SILENCE)
+        try:
+            yield
+        finally:
+            store.check_output("nft delete table inet silence")
+
+    return silence
+
+
+# Before every other rule of the host, so that open connections fall silent, too.
+SILENCE = """
+table inet silence {
+  chain input { type filter hook input priority -500; policy accept; tcp dport 7480 drop; }
+}
+"""
 
 LAB = pytest.StashKey[Lab]()
 KEPT = pytest.StashKey[bool]()

@@ -8,15 +8,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import wanting
+from tests.conftest import wait_until_archived, wanting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testinfra.host import Host
     from tests.faults.conftest import Bucket, Drills
 
 pytestmark = pytest.mark.lab
 
 
-def test_a_deleted_stanza_is_restored_from_the_locked_versions(drills: Drills, repository: Bucket) -> None:
+def test_a_deleted_stanza_is_restored_from_the_locked_versions(
+    drills: Drills, repository: Bucket, host: Callable[[str], Host]
+) -> None:
     """First as a drill, with the reader's key alone; then the repository itself, by the operator's."""
     time.sleep(2)
     before = datetime.now(UTC).isoformat()
@@ -40,5 +45,6 @@ def test_a_deleted_stanza_is_restored_from_the_locked_versions(drills: Drills, r
         drills.lab.run("drillbook", "repository", "recover", "--as-of", before, "--check", "--json").stdout
     )
     assert again["bring_back"] == []
+    wait_until_archived(host(drills.lab.leader()), seconds=120)
     assert wanting(drills.run().record) == []
     drills.assert_nothing_left()
