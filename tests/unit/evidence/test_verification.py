@@ -272,7 +272,7 @@ def test_unreadable_file(good_log: Path, verify: Verify, monkeypatch: pytest.Mon
     assert "unreadable" in verify(anchored=False)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_flipped_bits_are_found_without_the_anchor(
     good_log: Path, signer: Signer, head: str, data: st.DataObject
