@@ -1,0 +1,1 @@
+"""Users, tokens, roles and what they may do."""

@@ -1,0 +1,116 @@
+"""A guest from a backup: its disks' content, its configuration, and what the call overrides."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from tests.support.proxmox.calls import Call
+from tests.support.proxmox.errors import PveError
+from tests.support.proxmox.guests.config_permissions import check_bridges
+from tests.support.proxmox.guests.configuration import apply_changes
+from tests.support.proxmox.guests.drives import NIC, UNUSED, complete_nic, drives, render, write_size
+from tests.support.proxmox.property_strings import read_options, write_options
+from tests.support.proxmox.state import Archive, Config, Guest
+from tests.support.proxmox.storage.volumes import (
+    BACKUP_ONLY,
+    FILE_BASED,
+    allocate,
+    copy_files,
+    default_format,
+    file_path,
+    find_volume,
+    storage_on,
+)
+from tests.support.proxmox.tasks import Task
+
+_DROPPED = frozenset({"lock", "parent", "template"})
+
+
+def check_archive(call: Call, volid: str) -> Archive:
+    """Return a backup's content, or refuse where there is none or it is of the other kind of guest."""
+    storage_on(call.engine, call.node, volid.partition(":")[0])
+    volume = find_volume(call.engine, call.node, volid)
+    if volume is None or volume.archive is None:
+        raise PveError(f"volume '{volid}' does not exist")
+    if call.get("live-restore") and call.state.storages[volume.storage].kind not in BACKUP_ONLY:
+        raise PveError("live-restore is only compatible with backup images from a Proxmox Backup Server")
+    if volume.archive.kind != call.kind:
+        label = "QemuServer vzdump backup" if call.kind == "qemu" else "LXC vzdump backup"
+        raise PveError(
+            f"ERROR: file '{file_path(call.state.storages[volume.storage], volid)}' does not look like a {label}"
+        )
+    return volume.archive
+
+
+def check_restored(call: Call, volid: str, changes: Config) -> None:
+    """Refuse a backup with a bridge that is not the caller's to use, whoever made the backup."""
+    check_bridges(call, {**check_archive(call, volid).config, **changes})
+
+
+def restore_into(call: Call, task: Task, guest: Guest, volid: str, changes: Config) -> None:
+    """Fill a guest from a backup; keys of the call stand above the archive's."""
+    archive = check_archive(call, volid)
+    _log_beginning(call, task, volid, archive)
+    guest.config |= {key: value for key, value in archive.config.items() if _survives(guest.kind, key)}
+    for key, line in drives(guest.kind, archive.config):
+        if key in archive.disks:
+            guest.config[key] = _restore_disk(call, task, guest, archive, key, line)
+    if call.get("unique"):
+        _make_unique(call, guest, changes)
+    apply_changes(call.engine, guest, {key: value for key, value in changes.items() if key not in archive.disks})
+    task.log("rescan volumes...") if guest.kind == "qemu" else task.log("merging backed-up and given configuration..")
+
+
+def _survives(kind: str, key: str) -> bool:
+    return (
+        key not in _DROPPED
+        and not UNUSED.match(key)
+        and not any(key == drive for drive, _ in drives(kind, {key: "x:1"}))
+    )
+
+
+def _log_beginning(call: Call, task: Task, volid: str, archive: Archive) -> None:
+    path = file_path(call.state.storages[volid.partition(":")[0]], volid)
+    if archive.kind == "qemu":
+        task.log(
+            f"restore vma archive: zstd -q -d -c {path} | vma extract -v -r /var/tmp/vzdumptmp{task.record.pid}.fifo"
+            f" - /var/tmp/vzdumptmp{task.record.pid}",
+            f"CFG: size: {len(render(archive.config))} name: qemu-server.conf",
+        )
+        task.log(
+            *(
+                f"DEV: dev_id={number} size: {archive.sizes[key]} devname: drive-{key}"
+                for number, key in enumerate(archive.disks, 1)
+            )
+        )
+    else:
+        task.log(f"recovering backed-up configuration from '{volid}'", f"restoring '{volid}' now..")
+
+
+def _restore_disk(call: Call, task: Task, guest: Guest, archive: Archive, key: str, line: str) -> str:
+    """Make a disk on the storage that the call names, or on the one that it came from."""
+    options = read_options(line)
+    old = options.pop("", "") or options.pop("file", "") or options.pop("volume", "")
+    storage = storage_on(call.engine, guest.node, str(call.get("storage") or old.partition(":")[0]))
+    call.need(f"/storage/{storage.name}", "Datastore.AllocateSpace")
+    container = guest.kind == "lxc"
+    hint = old.rpartition(".")[2] if storage.kind in FILE_BASED and old.endswith((".qcow2", ".vmdk", ".raw")) else None
+    content = "rootdir" if container else "images"
+    shape = default_format(storage, hint, container=container)
+    volume = allocate(call.engine, guest.node, storage, guest.vmid, archive.sizes[key], shape, content)
+    volume.files = copy_files(archive.disks[key])
+    task.log(f"new volume ID is '{volume.volid}'")
+    return write_options({"": volume.volid, **options, "size": write_size(volume.size)})
+
+
+def _make_unique(call: Call, guest: Guest, changes: Config) -> None:
+    """Give a copy its own MAC addresses and identity, so that it can stand beside the original."""
+    for key, line in guest.config.items():
+        if NIC.match(key) and key not in changes:
+            guest.config[key] = complete_nic(call.engine, guest.kind, str(line), fresh=True)
+    if guest.kind == "qemu":
+        if "vmgenid" in guest.config:
+            guest.config["vmgenid"] = str(uuid4())
+        if "smbios1" in guest.config:
+            options = read_options(str(guest.config["smbios1"]))
+            guest.config["smbios1"] = write_options({**options, "uuid": str(uuid4())})
