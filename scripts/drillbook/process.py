@@ -4,7 +4,8 @@ import ctypes
 import os
 import signal
 import subprocess  # nosec B404 - this module is the one door to it
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -97,6 +98,46 @@ def run(
                 remedy="See why it hangs, then run again.",
             ) from error
     return Completed(child.returncode, stdout, stderr)
+
+
+class Outliving:
+    """A program that goes on when we are gone, and learns of it by the end of its standard input."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input; nothing happens where it has ended."""
+        if self._child.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._child.stdin.write(line)
+
+    def leave(self) -> None:
+        """End its input and wait until it has done what it does then."""
+        if self._child.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._child.stdin.close()
+        self._child.wait()
+
+
+@contextmanager
+def outliving(argv: Sequence[str], first_line: str) -> Iterator[Outliving]:
+    """Run a program beside us for the length of the block; it reads ``first_line``, and the end of file when we leave or die.
+
+    Raises InfrastructureError when it can't be started.
+    """
+    try:
+        child = subprocess.Popen(list(argv), stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
+    except OSError as error:
+        raise InfrastructureError(
+            f"{argv[0]} can't be started: {error.strerror}", where=argv[0], remedy="Run scripts/bootstrap."
+        ) from error
+    started = Outliving(child)
+    try:
+        started.tell(first_line)
+        yield started
+    finally:
+        started.leave()
 
 
 def marked_processes(run_id: str) -> tuple[ProcessIdentity, ...]:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from drillbook.config.faults import fault
 from drillbook.config.inventory import Inventory
+from drillbook.config.machines import machine_group, place
 from drillbook.config.schema import (
     DrillVariables,
     EscrowVariables,
@@ -23,8 +25,10 @@ from drillbook.model import (
     Drill,
     EscrowItem,
     EvidencePlace,
+    MachineGroup,
     Objectives,
     ObjectStore,
+    Place,
     PointRequest,
     Service,
 )
@@ -47,6 +51,10 @@ class Configuration:
     services: tuple[Service, ...]
     drills: tuple[Drill, ...]
     escrow: tuple[EscrowItem, ...]
+    providers: tuple[Place, ...]
+    machine_groups: tuple[MachineGroup, ...]
+    machines_at_once: int
+    machine_timeout: timedelta
     digest: str
 
     def drill(self, name: str) -> Drill:
@@ -56,6 +64,14 @@ class Configuration:
     def service(self, name: str) -> Service:
         """Return the service called ``name``; raises ConfigurationError that lists the known ones."""
         return _named(self.services, name, "service", "drillbook_service")
+
+    def machine_group(self, name: str) -> MachineGroup:
+        """Return the machines of the group called ``name``; raises ConfigurationError that lists the known ones."""
+        return _named(self.machine_groups, name, "group with machines", "drillbook_machines")
+
+    def provider(self, name: str) -> Place:
+        """Return the provider called ``name``; raises ConfigurationError that lists the known ones."""
+        return _named(self.providers, name, "provider", "drillbook_providers")
 
 
 def configuration(inventory: Inventory) -> Configuration:
@@ -73,7 +89,11 @@ def configuration(inventory: Inventory) -> Configuration:
         timedelta(seconds=general.drillbook_step_timeout_seconds),
         timedelta(seconds=general.drillbook_run_deadline_seconds),
     )
-    services = tuple(_service(name, group.drillbook_service, inventory) for name, group in sorted(groups.items()))
+    services = tuple(
+        _service(name, group.drillbook_service, inventory)
+        for name, group in sorted(groups.items())
+        if group.drillbook_service is not None
+    )
     _refuse_twins([(service.name, service.group) for service in services], "drillbook_service.name")
     drills = tuple(
         _drill(drill, service, inventory, limits)
@@ -81,11 +101,20 @@ def configuration(inventory: Inventory) -> Configuration:
         for drill in groups[service.group].drillbook_drills
     )
     _refuse_twins([(drill.name, drill.service.group) for drill in drills], "drillbook_drills.name")
-    return _assemble(general, services, drills, _digest(found))
+    machines = tuple(
+        machine_group(name, group.drillbook_machines, general, inventory.hosts_of(name))
+        for name, group in sorted(groups.items())
+        if group.drillbook_machines is not None
+    )
+    return _assemble(general, services, drills, machines, _digest(found))
 
 
 def _assemble(
-    general: GlobalVariables, services: tuple[Service, ...], drills: tuple[Drill, ...], digest: str
+    general: GlobalVariables,
+    services: tuple[Service, ...],
+    drills: tuple[Drill, ...],
+    machines: tuple[MachineGroup, ...],
+    digest: str,
 ) -> Configuration:
     evidence = general.drillbook_evidence
     return Configuration(
@@ -98,6 +127,10 @@ def _assemble(
         services=services,
         drills=drills,
         escrow=tuple(_escrow(item, services) for item in general.drillbook_escrow),
+        providers=tuple(place(values) for values in general.drillbook_providers),
+        machine_groups=machines,
+        machines_at_once=general.drillbook_machines_at_once,
+        machine_timeout=timedelta(seconds=general.drillbook_machine_timeout_seconds),
         digest=digest,
     )
 
@@ -105,7 +138,7 @@ def _assemble(
 def _service(group: str, values: ServiceVariables, inventory: Inventory) -> Service:
     hosts = inventory.hosts_of(group)
     if not hosts:
-        raise _fault("the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group.")
+        raise fault("the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group.")
     promised = values.objectives
     return Service(
         name=values.name,
@@ -151,14 +184,14 @@ def _drill(
 
 def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, key: str) -> None:
     if host not in inventory.hosts_of(SANDBOX_GROUP):
-        raise _fault(f"'{host}' is not in the group {SANDBOX_GROUP}", service.group, key, "Name a host of that group.")
+        raise fault(f"'{host}' is not in the group {SANDBOX_GROUP}", service.group, key, "Name a host of that group.")
     others = sorted(
         name
         for name in inventory.groups
         if name not in ("all", "ungrouped", SANDBOX_GROUP) and host in inventory.hosts_of(name)
     )
     if others:
-        raise _fault(
+        raise fault(
             f"sandbox '{host}' also stands in {', '.join(others)}: a restore would write over production",
             service.group,
             key,
@@ -169,7 +202,7 @@ def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, ke
 def _escrow(item: EscrowVariables, services: tuple[Service, ...]) -> EscrowItem:
     burning = [service.name for service in services if item.host in service.hosts]
     if burning:
-        raise _fault(
+        raise fault(
             f"the copy of '{item.name}' is kept on {item.host}, which burns with {', '.join(burning)}",
             "all",
             "drillbook_escrow",
@@ -194,8 +227,8 @@ def _validate(model: type[_Model], values: Mapping[str, Any], group: str) -> _Mo
         remedy = "See docs/reference/configuration.md."
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(model.model_fields))
-            raise _fault("unknown key", group, key, f"Known at the top in this group: {known}. {remedy}") from error
-        raise _fault(str(first["msg"]), group, key, remedy) from error
+            raise fault("unknown key", group, key, f"Known at the top in this group: {known}. {remedy}") from error
+        raise fault(str(first["msg"]), group, key, remedy) from error
 
 
 def _refuse_host_variables(inventory: Inventory) -> None:
@@ -211,14 +244,14 @@ def _refuse_host_variables(inventory: Inventory) -> None:
 def _refuse_unrendered(value: object, group: str, key: str) -> None:
     for text in _strings(value):
         if "{{" in text or "{%" in text:
-            raise _fault(
+            raise fault(
                 f"'{text}' is a template, which ansible-inventory does not render",
                 group,
                 key,
                 "Write the literal value.",
             )
     if isinstance(value, Mapping) and "__ansible_vault" in value:
-        raise _fault("the value is vaulted", group, key, "drillbook_* values hold no secrets; write it in the clear.")
+        raise fault("the value is vaulted", group, key, "drillbook_* values hold no secrets; write it in the clear.")
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -236,7 +269,7 @@ def _refuse_twins(entries: list[tuple[str, str]], key: str) -> None:
     seen: dict[str, str] = {}
     for name, group in entries:
         if name in seen:
-            raise _fault(f"'{name}' is also declared in group {seen[name]}", group, key, "Give each its own name.")
+            raise fault(f"'{name}' is also declared in group {seen[name]}", group, key, "Give each its own name.")
         seen[name] = group
 
 
@@ -249,7 +282,12 @@ def _digest(found: Mapping[str, Mapping[str, Any]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-_Named = TypeVar("_Named", Service, Drill)
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Named = TypeVar("_Named", bound=_HasName)
 
 
 def _named(entries: tuple[_Named, ...], name: str, kind: str, key: str) -> _Named:
@@ -258,7 +296,3 @@ def _named(entries: tuple[_Named, ...], name: str, kind: str, key: str) -> _Name
             return entry
     known = ", ".join(entry.name for entry in entries) or "none"
     raise ConfigurationError(f"there is no {kind} '{name}'", where=f"the inventory's {key}", remedy=f"Known: {known}.")
-
-
-def _fault(message: str, group: str, key: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(message, where=f"group_vars of {group}, key {key}", remedy=remedy)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drillbook.model import PointType
+from drillbook.model import PointType, Quiesce
 
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -152,6 +152,35 @@ class EscrowVariables(_Strict):
         return self
 
 
+class ProxmoxVariables(_Strict):
+    """A Proxmox VE cluster. Tokens are read from `<tokens_directory>/snapshots.json`: {id, secret}, mode 0600."""
+
+    name: Name = Field(description="unique in the inventory")
+    kind: Literal["proxmox"] = Field(description="`proxmox`")
+    host: str = Field(description="a node of the cluster, by a name that is in its certificate")
+    port: int = Field(default=8006, gt=0, lt=65536, description="port of its interface")
+    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
+    tokens_directory: AbsolutePath = Field(description="where the tokens are")
+
+
+class Ec2Variables(_Strict):
+    """A region of EC2."""
+
+    name: Name = Field(description="unique in the inventory")
+    kind: Literal["ec2"] = Field(description="`ec2`")
+    region: str = Field(description="the region")
+    endpoint: str | None = Field(
+        default=None, pattern=r"^https?://", description="URL of another cloud that speaks EC2"
+    )
+    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
+    credentials_file: AbsolutePath | None = Field(
+        default=None, description="{access_key, secret_key}, mode 0600; left out, boto3 finds its own (profile, role)"
+    )
+
+
+ProviderVariables = Annotated[ProxmoxVariables | Ec2Variables, Field(discriminator="kind")]
+
+
 class GlobalVariables(_Strict):
     """Keys of the group `all`."""
 
@@ -168,10 +197,53 @@ class GlobalVariables(_Strict):
     drillbook_escrow: tuple[EscrowVariables, ...] = Field(
         default=(), description="what `drillbook escrow check` looks for"
     )
+    drillbook_providers: tuple[ProviderVariables, ...] = Field(default=(), description="where machines come from")
+    drillbook_machines_at_once: int = Field(default=8, gt=0, description="how many machines are worked on at once")
+    drillbook_machine_timeout_seconds: Seconds = Field(
+        default=900.0, description="longest time that one machine's snapshot, or going back to it, may take"
+    )
+
+
+class RetentionVariables(_Strict):
+    """How many snapshot sets are kept; the newest whole one always is."""
+
+    last: int = Field(default=1, ge=0, description="the newest ones")
+    hourly: int = Field(default=0, ge=0, description="the newest of each of so many hours")
+    daily: int = Field(default=0, ge=0, description="of so many days (UTC)")
+    weekly: int = Field(default=0, ge=0, description="of so many weeks, from Monday on")
+    monthly: int = Field(default=0, ge=0, description="of so many months")
+    yearly: int = Field(default=0, ge=0, description="of so many years")
+
+
+class MachinesVariables(_Strict):
+    """The group's hosts as machines of a provider that are snapshotted together. A machine has its host's inventory name."""
+
+    provider: Name = Field(description="where they are: a name of `drillbook_providers`")
+    order: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="stages: hosts of one are snapshotted and started together, the stages in this order; all at once if left out",
+    )
+    quiesce: Quiesce = Field(
+        default=Quiesce.NONE,
+        description="how all members are brought to rest before the first snapshot: `agent` freezes their file systems",
+    )
+    ram: bool = Field(default=False, description="keep the memory, too")
+    window_seconds: Seconds = Field(
+        default=10.0,
+        description="longest time between first and last snapshot, if the members are not at rest; beyond it the set is torn",
+    )
+    retention: RetentionVariables = Field(default=RetentionVariables(), description="what `snapshot prune` keeps")
 
 
 class GroupVariables(_Strict):
-    """Keys of a service's group."""
+    """Keys of a group."""
 
-    drillbook_service: ServiceVariables = Field(description="the service that this group is")
-    drillbook_drills: tuple[DrillVariables, ...] = Field(default=(), description="its drills")
+    drillbook_service: ServiceVariables | None = Field(default=None, description="the service that this group is")
+    drillbook_drills: tuple[DrillVariables, ...] = Field(default=(), description="the service's drills")
+    drillbook_machines: MachinesVariables | None = Field(default=None, description="its hosts as machines")
+
+    @model_validator(mode="after")
+    def _drills_are_of_a_service(self) -> Self:
+        if self.drillbook_drills and self.drillbook_service is None:
+            raise ValueError("drillbook_drills: there is no drillbook_service in this group")
+        return self

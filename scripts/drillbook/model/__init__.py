@@ -3,6 +3,17 @@
 from drillbook.model.checks import Check, CheckStatus, Stage
 from drillbook.model.heartbeats import Heartbeat
 from drillbook.model.instants import format_instant, parse_instant
+from drillbook.model.machines import (
+    Ec2Place,
+    Machine,
+    MachineGroup,
+    Place,
+    Power,
+    ProxmoxPlace,
+    Quiesce,
+    Retention,
+    Snapshot,
+)
 from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
 from drillbook.model.points import PointRequest, PointType
@@ -13,18 +24,27 @@ __all__ = [
     "Check",
     "CheckStatus",
     "Drill",
+    "Ec2Place",
     "EscrowItem",
     "EvidencePlace",
     "Heartbeat",
     "Interval",
+    "Machine",
+    "MachineGroup",
     "Mode",
     "ObjectStore",
     "Objectives",
     "Phase",
     "PhaseTime",
+    "Place",
     "PointRequest",
     "PointType",
+    "Power",
+    "ProxmoxPlace",
+    "Quiesce",
+    "Retention",
     "Service",
+    "Snapshot",
     "Stage",
     "Timeline",
     "Verdict",

@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drillbook import credentials
 from drillbook.errors import InfrastructureError
 from drillbook.model import Heartbeat, ObjectStore, format_instant
 
@@ -39,19 +40,14 @@ _MALFORMED_LIFECYCLE: Mapping[str, Any] = {
 
 def read_credentials(directory: Path, user: str) -> tuple[str, str]:
     """Return access key and secret key of a user; raises InfrastructureError, never naming the content."""
-    path = directory / f"{user}.json"
-    remedy = "Run the playbook that configures the object store, or put the file there with mode 0600."
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return str(data["access_key"]), str(data["secret_key"])
-    except OSError as error:
-        raise InfrastructureError(
-            f"the credentials of {user} can't be read: {error.strerror}", where=str(path), remedy=remedy
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InfrastructureError(
-            f"the credentials of {user} are not {{access_key, secret_key}}", where=str(path), remedy=remedy
-        ) from error
+    access_key, secret_key = credentials.read_credentials(
+        directory / f"{user}.json",
+        ("access_key", "secret_key"),
+        what=f"the credentials of {user}",
+        remedy="Run the playbook that configures the object store, or put the file there with mode 0600.",
+        fault=InfrastructureError,
+    )
+    return access_key, secret_key
 
 
 class S3User:

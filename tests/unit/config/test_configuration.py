@@ -45,7 +45,7 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
     "unknown key inside": (lambda data: service(data).update(colour="x"), "unknown key", "drillbook_service.colour"),
     "global key in a group": (
         lambda data: data["postgresql"].update(vars={"drillbook_run_deadline_seconds": 3}),
-        "Field required",
+        "unknown key",
         "group_vars of postgresql",
     ),
     "template": (

@@ -1,0 +1,191 @@
+"""``drillbook snapshot``: snapshots of groups of machines, taken, kept, and gone back to as one."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from drillbook.app import App
+from drillbook.cli.options import AsJson, Check, Inventories, open_app
+from drillbook.cli.output import console, show, table
+from drillbook.drill.hold import hold
+from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
+from drillbook.model import Machine, MachineGroup, format_instant
+from drillbook.providers import Snapshots, open_snapshots
+from drillbook.snapshots import (
+    GroupSnapshots,
+    Limits,
+    SetState,
+    SnapshotSet,
+    chosen,
+    concurrently,
+    decide,
+    go_back,
+    prune,
+    raise_failures,
+    refuse_to_go_back,
+)
+from drillbook.snapshots.guard import guarded
+
+app = typer.Typer(no_args_is_help=True, help="Snapshots of groups of machines.")
+Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]
+SetName = Annotated[
+    str | None, typer.Option("--set", help="The set's name. Default: the newest whole one.", metavar="NAME")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    group: MachineGroup
+    provider: Snapshots
+    snapshots: GroupSnapshots
+    machines: tuple[Machine, ...]
+    limits: Limits
+
+    @property
+    def sets(self) -> tuple[SnapshotSet, ...]:
+        return self.snapshots.sets(self.group, self.machines)
+
+
+def _open(opened: App, name: str) -> _World:
+    configuration = opened.configuration
+    group = configuration.machine_group(name)
+    place = configuration.provider(group.provider)
+    provider = open_snapshots(place, opened.clock)
+    limits = Limits(configuration.machines_at_once, configuration.machine_timeout)
+    snapshots = GroupSnapshots(
+        provider,
+        opened.clock,
+        limits,
+        guard=lambda frozen: guarded(place, frozen, limits.timeout),
+        tell=_tell,
+    )
+    return _World(group, provider, snapshots, provider.find(group.hosts), limits)
+
+
+def _alone(opened: App, group: str) -> AbstractContextManager[None]:
+    return hold(opened.configuration.state_directory, f"machines-{group}")
+
+
+def _tell(line: str) -> None:
+    console(stderr=True).print(line, markup=False)
+
+
+@app.command()
+def create(group: Group, inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+    """Take a set: all members or none. Exit code 1 when it is torn: its members are too far apart to be used together."""
+    opened = open_app(inventory)
+    with _alone(opened, group):
+        world = _open(opened, group)
+        if check:
+            _say_what_would_be_taken(world, as_json=as_json)
+            return
+        made = world.snapshots.create(world.group, world.machines)
+    show(made.as_json(), as_json=as_json, text=lambda screen: screen.print(_line(made), markup=False))
+    if made.state is not SetState.WHOLE:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_sets(group: Group, inventory: Inventories = None, as_json: AsJson = False) -> None:
+    """List the sets that there are, oldest first. What drillbook did not take is not listed."""
+    sets = _open(open_app(inventory), group).sets
+    rows = [
+        [entry.name, entry.state.value, format_instant(entry.taken_at), "yes" if entry.ram else "no", entry.why]
+        for entry in sets
+    ]
+    show(
+        [entry.as_json() for entry in sets],
+        as_json=as_json,
+        text=lambda screen: screen.print(table(["set", "state", "taken", "memory", "why"], rows)),
+    )
+
+
+@app.command()
+def verify(group: Group, set_name: SetName = None, inventory: Inventories = None, as_json: AsJson = False) -> None:
+    """Say whether a set could be gone back to now. Exit code 1 when not. Only a drill proves what is in it."""
+    world = _open(open_app(inventory), group)
+    wanted, fault = None, None
+    try:
+        wanted = chosen(world.sets, set_name, group=group)
+        refuse_to_go_back(world.group, wanted, world.machines, group)
+    except (ConfigurationError, RefusedError) as error:
+        fault = error
+    said = {"usable": fault is None, "why": str(fault or ""), "set": wanted.as_json() if wanted else None}
+    show(said, as_json=as_json, text=lambda screen: screen.print(_verdict(wanted, fault), markup=False))
+    if fault is not None:
+        raise typer.Exit(1)
+
+
+@app.command("prune")
+def prune_sets(group: Group, inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+    """Remove the sets that no rule of the group's retention keeps. The newest whole one always stays."""
+    opened = open_app(inventory)
+    with _alone(opened, group):
+        world = _open(opened, group)
+        decisions = decide(world.sets, world.group.retention)
+        if not check:
+            prune(world.provider, world.group, decisions, world.machines, world.limits, _tell)
+    said: list[dict[str, Any]] = [
+        {"name": entry.set.name, "state": entry.set.state.value, "kept": entry.kept, "reasons": list(entry.reasons)}
+        for entry in decisions
+    ]
+    gone = "would be removed" if check else "removed"
+    rows = [[entry.set.name, "kept" if entry.kept else gone, ", ".join(entry.reasons)] for entry in decisions]
+    show(said, as_json=as_json, text=lambda screen: screen.print(table(["set", "", "because"], rows)))
+
+
+@app.command()
+def restore(
+    group: Group,
+    set_name: SetName = None,
+    confirm: Annotated[str, typer.Option(help="The group's exact name, to say that this is meant.")] = "",
+    inventory: Inventories = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put every member back to a set, and start them in the group's order. What came later is lost."""
+    opened = open_app(inventory)
+    with _alone(opened, group):
+        world = _open(opened, group)
+        wanted = chosen(world.sets, set_name, group=group)
+        refuse_to_go_back(world.group, wanted, world.machines, group if check else confirm)
+        if not check:
+            go_back(world.provider, world.group, wanted, world.machines, world.limits, _tell)
+    show(wanted.as_json(), as_json=as_json, text=partial(_say_restored, wanted, check))
+
+
+@app.command()
+def thaw(group: Group, inventory: Inventories = None) -> None:
+    """Let every member's file systems go on, should something have left them frozen."""
+    world = _open(open_app(inventory), group)
+    outcomes = concurrently(
+        world.machines, lambda machine: world.provider.thaw(machine, world.limits.timeout), world.limits.workers
+    )
+    raise_failures(outcomes, what="thawing", group=group, remedy="See that the guest agents run.")
+
+
+def _say_what_would_be_taken(world: _World, *, as_json: bool) -> None:
+    world.snapshots.refuse(world.group, world.machines)
+    stages = [list(stage) for stage in world.group.stages]
+    show(
+        {"group": world.group.name, "stages": stages, "quiesce": world.group.quiesce.value, "ram": world.group.ram},
+        as_json=as_json,
+        text=lambda screen: screen.print(f"would be taken: {'; then '.join(', '.join(stage) for stage in stages)}"),
+    )
+
+
+def _say_restored(wanted: SnapshotSet, check: bool, screen: Console) -> None:
+    screen.print(f"{'would be' if check else 'are'} back: {_line(wanted)}", markup=False)
+
+
+def _verdict(wanted: SnapshotSet | None, fault: DrillbookError | None) -> str:
+    return f"not usable: {fault}" if fault else f"usable: {_line(wanted)}" if wanted else ""
+
+
+def _line(entry: SnapshotSet) -> str:
+    told = f"{entry.name}: {entry.state}, {len(entry.snapshots)} members, taken {format_instant(entry.taken_at)}"
+    return f"{told}. {entry.why}" if entry.why else told

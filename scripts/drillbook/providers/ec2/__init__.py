@@ -1,0 +1,6 @@
+"""Amazon EC2, and what speaks its interface."""
+
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.snapshots import Ec2Snapshots
+
+__all__ = ["Ec2Api", "Ec2Snapshots"]

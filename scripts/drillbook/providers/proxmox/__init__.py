@@ -1,0 +1,6 @@
+"""Proxmox VE, version 8.4 or newer, by its HTTP interface."""
+
+from drillbook.providers.proxmox.api import Endpoint, ProxmoxApi
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
+
+__all__ = ["Endpoint", "ProxmoxApi", "ProxmoxSnapshots"]

@@ -1,0 +1,123 @@
+"""The HTTP interface of Proxmox VE: a token, verified TLS, and errors that say which of them is unknown rather than failed."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+from proxmoxer import ProxmoxAPI, ResourceException
+
+from drillbook.credentials import read_credentials
+from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.providers.proxmox.faults import from_answer
+
+_TIMEOUT = timedelta(seconds=30)
+_UNKNOWN_STATUS = frozenset({502, 503, 504, 595, 596})
+
+
+class UnknownOutcomeError(InfrastructureError):
+    """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the interface is, and who asks. ``token`` is a file with ``{"id": "user@realm!name", "secret": ...}``."""
+
+    host: str
+    port: int
+    ca_file: Path | None
+    token: Path
+
+
+class ProxmoxApi:
+    """Calls by path."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        identifier, secret = read_credentials(
+            endpoint.token,
+            ("id", "secret"),
+            what="the token's id and secret",
+            remedy='Write {"id": "user@realm!name", "secret": "..."} there, mode 0600.',
+            fault=ConfigurationError,
+        )
+        user, _, name = identifier.partition("!")
+        self.user = identifier
+        self._where = f"{endpoint.host}:{endpoint.port}"
+        self._local = threading.local()  # a session of requests belongs to one thread
+        self._connect: Callable[[], ProxmoxAPI] = partial(
+            ProxmoxAPI,
+            endpoint.host,
+            port=endpoint.port,
+            user=user,
+            token_name=name,
+            token_value=secret,
+            verify_ssl=str(endpoint.ca_file) if endpoint.ca_file else True,
+            timeout=int(_TIMEOUT.total_seconds()),
+            service="PVE",
+        )
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Read; raises DrillbookError."""
+        return self._call("get", path, parameters)
+
+    def post(self, path: str, **parameters: Any) -> Any:
+        """Write; raises UnknownOutcomeError where it may have been done all the same."""
+        return self._call("post", path, parameters)
+
+    def delete(self, path: str, **parameters: Any) -> Any:
+        """Remove; as `post`."""
+        return self._call("delete", path, parameters)
+
+    def _session(self) -> ProxmoxAPI:
+        if not hasattr(self._local, "session"):
+            self._local.session = self._connect()
+        return self._local.session
+
+    def _call(self, method: str, path: str, parameters: dict[str, Any]) -> Any:
+        where = f"{self._where}, {method.upper()} {path}"
+        try:
+            return getattr(self._session()(path.lstrip("/")), method)(**parameters)
+        except ResourceException as error:
+            if method != "get" and error.status_code in _UNKNOWN_STATUS:
+                raise _unknown(f"{error.status_code} {error.status_message}", where) from error
+            raise from_answer(error.status_code, _reason(error), error.errors, where) from error
+        except requests.exceptions.SSLError as error:
+            raise ConfigurationError(
+                "the certificate of Proxmox VE is not trusted",
+                where=where,
+                remedy="Give the cluster's CA (/etc/pve/pve-root-ca.pem) as ca_file, and the name that is in the certificate.",
+            ) from error
+        except requests.exceptions.ConnectTimeout as error:
+            raise _unreachable(where) from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+            if method == "get" or _never_sent(error):
+                raise _unreachable(where) from error
+            raise _unknown(type(error).__name__, where) from error
+
+
+def _reason(error: ResourceException) -> str:
+    """The message itself; proxmoxer's own text repeats the status before it."""
+    return str(error.content or error.status_message)
+
+
+def _never_sent(error: requests.exceptions.RequestException) -> bool:
+    """Whether no connection was made at all (urllib3's NewConnectionError)."""
+    return "NewConnectionError" in repr(error)
+
+
+def _unreachable(where: str) -> InfrastructureError:
+    return InfrastructureError(
+        "Proxmox VE does not answer", where=where, remedy="See that the node is up and pveproxy runs on it."
+    )
+
+
+def _unknown(what: str, where: str) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        f"the connection ended before the answer ({what}); what was asked for may have been done",
+        where=where,
+        remedy="Look at the node's task list before you ask again.",
+    )

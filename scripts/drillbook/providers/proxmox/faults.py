@@ -1,0 +1,69 @@
+"""What Proxmox VE says when something can't be done, as our errors: what, where, what to do now.
+
+The texts are those of pve-manager 9.0, recorded from a running one (tests/fixtures/proxmox). The same text arrives as the reason
+of an HTTP status or as the exit status of a task.
+"""
+
+import re
+from collections.abc import Mapping
+
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
+
+_KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
+    (r"is locked \(", InfrastructureError, "Wait for what holds it; a lock that a crash left is removed by `qm unlock VMID`."),
+    (r"snapshot name '.*' already used", RefusedError, "Take another name, or remove that snapshot."),
+    (r"snapshot '.*' does not exist", InfrastructureError, "List what there is with `drillbook snapshot list`."),
+    (r"snapshot feature is not available", RefusedError, "Move its disks to a storage with snapshots, or take a backup."),
+    (r"could not activate storage|storage '.*' does not exist", ConfigurationError, "Correct the storage's name, or mount it on this node."),
+    (r"can't remove .*protected|volume .* is protected", RefusedError, "It was protected on purpose; take the protection away by hand."),
+    (r"checksum mismatch|detected modified configuration", InfrastructureError, "Somebody changed it meanwhile: look, and run again."),
+    (r"/etc/pve/.*Permission denied|cluster not ready - no quorum", InfrastructureError, "The cluster has no quorum: bring its nodes back first."),
+    (r"guest agent is not running|got timeout|agent not running", InfrastructureError, "Start qemu-guest-agent in the guest, or take it out of the drill."),
+    (r"No QEMU guest agent configured", ConfigurationError, "Set agent=1 for this machine."),
+    (r"already exists on node", RefusedError, "That number is taken: nothing was written over it."),
+    (r"VM \d+ is not running|VM is not running", InfrastructureError, "Start it first."),
+    (r"interrupted by signal|received interrupt", InfrastructureError, "Somebody stopped the task; see who in the node's task list."),
+    (r"can't rollback, .* is not most recent|not most recent snapshot", RefusedError, "This storage goes back to the newest snapshot only: remove newer ones."),
+    (r"Configuration file '.*' does not exist", ConfigurationError, "There is no such machine on that node any more: look where it went."),
+    (r"hostname lookup '.*' failed", ConfigurationError, "There is no such node: correct the inventory."),
+)  # fmt: skip
+_UNKNOWN = "See the node's task log and journal."
+
+
+def from_text(text: str, where: str) -> DrillbookError:
+    """Return the error for a task's exit status or for the reason of a 500."""
+    for pattern, kind, remedy in _KNOWN:
+        if re.search(pattern, text):
+            return kind(text, where=where, remedy=remedy)
+    return InfrastructureError(text, where=where, remedy=_UNKNOWN)
+
+
+def from_answer(status: int, reason: str, errors: Mapping[str, str] | None, where: str) -> DrillbookError:
+    """Return the error for an HTTP answer that is none of success."""
+    text = reason.strip()
+    if status == 400:
+        fields = "; ".join(f"{name}: {' '.join(message.split())}" for name, message in (errors or {}).items())
+        return ConfigurationError(
+            f"Proxmox VE refuses a parameter: {fields or text}", where=where, remedy="Correct the inventory."
+        )
+    if status == 401:
+        return ConfigurationError(
+            f"Proxmox VE does not accept the token: {text}",
+            where=where,
+            remedy="Give a token that exists and has not expired (drillbook_providers, tokens_directory).",
+        )
+    if status == 403:
+        return ConfigurationError(
+            f"the token may not do that: {text}", where=where, remedy="Give its role that privilege on that path."
+        )
+    if status == 501:
+        return ConfigurationError(
+            f"this Proxmox VE does not know the call: {text}", where=where, remedy="Version 8.4 or newer is needed."
+        )
+    if status in (595, 596):
+        return InfrastructureError(
+            f"the node does not answer ({status} {text})",
+            where=where,
+            remedy="See that the node is up and its certificate belongs to the cluster.",
+        )
+    return from_text(text or f"HTTP {status}", where)

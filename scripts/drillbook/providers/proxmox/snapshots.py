@@ -1,0 +1,121 @@
+"""Snapshots of Proxmox VE guests."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import DrillbookError, InfrastructureError
+from drillbook.model import Machine, Power, Quiesce, Snapshot
+from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
+from drillbook.providers.proxmox.tasks import Tasks
+
+_NOW = "current"
+"""Proxmox VE lists the present state under this reserved name."""
+_FROZEN_POLL = timedelta(seconds=0.2)
+
+
+class ProxmoxSnapshots(ProxmoxMachines):
+    """Implements `Snapshots`. With a guest agent Proxmox VE freezes each guest for its own snapshot, too."""
+
+    def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
+        super().__init__(api)
+        self._clock = clock
+        self._tasks = Tasks(api, clock)
+
+    def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:  # noqa: ARG002 - freezing says it
+        """One call: what Proxmox VE says of the storages of the guest's disks."""
+        if machine.lock:
+            return f"it is locked ({machine.lock})"
+        if ram and is_container(machine):
+            return "a container's memory can't be kept"
+        if not self._api.get(f"{base(machine)}/feature", feature="snapshot").get("hasFeature"):
+            return "a disk lies on a storage without snapshots, or in a format without them"
+        return None
+
+    def freeze(self, machine: Machine, timeout: timedelta) -> None:
+        """By the guest agent; a container has none, and is frozen by Proxmox VE for its own snapshot."""
+        if is_container(machine):
+            return
+        deadline = self._clock.monotonic() + timeout
+        self._api.post(f"{base(machine)}/agent/fsfreeze-freeze")
+        while self._frozen(machine) is False:
+            if self._clock.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"its file systems were not at rest after {timeout.total_seconds():.0f} s",
+                    where=machine.host,
+                    remedy="See the guest agent's log.",
+                )
+            self._clock.sleep(_FROZEN_POLL)
+
+    def thaw(self, machine: Machine, timeout: timedelta) -> None:
+        """Asked again until the guest says that it goes on: its clients wait."""
+        if is_container(machine):
+            return
+        deadline = self._clock.monotonic() + timeout
+        while not self._thawed(machine, deadline):
+            self._clock.sleep(_FROZEN_POLL)
+
+    def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
+        """POST snapshot, and its task."""
+        parameters: dict[str, Any] = {"snapname": name, "description": note}
+        if ram and machine.power is Power.RUNNING:
+            parameters["vmstate"] = 1
+        self._run(machine, "snapshot", lambda: self._api.post(f"{base(machine)}/snapshot", **parameters), name, timeout)
+
+    def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
+        """One call."""
+        listed = self._api.get(f"{base(machine)}/snapshot")
+        return tuple(_snapshot(machine, entry) for entry in listed if entry["name"] != _NOW)
+
+    def remove(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """DELETE, and its task; asked only where it is."""
+        if any(snapshot.name == name for snapshot in self.snapshots(machine)):
+            self._run(
+                machine, "delsnapshot", lambda: self._api.delete(f"{base(machine)}/snapshot/{name}"), name, timeout
+            )
+
+    def go_back(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """POST rollback, and its task; the configuration goes back with the disks."""
+        self._run(
+            machine, "rollback", lambda: self._api.post(f"{base(machine)}/snapshot/{name}/rollback"), name, timeout
+        )
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        """Start it unless it runs."""
+        if self._api.get(f"{base(machine)}/status/current")["status"] != "running":
+            self._run(machine, "start", lambda: self._api.post(f"{base(machine)}/status/start"), "", timeout)
+
+    def _thawed(self, machine: Machine, deadline: timedelta) -> bool:
+        try:
+            self._api.post(f"{base(machine)}/agent/fsfreeze-thaw")
+            return not self._frozen(machine)
+        except DrillbookError:
+            if self._clock.monotonic() >= deadline:
+                raise
+            return False
+
+    def _frozen(self, machine: Machine) -> bool:
+        return bool(self._api.post(f"{base(machine)}/agent/fsfreeze-status")["result"] == "frozen")
+
+    def _run(self, machine: Machine, verb: str, call: Callable[[], Any], name: str, timeout: timedelta) -> None:
+        prefix = "vz" if is_container(machine) else "qm"
+        self._tasks.run(
+            call,
+            node=machine.place,
+            kind=f"{prefix}{verb}",
+            vmid=vmid(machine),
+            what=f"{machine.host} ({machine.identifier}): {verb} {name}".rstrip(),
+            timeout=timeout,
+        )
+
+
+def _snapshot(machine: Machine, entry: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        host=machine.host,
+        name=str(entry["name"]),
+        taken_at=datetime.fromtimestamp(int(entry.get("snaptime") or 0), UTC),
+        ram=bool(entry.get("vmstate")),
+        note=str(entry.get("description") or "").strip(),
+    )

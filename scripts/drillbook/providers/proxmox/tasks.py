@@ -1,0 +1,135 @@
+"""Proxmox VE's tasks: what every long call starts, and where most errors appear. HTTP 200 means only that one was started."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from threading import Lock
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.providers.proxmox.api import ProxmoxApi, UnknownOutcomeError
+from drillbook.providers.proxmox.faults import from_text
+
+FIRST_POLL = timedelta(seconds=0.25)
+SLOWEST_POLL = timedelta(seconds=5)
+LOOK_UP = timedelta(seconds=15)
+"""How long a task may take to appear in the node's list after its call was cut off."""
+_LOG_LINES = 500
+_KNOWN = 500
+
+
+class Tasks:
+    """Starts tasks and waits for them."""
+
+    def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: dict[str, frozenset[str]] = {}
+        self._ours: set[str] = set()
+        self._lock = Lock()
+
+    def run(
+        self, call: Callable[[], Any], *, node: str, kind: str, vmid: str, what: str, timeout: timedelta
+    ) -> tuple[str, ...]:
+        """Make a call that starts a task of ``kind`` (qmsnapshot, vzdump ...) and wait for its end; returns its warnings.
+
+        A call that was cut off is never made again: its task is looked for in the node's list.
+        Raises what the task says, or InfrastructureError when it is not done within ``timeout``.
+        """
+        began = self._clock.monotonic()
+        self._remember(node)
+        try:
+            upid = str(call())
+        except UnknownOutcomeError as error:
+            upid = self._look_up(error, node=node, kind=kind, vmid=vmid)
+        with self._lock:
+            self._ours.add(upid)
+        return self.wait(upid, what=what, timeout=timeout - (self._clock.monotonic() - began))
+
+    def wait(self, upid: str, *, what: str, timeout: timedelta) -> tuple[str, ...]:
+        """Wait for the end of a task; returns its warnings. An answer that does not come is unknown, not a failure."""
+        node = node_of(upid)
+        deadline = self._clock.monotonic() + timeout
+        pause = FIRST_POLL
+        while True:
+            status = self._status(node, upid)
+            if status is not None and status.get("status") == "stopped":
+                return self._judge(str(status.get("exitstatus", "")), node, upid, what)
+            if self._clock.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"{what} was not done after {timeout.total_seconds():.0f} s"
+                    + ("" if status is not None else ", and the node does not say how far it is"),
+                    where=f"task {upid}",
+                    remedy="It goes on without us: look at the task, and stop it there if it hangs.",
+                )
+            self._clock.sleep(pause)
+            pause = min(pause * 1.5, SLOWEST_POLL)
+
+    def _status(self, node: str, upid: str) -> Mapping[str, Any] | None:
+        try:
+            found: Mapping[str, Any] = self._api.get(f"/nodes/{node}/tasks/{upid}/status")
+        except ConfigurationError:
+            raise
+        except InfrastructureError:
+            return None
+        return found
+
+    def _judge(self, exit_status: str, node: str, upid: str, what: str) -> tuple[str, ...]:
+        if exit_status == "OK":
+            return ()
+        lines = [
+            str(line.get("t", ""))
+            for line in self._api.get(f"/nodes/{node}/tasks/{upid}/log", limit=_LOG_LINES, start=0)
+        ]
+        if exit_status.startswith("WARNINGS:"):
+            return tuple(line for line in lines if line.upper().startswith("WARN"))
+        if exit_status == "job errors":
+            errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+            exit_status = errors[0] if errors else exit_status
+        raise from_text(exit_status, f"{what}, task {upid}")
+
+    def _remember(self, node: str) -> None:
+        """Note, once, which tasks a node had before we asked it for any: none of them is ours, whatever the clocks say."""
+        with self._lock:
+            if node not in self._known:
+                listed = self._api.get(f"/nodes/{node}/tasks", source="all", limit=_KNOWN)
+                self._known[node] = frozenset(str(task["upid"]) for task in listed)
+
+    def _look_up(self, error: UnknownOutcomeError, *, node: str, kind: str, vmid: str) -> str:
+        """Find the task that a call which was cut off has started, if it did; raises ``error`` if there is none."""
+        deadline = self._clock.monotonic() + LOOK_UP
+        while self._clock.monotonic() < deadline:
+            upid = self._new_task(node=node, kind=kind, vmid=vmid)
+            if upid is not None:
+                return upid
+            self._clock.sleep(FIRST_POLL * 4)
+        raise error
+
+    def _new_task(self, *, node: str, kind: str, vmid: str) -> str | None:
+        """The newest such task of our token, unless it is one that we know; None while the node does not answer."""
+        try:
+            listed = self._api.get(f"/nodes/{node}/tasks", vmid=int(vmid), typefilter=kind, source="all", limit=_KNOWN)
+        except ConfigurationError:
+            raise
+        except InfrastructureError:
+            return None
+        upids = [str(task["upid"]) for task in listed if user_of(str(task["upid"])) == self._api.user]
+        newest = max(upids, key=started_at, default=None)
+        with self._lock:
+            return None if newest is None or newest in self._known[node] | self._ours else newest
+
+
+def node_of(upid: str) -> str:
+    """The node that a task runs on: only that one answers for it."""
+    return upid.split(":")[1]
+
+
+def user_of(upid: str) -> str:
+    """Who started it: a user, or a token with its ``!``."""
+    return upid.split(":")[7]
+
+
+def started_at(upid: str) -> tuple[int, int]:
+    """When it was started by its node's clock: seconds since 1970, and ticks since its boot for those of one second."""
+    fields = upid.split(":")
+    return int(fields[4], 16), int(fields[3], 16)

@@ -1,0 +1,25 @@
+"""Snapshots of groups of machines: taken as one set, kept by rule, gone back to as one."""
+
+from drillbook.snapshots.concurrently import concurrently, raise_failures
+from drillbook.snapshots.go_back import chosen, go_back, refuse_to_go_back
+from drillbook.snapshots.prune import prune
+from drillbook.snapshots.retention import Decision, decide
+from drillbook.snapshots.sets import SetState, SnapshotSet, note, sets_of
+from drillbook.snapshots.take import GroupSnapshots, Limits
+
+__all__ = [
+    "Decision",
+    "GroupSnapshots",
+    "Limits",
+    "SetState",
+    "SnapshotSet",
+    "chosen",
+    "concurrently",
+    "decide",
+    "go_back",
+    "note",
+    "prune",
+    "raise_failures",
+    "refuse_to_go_back",
+    "sets_of",
+]

@@ -1,0 +1,49 @@
+"""Does one thing to many machines, a bounded number of them at once; what failed for one does not stop the others."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from drillbook.errors import DrillbookError, InfrastructureError
+from drillbook.model import Machine
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Value]):
+    """What came of it for one machine: a value, or an error."""
+
+    machine: Machine
+    value: Value | None
+    error: DrillbookError | None
+
+
+def concurrently(
+    machines: Sequence[Machine], action: Callable[[Machine], Value], workers: int
+) -> tuple[Outcome[Value], ...]:
+    """Return an outcome for each machine, in their order. Anything but a DrillbookError is a defect, and raised."""
+
+    def attempt(machine: Machine) -> Outcome[Value]:
+        try:
+            return Outcome(machine, action(machine), None)
+        except DrillbookError as error:
+            return Outcome(machine, None, error)
+
+    if not machines:
+        return ()
+    with ThreadPoolExecutor(max_workers=min(workers, len(machines)), thread_name_prefix="machine") as pool:
+        return tuple(pool.map(attempt, machines))
+
+
+def raise_failures(outcomes: Sequence[Outcome[Value]], *, what: str, group: str, remedy: str) -> None:
+    """Raise one InfrastructureError that names every machine that failed, and why; nothing if none did."""
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if failed:
+        raise InfrastructureError(
+            f"{what} failed for {len(failed)} of {len(outcomes)} machines: "
+            + "; ".join(f"{outcome.machine.host}: {outcome.error}" for outcome in failed),
+            where=f"group {group}",
+            remedy=remedy,
+        )

@@ -1,0 +1,87 @@
+"""Puts a whole group back to one of its sets."""
+
+from collections.abc import Callable, Sequence
+
+from drillbook.errors import ConfigurationError, RefusedError
+from drillbook.model import Machine, MachineGroup
+from drillbook.providers import Snapshots
+from drillbook.snapshots.concurrently import concurrently, raise_failures
+from drillbook.snapshots.sets import SetState, SnapshotSet
+from drillbook.snapshots.take import Limits, Tell
+
+
+def chosen(sets: Sequence[SnapshotSet], name: str | None, *, group: str) -> SnapshotSet:
+    """Return the set called ``name``, or the newest whole one; raises ConfigurationError that lists what there is."""
+    known = ", ".join(f"{entry.name} ({entry.state})" for entry in sets) or "none"
+    for entry in reversed(sets):
+        if entry.name == name or (name is None and entry.state is SetState.WHOLE):
+            return entry
+    raise ConfigurationError(
+        f"there is no set {name}" if name else "there is no whole set",
+        where=f"group {group}",
+        remedy=f"There are: {known}.",
+    )
+
+
+def refuse_to_go_back(group: MachineGroup, wanted: SnapshotSet, machines: Sequence[Machine], confirm: str) -> None:
+    """Raise RefusedError unless the group is named, the set is whole, every member has it, and none is locked."""
+    locked = [f"{machine.host} ({machine.lock})" for machine in machines if machine.lock]
+    for fault, remedy in (
+        (
+            f"it puts the disks of {', '.join(group.hosts)} back to {wanted.name}; what came later is lost"
+            if confirm != group.name
+            else "",
+            f"If that is meant, give --confirm {group.name}.",
+        ),
+        (
+            f"the set is {wanted.state}: {wanted.why}" if wanted.state is not SetState.WHOLE else "",
+            "Choose a whole set.",
+        ),
+        (f"{', '.join(wanted.missing)} came into the group later" if wanted.missing else "", "Choose a newer set."),
+        (f"locked: {', '.join(locked)}" if locked else "", "Wait for what holds them."),
+    ):
+        if fault:
+            raise RefusedError(fault, where=f"group {group.name}, set {wanted.name}", remedy=remedy)
+
+
+def go_back(
+    provider: Snapshots,
+    group: MachineGroup,
+    wanted: SnapshotSet,
+    machines: Sequence[Machine],
+    limits: Limits,
+    tell: Tell,
+) -> None:
+    """Put all members back, then start them stage by stage; raises InfrastructureError that names those that failed.
+
+    It can be repeated: a member that is back already goes back again.
+    """
+    by_host = {machine.host: machine for machine in machines}
+    _all(
+        machines,
+        lambda one: provider.go_back(one, wanted.name, limits.timeout),
+        what=f"going back to {wanted.name}",
+        group=group,
+        limits=limits,
+    )
+    tell(f"{len(machines)} machines are back at {wanted.name}")
+    for stage in group.stages:
+        _all(
+            [by_host[host] for host in stage],
+            lambda one: provider.start(one, limits.timeout),
+            what="starting",
+            group=group,
+            limits=limits,
+        )
+        tell(f"started: {', '.join(stage)}")
+
+
+def _all(
+    machines: Sequence[Machine], action: Callable[[Machine], None], *, what: str, group: MachineGroup, limits: Limits
+) -> None:
+    raise_failures(
+        concurrently(machines, action, limits.workers),
+        what=what,
+        group=group.name,
+        remedy="Mend that and run the same command again.",
+    )

@@ -1,0 +1,101 @@
+"""What is EC2's own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.model import Ec2Place, Quiesce
+from drillbook.providers.ec2 import Ec2Api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.contract.providers.ec2 import Ec2World
+
+LIMIT = timedelta(seconds=20)
+
+
+def test_what_it_has_not_is_refused_by_name(ec2: Ec2World) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    assert "no memory" in (ec2.snapshots.refusal(machine, ram=True, quiesce=Quiesce.NONE) or "")
+    assert "no guest agent" in (ec2.snapshots.refusal(machine, ram=False, quiesce=Quiesce.AGENT) or "")
+
+
+def test_a_set_that_lacks_a_volume_is_none(ec2: Ec2World) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    ec2.client.delete_snapshot(
+        SnapshotId=ec2.client.describe_snapshots(Filters=[{"Name": "tag:drillbook:set", "Values": ["drillbook-one"]}])[
+            "Snapshots"
+        ][0]["SnapshotId"]
+    )
+    assert ec2.snapshots.snapshots(machine) == ()
+
+
+def test_no_volume_is_left_over_and_each_is_what_it_was(ec2: Ec2World) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    before = ec2.volumes()
+    ec2.write(machine, "good")
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+    assert len(ec2.volumes()) == len(before)
+    kinds = {
+        volume["Attachments"][0]["Device"]: (volume["Size"], volume["VolumeType"])
+        for volume in ec2.client.describe_volumes(
+            Filters=[{"Name": "attachment.instance-id", "Values": [machine.identifier]}]
+        )["Volumes"]
+    }
+    assert kinds == {"/dev/sda1": (8, "gp3"), "/dev/sdf": (20, "gp2")}
+
+
+def test_a_volume_that_is_attached_no_more_is_named_before_anything_is_touched(ec2: Ec2World) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    data = next(entry for entry in ec2.snapshots._volumes.attached(machine) if entry.device == "/dev/sdf")
+    ec2.client.detach_volume(VolumeId=data.identifier, InstanceId=machine.identifier)
+    before = ec2.volumes()
+    with pytest.raises(InfrastructureError, match="/dev/sdf"):
+        ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+    assert ec2.volumes() == before
+
+
+def test_it_can_be_told_again_wherever_it_was_killed(ec2: Ec2World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    ec2.write(machine, "good")
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    before = len(ec2.volumes())
+    writes, done, real = 0, False, ec2.api.call
+
+    def killed(ask: Callable[[Any], Any], what: str) -> Any:
+        """Let so many writes through; the one after them is done, and never comes back."""
+        nonlocal left
+        answer = real(ask, what)
+        if not what.startswith("describe"):
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return answer
+
+    while not done:
+        ec2.write(machine, "bad")
+        left = writes
+        monkeypatch.setattr(ec2.api, "call", killed)
+        try:
+            ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+            done = True
+        except KeyboardInterrupt:
+            writes += 1
+        monkeypatch.setattr(ec2.api, "call", real)
+        ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+        assert (ec2.read(machine), len(ec2.volumes())) == ("good", before), f"killed at write {writes}"
+    assert writes > 10
+
+
+def test_an_endpoint_that_does_not_answer_is_named(ec2: Ec2World) -> None:
+    api = Ec2Api(Ec2Place("aws", "eu-central-1", "http://127.0.0.1:9", None, None))
+    with pytest.raises((InfrastructureError, ConfigurationError), match="can't be asked"):
+        api.pages("describe_volumes", "Volumes")

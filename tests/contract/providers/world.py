@@ -1,0 +1,32 @@
+"""What the contract suite needs of a provider beside its Protocol: machines whose disks have a content that can be looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from drillbook.model import Machine
+    from drillbook.providers import Snapshots
+
+
+class World(Protocol):
+    """A provider with the machines ``shop-db``, ``shop-web1`` and ``shop-web2``, all running."""
+
+    snapshots: Snapshots
+    hosts: tuple[str, ...]
+
+    def write(self, machine: Machine, text: str) -> None:
+        """Write to the machine's disk."""
+        ...
+
+    def read(self, machine: Machine) -> str:
+        """Read what is on the disk that the machine has now."""
+        ...
+
+    def runs(self, machine: Machine) -> bool:
+        """Whether it runs now."""
+        ...
+
+    def twin(self, host: str) -> None:
+        """Make a second machine of the same name."""
+        ...

@@ -1,0 +1,51 @@
+"""What a running pve-manager 9.0 said, each with an error of its own: exit code and remedy."""
+
+import pytest
+
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
+from drillbook.providers.proxmox.faults import from_answer, from_text
+
+TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
+    "VM is locked (backup)": (InfrastructureError, "qm unlock"),
+    "snapshot name 'live' already used": (RefusedError, "another name"),
+    "snapshot 'none' does not exist": (InfrastructureError, "snapshot list"),
+    "snapshot feature is not available": (RefusedError, "storage with snapshots"),
+    "could not activate storage 'nope': storage 'nope' does not exist": (ConfigurationError, "storage's name"),
+    "can't remove protected volume 'local:backup/x'": (RefusedError, "protected on purpose"),
+    "checksum mismatch (file change by other user?)": (InfrastructureError, "changed it meanwhile"),
+    "unable to open file '/etc/pve/nodes/a/qemu-server/1.conf.tmp.3' - Permission denied": (InfrastructureError, "quorum"),
+    "QEMU guest agent is not running": (InfrastructureError, "qemu-guest-agent"),
+    "VM 301 is not running": (InfrastructureError, "Start it"),
+    "unable to restore VM 100 - VM 100 already exists on node 'pvelab'": (RefusedError, "nothing was written over"),
+    "interrupted by signal": (InfrastructureError, "stopped the task"),
+    "Configuration file 'nodes/pvelab/qemu-server/999.conf' does not exist": (ConfigurationError, "no such machine"),
+    "hostname lookup 'ghost' failed - failed to get address info": (ConfigurationError, "no such node"),
+    "something that nobody has seen yet": (InfrastructureError, "task log"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_each_text_has_its_own_error(text: str) -> None:
+    kind, remedy = TEXTS[text]
+    for error in (from_text(text, "task UPID:x"), from_answer(500, text, None, "pve1")):
+        assert type(error) is kind
+        assert (error.message, error.where != "") == (text, True)
+        assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "kind", "words"),
+    [
+        (400, "Parameter verification failed.", ConfigurationError, "snapname: invalid format"),
+        (401, "invalid token value!", ConfigurationError, "does not accept the token"),
+        (403, "Permission check failed (/vms/100, VM.Snapshot)", ConfigurationError, "VM.Snapshot"),
+        (501, "Method 'GET /nope' not implemented", ConfigurationError, "does not know the call"),
+        (596, "tls_process_server_certificate: certificate verify failed", InfrastructureError, "does not answer"),
+        (595, "No route to host", InfrastructureError, "does not answer"),
+    ],
+)
+def test_each_status_has_its_own_error(status: int, reason: str, kind: type[DrillbookError], words: str) -> None:
+    errors = {"snapname": "invalid format - invalid configuration ID 'x'\n"} if status == 400 else None
+    error = from_answer(status, reason, errors, "pve1:8006, GET /nope")
+    assert type(error) is kind
+    assert words in str(error)

@@ -1,0 +1,80 @@
+"""A provider in memory; its machines fail where they are told to."""
+
+# ruff: noqa: ARG002 - it has the methods of the Protocol, whether it needs what they are given or not
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from drillbook.errors import InfrastructureError
+from drillbook.model import Machine, MachineGroup, Power, Quiesce, Retention, Snapshot
+
+START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+
+
+def group(
+    *stages: tuple[str, ...], quiesce: Quiesce = Quiesce.NONE, window: float = 5, ram: bool = False
+) -> MachineGroup:
+    return MachineGroup(
+        name="shop",
+        provider="fake",
+        stages=stages or (("db",), ("web1", "web2")),
+        quiesce=quiesce,
+        ram=ram,
+        window=timedelta(seconds=window),
+        retention=Retention(last=2),
+    )
+
+
+@dataclass
+class FakeProvider:
+    """``fail`` holds (verb, host) pairs that raise; ``seconds_each`` is what a snapshot takes by the provider's clock."""
+
+    hosts: Sequence[str] = ("db", "web1", "web2")
+    fail: set[tuple[str, str]] = field(default_factory=set)
+    refusals: dict[str, str] = field(default_factory=dict)
+    seconds_each: float = 1
+    kept: list[Snapshot] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    now: datetime = START
+
+    def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
+        return tuple(Machine(host, f"qemu/{100 + number}", "pve1", Power.RUNNING) for number, host in enumerate(hosts))
+
+    def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:
+        return self.refusals.get(machine.host)
+
+    def freeze(self, machine: Machine, timeout: timedelta) -> None:
+        self._do("freeze", machine)
+
+    def thaw(self, machine: Machine, timeout: timedelta) -> None:
+        self._do("thaw", machine)
+
+    def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
+        self._do("take", machine)
+        self.now += timedelta(seconds=self.seconds_each)
+        self.kept.append(Snapshot(machine.host, name, self.now, ram, note))
+
+    def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
+        return tuple(entry for entry in self.kept if entry.host == machine.host)
+
+    def remove(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        self._do("remove", machine)
+        self.kept = [entry for entry in self.kept if (entry.host, entry.name) != (machine.host, name)]
+
+    def go_back(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        self._do("go_back", machine)
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        self._do("start", machine)
+
+    def _do(self, verb: str, machine: Machine) -> None:
+        self.events.append((verb, machine.host))
+        if (verb, machine.host) in self.fail:
+            raise InfrastructureError(f"{verb} fails", where=machine.host, remedy="Nothing.")
+
+
+@contextmanager
+def nothing(_what: object) -> Iterator[None]:
+    yield

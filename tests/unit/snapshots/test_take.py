@@ -1,0 +1,76 @@
+"""A set is all of its members or nothing, and says itself whether it is whole."""
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.drill.world import FakeClock
+from tests.unit.snapshots.fake import FakeProvider, group, nothing
+
+from drillbook.errors import InfrastructureError, LeftoversError, RefusedError
+from drillbook.model import MachineGroup, Quiesce
+from drillbook.snapshots import GroupSnapshots, Limits, SetState, SnapshotSet
+
+
+def snapshots(provider: FakeProvider) -> GroupSnapshots:
+    limits = Limits(workers=1, timeout=timedelta(seconds=5))
+    return GroupSnapshots(provider, FakeClock(), limits, guard=nothing, tell=lambda _line: None)
+
+
+def create(provider: FakeProvider, wanted: MachineGroup) -> SnapshotSet:
+    return snapshots(provider).create(wanted, provider.find(wanted.hosts))
+
+
+def verbs(provider: FakeProvider, verb: str) -> list[str]:
+    return [host for said, host in provider.events if said == verb]
+
+
+def test_members_are_taken_stage_by_stage_under_one_name() -> None:
+    provider = FakeProvider()
+    made = create(provider, group())
+    assert verbs(provider, "take") == ["db", "web1", "web2"]
+    assert (made.state, made.name, made.spread) == (SetState.WHOLE, "drillbook-20260131T120000Z", timedelta(seconds=2))
+
+
+def test_a_set_that_took_longer_than_its_window_is_torn() -> None:
+    made = create(FakeProvider(seconds_each=10), group(window=5))
+    assert made.state is SetState.TORN
+    assert "20 s between its first and its last snapshot, 5 s are allowed" in made.why
+
+
+def test_at_rest_the_window_does_not_matter() -> None:
+    made = create(FakeProvider(seconds_each=10), group(window=5, quiesce=Quiesce.AGENT))
+    assert (made.state, made.quiesced) == (SetState.WHOLE, True)
+
+
+def test_all_are_at_rest_before_the_first_is_taken_and_until_the_last_one_is() -> None:
+    provider = FakeProvider()
+    create(provider, group(quiesce=Quiesce.AGENT))
+    assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3
+
+
+@pytest.mark.parametrize("failing", [("freeze", "web1"), ("take", "web2")])
+def test_whatever_fails_all_go_on_and_nothing_is_left(failing: tuple[str, str]) -> None:
+    provider = FakeProvider(fail={failing})
+    with pytest.raises(InfrastructureError, match=failing[1]):
+        create(provider, group(quiesce=Quiesce.AGENT))
+    assert sorted(verbs(provider, "thaw")) == ["db", "web1", "web2"]
+    assert provider.kept == []
+
+
+def test_what_can_not_be_removed_again_is_named() -> None:
+    provider = FakeProvider(fail={("take", "web2"), ("remove", "db")})
+    with pytest.raises(LeftoversError, match="still on db"):
+        create(provider, group())
+
+
+def test_a_member_that_can_not_be_thawed_is_named() -> None:
+    provider = FakeProvider(fail={("thaw", "web1")})
+    with pytest.raises(InfrastructureError, match="thawing failed for 1 of 3 machines: web1"):
+        create(provider, group(quiesce=Quiesce.AGENT))
+
+
+def test_nothing_is_touched_where_one_member_can_not_be_snapshotted() -> None:
+    provider = FakeProvider(refusals={"web1": "it is locked (backup)"})
+    with pytest.raises(RefusedError, match=r"1 of 3 .* web1: it is locked \(backup\)"):
+        create(provider, group(quiesce=Quiesce.AGENT))
+    assert provider.events == []
