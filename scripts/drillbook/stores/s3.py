@@ -19,6 +19,7 @@ _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "TooManyBuckets"})
 _BAD_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "RequestTimeTooSkewed"}
 )
+_READ_ATTEMPTS = 5
 _MALFORMED_POLICY = '{"drillbook": "not a policy"}'
 _MALFORMED_LIFECYCLE: Mapping[str, Any] = {
     "Rules": [
@@ -202,19 +203,29 @@ class S3Heartbeats:
 
         Raises InfrastructureError when the store fails or an object is not a heartbeat.
         """
-        bucket, found = self._store.heartbeat_bucket, []
+        bucket = self._store.heartbeat_bucket
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{service}/")
-            for item in (item for page in pages for item in page.get("Contents", ())):
-                body = json.loads(self._client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
-                found.append(Heartbeat.from_fact({**body, "last_modified": format_instant(item["LastModified"])}))
+            return tuple(self._read(bucket, item) for page in pages for item in page.get("Contents", ()))
         except (ClientError, BotoCoreError, ValueError, KeyError) as error:
             raise InfrastructureError(
                 f"the published heartbeats can't be read: {error}",
                 where=f"bucket {bucket}, prefix {service}/",
                 remedy="See that the store is up and the backup agent publishes.",
             ) from error
-        return tuple(found)
+
+    def _read(self, bucket: str, item: Mapping[str, Any]) -> Heartbeat:
+        """Content and time must be of one and the same write, or a sound clock looks wrong; the agent writes every few seconds.
+
+        The time is the list's, in milliseconds: a GET tells whole seconds only.
+        """
+        for _ in range(_READ_ATTEMPTS):
+            answer = self._client.get_object(Bucket=bucket, Key=item["Key"])
+            if answer["ETag"].strip('"') == item["ETag"].strip('"'):
+                body = json.loads(answer["Body"].read())
+                return Heartbeat.from_fact({**body, "last_modified": format_instant(item["LastModified"])})
+            (item,) = self._client.list_objects_v2(Bucket=bucket, Prefix=item["Key"], MaxKeys=1)["Contents"]
+        raise ValueError(f"{item['Key']} was written again each time that it was read")
 
 
 def make_client(store: ObjectStore, user: str) -> Any:

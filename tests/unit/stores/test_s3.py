@@ -102,22 +102,48 @@ def test_what_wrongly_succeeded_is_undone_by_its_version(store: ObjectStore) -> 
     assert client.calls[-1] == ("delete_bucket", {"Bucket": "new"})
 
 
-def test_published_heartbeats_carry_the_stores_time(store: ObjectStore) -> None:
-    written = datetime(2026, 1, 31, 12, 0, 0, 250000, tzinfo=UTC)
-    body = {"host": "db1", "counter": 7, "written_at": written.isoformat(), "published_at": written.isoformat()}
+WRITTEN = datetime(2026, 1, 31, 12, 0, 0, 250000, tzinfo=UTC)
 
-    class Client:
-        def get_paginator(self, _name: str) -> Any:
-            return self
 
-        def paginate(self, **_arguments: Any) -> list[dict[str, Any]]:
-            return [{}, {"Contents": [{"Key": "main/db1.json", "LastModified": written - timedelta(seconds=3)}]}]
+class Published:
+    """A bucket with one heartbeat; it is written again, five seconds later, after each of the first ``again`` lists."""
 
-        def get_object(self, **_arguments: Any) -> dict[str, Any]:
-            return {"Body": io.BytesIO(json.dumps(body).encode())}
+    def __init__(self, again: int = 0) -> None:
+        self.writes = 0
+        self.again = again
 
-    (beat,) = S3Heartbeats(store, "reader", Client()).published("main")
-    assert beat.clock_offset == timedelta(seconds=3)
+    def get_paginator(self, _name: str) -> Any:
+        return self
+
+    def paginate(self, **_arguments: Any) -> list[dict[str, Any]]:
+        return [{}, self.list_objects_v2()]
+
+    def list_objects_v2(self, **_arguments: Any) -> dict[str, Any]:
+        modified = self.published_at() - timedelta(seconds=1)
+        listed = {"Key": "main/db1.json", "LastModified": modified, "ETag": f'"{self.writes}"'}
+        if self.again > 0:
+            self.again -= 1
+            self.writes += 1
+        return {"Contents": [listed]}
+
+    def get_object(self, **_arguments: Any) -> dict[str, Any]:
+        at = self.published_at().isoformat()
+        body = {"host": "db1", "counter": self.writes, "written_at": at, "published_at": at}
+        return {"Body": io.BytesIO(json.dumps(body).encode()), "ETag": f'"{self.writes}"'}
+
+    def published_at(self) -> datetime:
+        return WRITTEN + self.writes * timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("again", [0, 1, 3])
+def test_published_heartbeats_carry_the_stores_time_of_the_very_same_write(store: ObjectStore, again: int) -> None:
+    (beat,) = S3Heartbeats(store, "reader", Published(again)).published("main")
+    assert (beat.clock_offset, beat.counter) == (timedelta(seconds=1), again)
+
+
+def test_a_heartbeat_that_never_stands_still_is_an_error(store: ObjectStore) -> None:
+    with pytest.raises(InfrastructureError, match="written again each time"):
+        S3Heartbeats(store, "reader", Published(99)).published("main")
 
 
 @pytest.mark.parametrize("content", [None, "no json", "[]", '{"access_key": "a"}'])
