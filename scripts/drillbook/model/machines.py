@@ -34,7 +34,6 @@ class Machine:
     place: str
     power: Power
     lock: str = ""
-    tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

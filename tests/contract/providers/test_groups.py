@@ -86,7 +86,7 @@ class Shop:
         return self.world.snapshots.find(HOSTS)
 
     def frozen(self) -> list[str]:
-        return [guest.config["name"] for guest in self.world.server.state.guests.values() if guest.frozen]  # type: ignore[misc]
+        return [guest.config["name"] for guest in self.world.server.state.guests.values() if guest.frozen]  # type: ignore[misc]  # a name is text
 
 
 @pytest.fixture

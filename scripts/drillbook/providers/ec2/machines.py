@@ -45,11 +45,9 @@ class Ec2Machines:
 
 
 def _machine(instance: Mapping[str, Any]) -> Machine:
-    tags = tags_of(instance)
     return Machine(
-        host=tags["Name"],
+        host=tags_of(instance)["Name"],
         identifier=instance["InstanceId"],
         place=instance["Placement"]["AvailabilityZone"],
         power=_POWER.get(instance["State"]["Name"], Power.STOPPED),
-        tags=frozenset(tags),
     )

@@ -58,5 +58,4 @@ def _machine(host: str, entry: Mapping[str, Any]) -> Machine:
         place=str(entry["node"]),
         power=_POWER.get(str(entry.get("status")), Power.STOPPED),
         lock=str(entry.get("lock") or ""),
-        tags=frozenset(filter(None, str(entry.get("tags") or "").replace(",", ";").split(";"))),
     )
