@@ -2,7 +2,7 @@
 """Writes each role's README.md from its meta/argument_specs.yml.
 
 What stands under the heading ``Rerun and rollback`` is written by hand and kept. The example is the lab's own group_vars for
-the role, so it is one that runs.
+the role, or those of another inventory of the tree, so it is one that runs.
 """
 
 from __future__ import annotations
@@ -68,12 +68,13 @@ def variables(options: dict[str, Any]) -> list[str]:
 
 
 def example(role: str) -> list[str]:
-    """The lab's group_vars for the role, or the bare play where it has none."""
-    files = sorted(REPOSITORY.glob(f"inventories/lab/group_vars/*/{role}.yml"))
+    """The lab's group_vars for the role, those of another inventory, or the bare play where there are none."""
+    lab = sorted(REPOSITORY.glob(f"inventories/lab/group_vars/*/{role}.yml"))
+    files = lab or sorted(REPOSITORY.glob(f"inventories/*/group_vars/*/{role}.yml"))
     lines = ["## Example", ""]
     if not files:
         return [*lines, "```yaml", f"- hosts: {role}", "  roles:", f"    - role: {role}", "```", ""]
-    lines += ["As the lab sets it:", ""]
+    lines += [f"As {'the lab' if lab else 'the example inventory'} sets it:", ""]
     for file in files[:EXAMPLES]:
         body = file.read_text(encoding="utf-8").removeprefix("---\n").strip()
         lines += ["```yaml", f"# {file.relative_to(REPOSITORY)}", body, "```", ""]

@@ -106,6 +106,15 @@ def inventory() -> dict[str, Any]:
             "anchored": True,
             "anchor_prefix": "log/",
         },
+        "drillbook_providers": [
+            {
+                "name": "lab",
+                "kind": "lab",
+                "prefix": prefix,
+                "containers_conf": f"{state}/containers.conf",
+                "drill": {"network": f"{prefix}-sandbox", "control": f"{addresses['store1']['sandbox']}:7480"},
+            }
+        ],
     }
     return {"_meta": {"hostvars": hostvars}, "all": {"hosts": list(hostvars), "vars": lab | drillbook}}
 

@@ -14,9 +14,14 @@ from drillbook.config import Configuration, configuration, read_inventory
 from drillbook.drill.clean import Cleaner
 from drillbook.drill.gate import Gate
 from drillbook.drill.journal import Reporter
+from drillbook.drill.machines import ProviderGuests, open_work
+from drillbook.drill.plan import Plan, plan_drill
 from drillbook.drill.preflight import READER, WRITER, Preflight
 from drillbook.drill.record import Who
 from drillbook.drill.run import DrillRunner, Tools
+from drillbook.drill.stops import Stops
+from drillbook.drill.teardown import Removers
+from drillbook.drill.work import Work
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.evidence import (
     Entry,
@@ -28,7 +33,8 @@ from drillbook.evidence import (
     render_html,
     render_junit,
 )
-from drillbook.model import Heartbeat
+from drillbook.model import Check, Heartbeat, MachineGroup
+from drillbook.snapshots.hook import Hooked, new_run_id
 
 MITOGEN = "DRILLBOOK_MITOGEN"
 
@@ -110,15 +116,46 @@ class App:
         from drillbook.ansible.runner import AnsibleRunnerPlaybooks  # noqa: PLC0415 - slow to load
 
         return AnsibleRunnerPlaybooks(
+            root=self._root, inventories=self._inventories, clock=self.clock, mitogen=_mitogen()
+        )
+
+    def hooked(self, group: MachineGroup) -> Hooked:
+        """A group's hook for one time at rest; raises ConfigurationError where it has none."""
+        if group.hook is None:
+            raise ConfigurationError(
+                f"the group {group.name} has no hook",
+                where="drillbook_machines.quiesce",
+                remedy="Set quiesce: hook, with both playbooks.",
+            )
+        return Hooked(
             root=self._root,
-            inventories=self._inventories,
-            clock=self.clock,
-            mitogen=os.environ.get(MITOGEN) == "1",
+            inventories=tuple(self._inventories),
+            mitogen=_mitogen(),
+            state=self.configuration.state_directory,
+            group=group.name,
+            hook=group.hook,
+            run_id=new_run_id(group.name),
         )
 
     def cleaner(self) -> Cleaner:
         """Cleans after killed runs."""
-        return Cleaner(self.configuration.state_directory, self.clock, self.playbooks(), self.evidence())
+        removers = self.removers(self.playbooks())
+        return Cleaner(self.configuration.state_directory, self.clock, removers, self.evidence())
+
+    def removers(self, playbooks: Playbooks) -> Removers:
+        """Who removes what a run made."""
+        guests = ProviderGuests(self.configuration, self.clock)
+        return Removers(playbooks, guests, self.configuration.machine_timeout)
+
+    def work(self, plan: Plan, stops: Stops) -> Work | None:
+        """What does a plan's steps that are no playbooks."""
+        return open_work(self.configuration, self.clock, plan, stops)
+
+    def limits_of_machine_drills(self) -> tuple[Check, ...]:
+        """Prove, once for each group of machines that is drilled, that its drill's credential can do nothing to them."""
+        drills = {drill.service.group: drill for drill in self.configuration.drills}
+        works = (self.work(plan_drill(self.configuration, drill), Stops(self.clock)) for drill in drills.values())
+        return tuple(check for work in works if work is not None for check in work.gate())
 
     def gate(self) -> Gate:
         """What must hold before a run."""
@@ -127,14 +164,17 @@ class App:
     def runner(self, reporters: tuple[Reporter, ...] = ()) -> DrillRunner:
         """Carries plans out."""
         playbooks, evidence = self.playbooks(), self.evidence()
+        removers = self.removers(playbooks)
         return DrillRunner(
             Tools(
                 clock=self.clock,
                 playbooks=playbooks,
+                removers=removers,
+                work=self.work,
                 evidence=evidence,
                 gate=self.gate(),
                 published=self.published,
-                cleaner=Cleaner(self.configuration.state_directory, self.clock, playbooks, evidence),
+                cleaner=Cleaner(self.configuration.state_directory, self.clock, removers, evidence),
                 who=Who(operator=operator(), tool_version=__version__),
                 state_directory=self.configuration.state_directory,
                 clock_offset_limit=self.configuration.clock_offset_limit,
@@ -163,6 +203,10 @@ def write_reports(record: Mapping[str, Any], directory: Path) -> None:
     """Write report.html and junit.xml beside the record."""
     (directory / "report.html").write_text(render_html(record), encoding="utf-8")
     (directory / "junit.xml").write_text(render_junit(record), encoding="utf-8")
+
+
+def _mitogen() -> bool:
+    return os.environ.get(MITOGEN) == "1"
 
 
 def operator() -> str:

@@ -34,10 +34,18 @@ class RefusedError(DrillbookError):
     exit_code = 2
 
 
+class TakenError(RefusedError):
+    """Somebody else was faster with a name or a number; nothing was made."""
+
+
 class InfrastructureError(DrillbookError):
     """A host, the store or a tool did not do its part; the run could not be carried out."""
 
     exit_code = 3
+
+
+class UnknownOutcomeError(InfrastructureError):
+    """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
 
 
 class EvidenceError(DrillbookError):

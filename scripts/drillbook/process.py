@@ -62,16 +62,17 @@ def run(
     timeout: timedelta,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    stdin: str | None = None,
 ) -> Completed:
     """Run a program to its end and return its output; the exit status is the caller's to judge.
 
-    Raises InfrastructureError when it can't be started or is not done within ``timeout`` (then its whole
-    session is killed).
+    ``stdin`` is what it reads; left out, it reads the end of file at once. Raises InfrastructureError when it can't be
+    started or is not done within ``timeout`` (then its whole session is killed).
     """
     try:
         child = subprocess.Popen(
             list(argv),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -87,7 +88,7 @@ def run(
         ) from error
     with child:
         try:
-            stdout, stderr = child.communicate(timeout=timeout.total_seconds())
+            stdout, stderr = child.communicate(stdin, timeout=timeout.total_seconds())
         except BaseException as error:
             os.killpg(child.pid, signal.SIGKILL)
             if not isinstance(error, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The four credentials of the object store can do what they must and nothing else; tried for real, one operation after the other.
+"""The five credentials of the object store can do what they must and nothing else; tried for real, one operation after the other.
 
 Runs against the lab that DRILLBOOK_LAB names, or against any store that DRILLBOOK_STORE describes: a JSON object with
 endpoint, region, ca_file and credentials_directory. What it writes lies under `drillbook-contract/`.
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.lab
 
 OLD, NEW = b"the old version", b"the new version"
 WRITERS = ["repository_writer", "restore_operator"]
-USERS = [*WRITERS, "repository_reader", "evidence_writer"]
+USERS = [*WRITERS, "repository_reader", "evidence_writer", "heartbeat_writer"]
 REPOSITORY, EVIDENCE, HEARTBEAT = "repository", "evidence", "heartbeat"
 FOR_EVER = datetime(2090, 1, 1, tzinfo=UTC)
 
@@ -195,6 +195,7 @@ RIGHTS: dict[tuple[str, str], list[str]] = {
     **{("repository_reader", bucket): ["reading"] for bucket in BUCKETS},
     **{(user, EVIDENCE): NOTHING for user in WRITERS},
     **{("evidence_writer", bucket): NOTHING for bucket in (REPOSITORY, HEARTBEAT)},
+    **{("heartbeat_writer", bucket): NOTHING for bucket in (REPOSITORY, EVIDENCE)},
 }
 GROUPS: dict[str, dict[str, Operation]] = {"writing": WRITING, "deleting": DELETING, "reading": READING}
 CASES = [
@@ -203,13 +204,16 @@ CASES = [
     for group, operations in GROUPS.items()
     for name, operation in operations.items()
 ]
-# In the bucket that it may write to, the evidence writer has only that one right.
+# In the bucket that they may write to, these have only that one right.
 CASES += [
-    pytest.param(
-        "evidence_writer", EVIDENCE, operation, False, id=f"evidence_writer-{EVIDENCE}-{name}".replace(" ", "_")
-    )
+    pytest.param(user, bucket, operation, False, id=f"{user}-{bucket}-{name}".replace(" ", "_"))
+    for user, bucket in (("evidence_writer", EVIDENCE), ("heartbeat_writer", HEARTBEAT))
     for group in (READING, DELETING, {"copy": WRITING["copy"]})
     for name, operation in group.items()
+]
+CASES += [
+    pytest.param("heartbeat_writer", HEARTBEAT, WRITING[name], True, id=f"heartbeat_writer-{HEARTBEAT}-{name}")
+    for name in ("put", "overwrite")
 ]
 DENIED = {"AccessDenied", "403", "TooManyBuckets"}
 

@@ -52,3 +52,8 @@ def test_to_tell_one_that_has_ended_does_nothing(tmp_path: Path) -> None:
 def test_output_and_status_are_returned() -> None:
     done = run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=timedelta(seconds=5))
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_program_reads_what_it_is_given_and_else_the_end_of_file() -> None:
+    assert run(("cat",), timeout=timedelta(seconds=5), stdin="all of it\n").stdout == "all of it\n"
+    assert run(("cat",), timeout=timedelta(seconds=5)).stdout == ""

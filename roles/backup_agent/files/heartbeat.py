@@ -16,17 +16,13 @@ import logging
 import os
 import sys
 import threading
-import time
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import psycopg2
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from publishing import FAILURES, Publisher, give_up, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +66,6 @@ ANSWER = "select coalesce(json_agg(answer), '[]')::text from ({query}) answer"
 RENDERING = "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local extra_float_digits to 3"
 
 
-def utc_now() -> str:
-    """This host's clock."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-
-
 class Agent:
     """What the threads share: the settings, and the newest acknowledged heartbeat (None where there is no primary)."""
 
@@ -90,22 +81,7 @@ class Agent:
             if settings["fingerprints"]
             else None
         )
-        self.store = self.open_store()
-
-    def open_store(self) -> Any:
-        """A client that gives up soon."""
-        store = self.settings["store"]
-        return boto3.client(
-            "s3",
-            endpoint_url=store["endpoint"],
-            region_name=store["region"],
-            verify=store["ca_file"],
-            aws_access_key_id=self.secrets["access_key"],
-            aws_secret_access_key=self.secrets["secret_key"],
-            config=Config(
-                connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
-            ),
-        )
+        self.publisher = Publisher(settings, secrets)
 
     def connect(self, database: str) -> Any:
         """A local connection, through the socket."""
@@ -160,18 +136,10 @@ class Agent:
                 cursor.execute(PRUNE_FINGERPRINTS, (self.settings["keep_hours"],))
 
     def publish(self) -> None:
-        """Put the newest acknowledged heartbeat into the store, whose own clock dates the object."""
+        """Publish the newest acknowledged heartbeat, where there is one."""
         newest = self.newest
         if newest is not None:
-            self.put(
-                f"{self.settings['service']}/{self.settings['host']}.json",
-                {"schema": "drillbook.heartbeat/1", **newest, "published_at": utc_now()},
-            )
-
-    def put(self, key: str, body: dict[str, Any]) -> None:
-        """Write one object; service and host are always in it."""
-        whole = {"service": self.settings["service"], "host": self.settings["host"], **body}
-        self.store.put_object(Bucket=self.settings["store"]["bucket"], Key=key, Body=json.dumps(whole).encode())
+            self.publisher.publish(newest)
 
     def fingerprint(self) -> None:
         """Answer the declared queries up to the moment noted one interval ago, sign the answers and keep them.
@@ -238,38 +206,21 @@ class Agent:
         return wanted["name"], document, base64.b64encode(self.key.sign(document.encode())).decode()
 
 
-def repeat(work: Callable[[], None], seconds: float, failing: str) -> None:
-    """Do it for ever, at a steady pace; what fails is said and tried again at the next turn."""
-    due = time.monotonic()
-    while True:
-        try:
-            work()
-        except (psycopg2.Error, BotoCoreError, ClientError, OSError) as error:
-            logger.warning("%s: %s", failing, (str(error).strip() or repr(error)).splitlines()[0])
-        due = max(due + seconds, time.monotonic())
-        time.sleep(max(0.0, due - time.monotonic()))
-
-
-def give_up(failure: threading.ExceptHookArgs) -> None:
-    """End the whole process when a thread fails unexpectedly."""
-    logger.critical("the agent gives up: %s: %s", failure.exc_type.__name__, failure.exc_value)
-    os._exit(1)
-
-
 def main() -> None:
     """Start the threads; systemd ends them with the process. An unexpected error ends it too, and it is restarted."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     agent = Agent(settings, json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
     threading.excepthook = give_up
+    failures = (psycopg2.Error, *FAILURES)
     work: list[tuple[Callable[[], None], float, str]] = [
         (agent.publish, settings["publish_interval_seconds"], "not published"),
     ]
     if settings["fingerprints"]:
         work.append((agent.fingerprint, settings["fingerprint_interval_seconds"], "no fingerprint"))
     for steps in work:
-        threading.Thread(target=repeat, args=steps, daemon=True).start()
-    repeat(agent.beat, settings["interval_seconds"], "no heartbeat")
+        threading.Thread(target=repeat, args=(*steps, failures), daemon=True).start()
+    repeat(agent.beat, settings["interval_seconds"], "no heartbeat", failures)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from drillbook import __version__
-from drillbook.cli import drill, escrow, evidence, repository, snapshot
+from drillbook.cli import backup, drill, escrow, evidence, repository, snapshot
 from drillbook.cli.output import console
 from drillbook.cli.preflight import preflight
 from drillbook.cli.restore import restore
@@ -23,6 +23,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(repository.app, name="repository")
 app.add_typer(escrow.app, name="escrow")
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(backup.app, name="backup")
 
 
 @app.callback(invoke_without_command=True)

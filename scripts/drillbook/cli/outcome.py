@@ -7,6 +7,7 @@ from drillbook.app import App
 from drillbook.cli.output import seconds, show, table
 from drillbook.cli.progress import Progress
 from drillbook.drill.plan import Plan
+from drillbook.drill.stops import Stops
 from drillbook.evidence import render_text
 
 
@@ -14,6 +15,9 @@ def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
     """Run ``plan`` and exit with its code; with ``check`` only pass the gate and show the plan."""
     if check:
         app.gate().pass_through(plan, run_id="")
+        work = app.work(plan, Stops(app.clock))
+        if work is not None:
+            work.gate()
         show_plan(plan, as_json=as_json)
         return
     with Progress() as progress:
@@ -43,7 +47,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
                     ("rpo", seconds(plan.objectives.rpo.total_seconds())),
                     ("restored bytes", str(predicted.bytes or "not known before the first run")),
                     ("free disk needed", str(predicted.disk_bytes or "not known before the first run")),
-                    *[("step", f"{step.name}: {step.playbook}") for step in plan.steps],
+                    *[("step", f"{step.name}: {step.playbook or plan.service.kind}") for step in plan.steps],
                     ("digest", plan.digest),
                 ],
             )

@@ -13,11 +13,12 @@ from drillbook.cli.options import AsJson, Check, Inventories, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.drill.hold import hold
 from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
-from drillbook.model import Machine, MachineGroup, format_instant
+from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
 from drillbook.providers import Snapshots, open_snapshots
 from drillbook.snapshots import (
     GroupSnapshots,
     Limits,
+    ServiceHook,
     SetState,
     SnapshotSet,
     chosen,
@@ -28,7 +29,7 @@ from drillbook.snapshots import (
     raise_failures,
     refuse_to_go_back,
 )
-from drillbook.snapshots.guard import guarded
+from drillbook.snapshots.guard import guarded, guarded_hook
 
 app = typer.Typer(no_args_is_help=True, help="Snapshots of groups of machines.")
 Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]
@@ -61,9 +62,15 @@ def _open(opened: App, name: str) -> _World:
         opened.clock,
         limits,
         guard=lambda frozen: guarded(place, frozen, limits.timeout),
+        hook=lambda: _service_at_rest(opened, group),
         tell=_tell,
     )
     return _World(group, provider, snapshots, provider.find(group.hosts), limits)
+
+
+def _service_at_rest(opened: App, group: MachineGroup) -> AbstractContextManager[None]:
+    hooked = opened.hooked(group)
+    return ServiceHook(opened.playbooks(), hooked).at_rest(partial(guarded_hook, hooked), _tell)
 
 
 def _alone(opened: App, group: str) -> AbstractContextManager[None]:
@@ -80,6 +87,8 @@ def create(group: Group, inventory: Inventories = None, check: Check = False, as
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
+        if world.group.quiesce is Quiesce.HOOK:
+            opened.hooked(world.group).refuse()
         if check:
             _say_what_would_be_taken(world, as_json=as_json)
             return
@@ -160,8 +169,13 @@ def restore(
 
 @app.command()
 def thaw(group: Group, inventory: Inventories = None) -> None:
-    """Let every member's file systems go on, should something have left them frozen."""
-    world = _open(open_app(inventory), group)
+    """Let every member go on, or with a hook the service, should something have left it at rest."""
+    opened = open_app(inventory)
+    hooked = opened.configuration.machine_group(group)
+    if hooked.quiesce is Quiesce.HOOK:
+        ServiceHook(opened.playbooks(), opened.hooked(hooked)).resume()
+        return
+    world = _open(opened, group)
     outcomes = concurrently(
         world.machines, lambda machine: world.provider.thaw(machine, world.limits.timeout), world.limits.workers
     )

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -30,11 +31,15 @@ from drillbook.model import (
     ObjectStore,
     Place,
     PointRequest,
+    PointType,
     Service,
 )
 
 PREFIX = "drillbook_"
+_ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 SANDBOX_GROUP = "sandbox"
+MACHINES = "machines"
+_MACHINE_POINTS = (PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME)
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -53,6 +58,7 @@ class Configuration:
     escrow: tuple[EscrowItem, ...]
     providers: tuple[Place, ...]
     machine_groups: tuple[MachineGroup, ...]
+    addresses: Mapping[str, str | None]
     machines_at_once: int
     machine_timeout: timedelta
     digest: str
@@ -95,18 +101,21 @@ def configuration(inventory: Inventory) -> Configuration:
         if group.drillbook_service is not None
     )
     _refuse_twins([(service.name, service.group) for service in services], "drillbook_service.name")
-    drills = tuple(
-        _drill(drill, service, inventory, limits)
-        for service in services
-        for drill in groups[service.group].drillbook_drills
-    )
-    _refuse_twins([(drill.name, drill.service.group) for drill in drills], "drillbook_drills.name")
     machines = tuple(
         machine_group(name, group.drillbook_machines, general, inventory.hosts_of(name))
         for name, group in sorted(groups.items())
         if group.drillbook_machines is not None
     )
-    return _assemble(general, services, drills, machines, _digest(found))
+    places = tuple(place(values) for values in general.drillbook_providers)
+    _refuse_twins([(found.name, "all") for found in places], "drillbook_providers.name")
+    drills = tuple(
+        _drill(drill, service, _sandbox(drill, service, inventory, machines, places), limits)
+        for service in services
+        for drill in groups[service.group].drillbook_drills
+    )
+    _refuse_twins([(drill.name, drill.service.group) for drill in drills], "drillbook_drills.name")
+    whole = _assemble(general, services, drills, machines, places, _digest(found))
+    return replace(whole, addresses=_addresses(inventory))
 
 
 def _assemble(
@@ -114,6 +123,7 @@ def _assemble(
     services: tuple[Service, ...],
     drills: tuple[Drill, ...],
     machines: tuple[MachineGroup, ...],
+    places: tuple[Place, ...],
     digest: str,
 ) -> Configuration:
     evidence = general.drillbook_evidence
@@ -127,8 +137,9 @@ def _assemble(
         services=services,
         drills=drills,
         escrow=tuple(_escrow(item, services) for item in general.drillbook_escrow),
-        providers=tuple(place(values) for values in general.drillbook_providers),
+        providers=places,
         machine_groups=machines,
+        addresses={},
         machines_at_once=general.drillbook_machines_at_once,
         machine_timeout=timedelta(seconds=general.drillbook_machine_timeout_seconds),
         digest=digest,
@@ -153,21 +164,58 @@ def _service(group: str, values: ServiceVariables, inventory: Inventory) -> Serv
         ),
         heartbeat_interval=timedelta(seconds=values.heartbeat_interval_seconds),
         heartbeat_publish_interval=timedelta(seconds=values.heartbeat_publish_interval_seconds),
-        archive_timeout=timedelta(seconds=values.archive_timeout_seconds),
+        granularity=timedelta(seconds=values.granularity_seconds),
         provision_playbook=values.provision_playbook,
     )
 
 
-def _drill(
-    values: DrillVariables, service: Service, inventory: Inventory, limits: tuple[timedelta, timedelta]
-) -> Drill:
+def _sandbox(
+    values: DrillVariables,
+    service: Service,
+    inventory: Inventory,
+    machines: Sequence[MachineGroup],
+    places: Sequence[Place],
+) -> str:
+    """Where a drill goes: a host of the group sandbox, or for machines the provider, which has a range for drills."""
     key = f"drillbook_drills, drill {values.name}"
+    if service.kind == MACHINES:
+        return _provider_with_range(values, service, machines, places, key)
+    if values.sandbox is None:
+        raise fault("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
     _refuse_unsafe_sandbox(values.sandbox, service, inventory, key)
+    return values.sandbox
+
+
+def _provider_with_range(
+    values: DrillVariables, service: Service, machines: Sequence[MachineGroup], places: Sequence[Place], key: str
+) -> str:
+    if values.sandbox is not None:
+        raise fault(
+            "machines go into the range of their provider, not into a sandbox host",
+            service.group,
+            key,
+            "Leave sandbox out.",
+        )
+    if values.point.type not in _MACHINE_POINTS:
+        known = ", ".join(_MACHINE_POINTS)
+        raise fault(f"a backup of machines has no {values.point.type}", service.group, key, f"Give one of {known}.")
+    provider = next(group.provider for group in machines if group.name == service.group)
+    if next(found for found in places if found.name == provider).drill is None:
+        raise fault(
+            f"the provider {provider} has no range for drills",
+            "all",
+            "drillbook_providers.drill",
+            "Declare one there; Proxmox VE and the lab have it.",
+        )
+    return provider
+
+
+def _drill(values: DrillVariables, service: Service, sandbox: str, limits: tuple[timedelta, timedelta]) -> Drill:
     promised = service.objectives
     return Drill(
         name=values.name,
         service=service,
-        sandbox=values.sandbox,
+        sandbox=sandbox,
         point=PointRequest(type=values.point.type, target=values.point.target, exclusive=values.point.exclusive),
         objectives=Objectives(
             rto=timedelta(seconds=values.rto_seconds) if values.rto_seconds else promised.rto,
@@ -239,6 +287,14 @@ def _refuse_host_variables(inventory: Inventory) -> None:
                 where=f"host {host}",
                 remedy="Write it in the group_vars of `all` or of the service's group.",
             )
+
+
+def _addresses(inventory: Inventory) -> dict[str, str | None]:
+    """Where each host is reached; None where that is not said as an address (a name, a template, nothing)."""
+    said = {
+        host: str(inventory.host_variables.get(host, {}).get("ansible_host", "")) for host in inventory.hosts_of("all")
+    }
+    return {host: address if _ADDRESS.match(address) else None for host, address in said.items()}
 
 
 def _refuse_unrendered(value: object, group: str, key: str) -> None:

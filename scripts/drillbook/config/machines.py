@@ -4,32 +4,61 @@ from collections import Counter
 from datetime import timedelta
 
 from drillbook.config.faults import fault
-from drillbook.config.schema import Ec2Variables, GlobalVariables, MachinesVariables, ProxmoxVariables
-from drillbook.model import Ec2Place, MachineGroup, Place, ProxmoxPlace, Retention
+from drillbook.config.machine_schema import (
+    BackupVariables,
+    Ec2Variables,
+    LabVariables,
+    MachinesVariables,
+    ProxmoxVariables,
+)
+from drillbook.config.schema import GlobalVariables
+from drillbook.model import (
+    BackupRules,
+    Ec2Place,
+    LabDrillRange,
+    LabPlace,
+    MachineGroup,
+    MachineProbes,
+    Place,
+    ProxmoxDrillRange,
+    ProxmoxPlace,
+    QuiesceHook,
+    Retention,
+)
 
 _KEY = "drillbook_machines"
+_HOMES = {"storage": "proxmox", "fleecing_storage": "proxmox", "leave_out": "proxmox", "copy_to_region": "ec2"}
+"""Rules for backups that only one kind of provider has."""
 
 
-def place(values: ProxmoxVariables | Ec2Variables) -> Place:
+def place(values: ProxmoxVariables | Ec2Variables | LabVariables) -> Place:
     """Build the place that machines come from."""
-    found = values.model_dump(exclude={"kind"})
-    return ProxmoxPlace(**found) if isinstance(values, ProxmoxVariables) else Ec2Place(**found)
+    found = values.model_dump(exclude={"kind", "drill"})
+    if isinstance(values, Ec2Variables):
+        return Ec2Place(**found)
+    drill = values.drill.model_dump() if values.drill else None
+    if isinstance(values, ProxmoxVariables):
+        return ProxmoxPlace(**found, drill=ProxmoxDrillRange(**drill) if drill else None)
+    return LabPlace(**found, drill=LabDrillRange(**drill) if drill else None)
 
 
 def machine_group(
     name: str, values: MachinesVariables, general: GlobalVariables, hosts: tuple[str, ...]
 ) -> MachineGroup:
     """Build it; raises ConfigurationError when provider or order don't fit the inventory."""
-    known = [provider.name for provider in general.drillbook_providers]
-    if values.provider not in known:
+    kinds = {provider.name: provider.kind for provider in general.drillbook_providers}
+    if values.provider not in kinds:
         raise fault(
             f"there is no provider '{values.provider}'",
             name,
             f"{_KEY}.provider",
-            f"Known in drillbook_providers: {', '.join(known) or 'none'}.",
+            f"Known in drillbook_providers: {', '.join(kinds) or 'none'}.",
         )
     stages = values.order or (hosts,)
     _refuse_wrong_order(name, stages, hosts)
+    unknown = sorted(set(values.probes) - set(hosts))
+    if unknown:
+        raise fault(f"{', '.join(unknown)} not in the group", name, f"{_KEY}.probes", "Name hosts of the group.")
     return MachineGroup(
         name=name,
         provider=values.provider,
@@ -38,6 +67,47 @@ def machine_group(
         ram=values.ram,
         window=timedelta(seconds=values.window_seconds),
         retention=Retention(**values.retention.model_dump()),
+        backup=_backup(name, values.backup, kinds[values.provider], hosts) if values.backup else None,
+        probes={host: MachineProbes(**probes.model_dump()) for host, probes in values.probes.items()},
+        heartbeat_file=values.heartbeat_file,
+        ready_timeout=timedelta(seconds=values.ready_seconds),
+        outside=values.outside,
+        outside_names=values.outside_names,
+        hook=_hook(values),
+    )
+
+
+def _hook(values: MachinesVariables) -> QuiesceHook | None:
+    if values.quiesce_playbook is None or values.resume_playbook is None:
+        return None
+    return QuiesceHook(
+        values.quiesce_playbook, values.resume_playbook, timedelta(seconds=values.quiesce_timeout_seconds)
+    )
+
+
+def _backup(group: str, values: BackupVariables, kind: str, hosts: tuple[str, ...]) -> BackupRules:
+    """What only one provider has is refused for the others: it would be believed to be done."""
+    foreign = [key for key, home in _HOMES.items() if getattr(values, key) and kind != home]
+    if foreign:
+        raise fault(
+            f"a provider of the kind {kind} has none of {', '.join(foreign)}", group, f"{_KEY}.backup", "Leave it out."
+        )
+    if kind == "proxmox" and not values.storage:
+        raise fault("the storage is missing", group, f"{_KEY}.backup.storage", "Name a storage with content `backup`.")
+    unknown = sorted(set(values.leave_out) - set(hosts))
+    if unknown:
+        raise fault(
+            f"{', '.join(unknown)} not in the group", group, f"{_KEY}.backup.leave_out", "Name hosts of the group."
+        )
+    return BackupRules(
+        storage=values.storage,
+        mode=values.mode,
+        fleecing_storage=values.fleecing_storage,
+        copy_to_region=values.copy_to_region,
+        retention=Retention(**values.retention.model_dump()),
+        maximum_age=timedelta(seconds=values.maximum_age_seconds),
+        leave_out=values.leave_out,
+        timeout=timedelta(seconds=values.timeout_seconds),
     )
 
 

@@ -1,32 +1,17 @@
 """The one schema of the ``drillbook_*`` variables; validation, documentation and JSON Schema come from it."""
 
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from drillbook.model import PointType, Quiesce
-
-Seconds = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-AbsolutePath = Annotated[Path, Field(description="absolute path")]
+from drillbook.config.machine_schema import MachinesVariables, ProviderVariables
+from drillbook.config.strict import AbsolutePath, Name, Seconds, Strict
+from drillbook.model import PointType
 
 ARCHIVE_MARGIN_SECONDS = 10.0
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="after")
-    def _paths_are_absolute(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if isinstance(value, Path) and not value.is_absolute():
-                raise ValueError(f"{name}: '{value}' is not an absolute path")
-        return self
-
-
-class ObjectivesVariables(_Strict):
+class ObjectivesVariables(Strict):
     """What the service promises."""
 
     rto_seconds: Seconds = Field(
@@ -39,11 +24,13 @@ class ObjectivesVariables(_Strict):
     lost_commits: int = Field(default=0, ge=0, description="acknowledged commits that the loss of one host may cost")
 
 
-class ServiceVariables(_Strict):
+class ServiceVariables(Strict):
     """A service that holds data; written in the group_vars of its group."""
 
     name: Name = Field(description="what playbooks and the command line call it")
-    kind: Literal["postgresql"] = Field(description="which roles restore and prove it")
+    kind: Literal["postgresql", "machines"] = Field(
+        description="what restores and proves it: `postgresql` (roles), `machines` (the group's `drillbook_machines`, as a whole)"
+    )
     objectives: ObjectivesVariables = Field(description="what it promises")
     heartbeat_interval_seconds: Seconds = Field(
         default=5.0, description="how often the backup agent writes a heartbeat"
@@ -52,7 +39,10 @@ class ServiceVariables(_Strict):
         default=15.0, description="how often the newest acknowledged heartbeat is put into the store"
     )
     archive_timeout_seconds: Seconds = Field(
-        default=60.0, description="longest that a change waits for its WAL segment to be archived"
+        default=60.0, description="kind postgresql: longest that a change waits for its WAL segment to be archived"
+    )
+    backup_interval_seconds: Seconds = Field(
+        default=86400.0, description="kind machines: how often the group's machines are backed up"
     )
     provision_playbook: str | None = Field(
         default=None,
@@ -62,16 +52,26 @@ class ServiceVariables(_Strict):
 
     @model_validator(mode="after")
     def _objective_can_be_met(self) -> Self:
-        least = self.archive_timeout_seconds + self.heartbeat_interval_seconds + ARCHIVE_MARGIN_SECONDS
+        least = self.granularity_seconds + self.heartbeat_interval_seconds + ARCHIVE_MARGIN_SECONDS
         if self.objectives.rpo_seconds < least:
+            what, key = (
+                ("archiving", "archive_timeout_seconds")
+                if self.kind == "postgresql"
+                else ("backups", "backup_interval_seconds")
+            )
             raise ValueError(
-                f"objectives.rpo_seconds {self.objectives.rpo_seconds:g} can't be met: archiving and heartbeat take "
-                f"{least:g} s (archive_timeout_seconds + heartbeat_interval_seconds + {ARCHIVE_MARGIN_SECONDS:g})"
+                f"objectives.rpo_seconds {self.objectives.rpo_seconds:g} can't be met: {what} and heartbeat take "
+                f"{least:g} s ({key} + heartbeat_interval_seconds + {ARCHIVE_MARGIN_SECONDS:g})"
             )
         return self
 
+    @property
+    def granularity_seconds(self) -> float:
+        """Longest time from a change to the next moment that can be restored."""
+        return self.archive_timeout_seconds if self.kind == "postgresql" else self.backup_interval_seconds
 
-class PointVariables(_Strict):
+
+class PointVariables(Strict):
     """Which recovery point a drill takes."""
 
     type: PointType = Field(default=PointType.LATEST, description="how the point is named")
@@ -79,11 +79,14 @@ class PointVariables(_Strict):
     exclusive: bool = Field(default=False, description="stop just before the target instead of just after it")
 
 
-class DrillVariables(_Strict):
+class DrillVariables(Strict):
     """One rehearsal; written beside the service."""
 
     name: Name = Field(description="unique in the inventory")
-    sandbox: str = Field(description="host of the group `sandbox` that the service is restored into")
+    sandbox: str | None = Field(
+        default=None,
+        description="host of the group `sandbox` that the service is restored into; machines go into their provider's `drill` range",
+    )
     description: str = Field(default="", description="what it is for, for the report")
     point: PointVariables = Field(default=PointVariables(), description="recovery point")
     rto_seconds: Seconds | None = Field(
@@ -101,7 +104,7 @@ class DrillVariables(_Strict):
     )
 
 
-class ObjectStoreVariables(_Strict):
+class ObjectStoreVariables(Strict):
     """The S3 store as the controller reaches it. Keys are read from `<credentials_directory>/<user>.json`."""
 
     endpoint: str = Field(pattern=r"^https://", description="URL; TLS is not optional")
@@ -118,7 +121,7 @@ class ObjectStoreVariables(_Strict):
     )
 
 
-class EvidenceVariables(_Strict):
+class EvidenceVariables(Strict):
     """The signed log of every run."""
 
     directory: AbsolutePath = Field(description="where the entries are")
@@ -129,7 +132,7 @@ class EvidenceVariables(_Strict):
     anchor_prefix: str = Field(default="", description="where in that bucket; each controller needs one of its own")
 
 
-class EscrowVariables(_Strict):
+class EscrowVariables(Strict):
     """A thing without which nothing comes back, and its copy outside the failure domain."""
 
     name: str = Field(description="what it is: repository key, vault key, CA, inventory")
@@ -152,36 +155,7 @@ class EscrowVariables(_Strict):
         return self
 
 
-class ProxmoxVariables(_Strict):
-    """A Proxmox VE cluster. Tokens are read from `<tokens_directory>/snapshots.json`: {id, secret}, mode 0600."""
-
-    name: Name = Field(description="unique in the inventory")
-    kind: Literal["proxmox"] = Field(description="`proxmox`")
-    host: str = Field(description="a node of the cluster, by a name that is in its certificate")
-    port: int = Field(default=8006, gt=0, lt=65536, description="port of its interface")
-    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
-    tokens_directory: AbsolutePath = Field(description="where the tokens are")
-
-
-class Ec2Variables(_Strict):
-    """A region of EC2."""
-
-    name: Name = Field(description="unique in the inventory")
-    kind: Literal["ec2"] = Field(description="`ec2`")
-    region: str = Field(description="the region")
-    endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="URL of another cloud that speaks EC2"
-    )
-    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
-    credentials_file: AbsolutePath | None = Field(
-        default=None, description="{access_key, secret_key}, mode 0600; left out, boto3 finds its own (profile, role)"
-    )
-
-
-ProviderVariables = Annotated[ProxmoxVariables | Ec2Variables, Field(discriminator="kind")]
-
-
-class GlobalVariables(_Strict):
+class GlobalVariables(Strict):
     """Keys of the group `all`."""
 
     drillbook_state_directory: AbsolutePath = Field(description="journals, ledgers, reports and locks")
@@ -204,38 +178,7 @@ class GlobalVariables(_Strict):
     )
 
 
-class RetentionVariables(_Strict):
-    """How many snapshot sets are kept; the newest whole one always is."""
-
-    last: int = Field(default=1, ge=0, description="the newest ones")
-    hourly: int = Field(default=0, ge=0, description="the newest of each of so many hours")
-    daily: int = Field(default=0, ge=0, description="of so many days (UTC)")
-    weekly: int = Field(default=0, ge=0, description="of so many weeks, from Monday on")
-    monthly: int = Field(default=0, ge=0, description="of so many months")
-    yearly: int = Field(default=0, ge=0, description="of so many years")
-
-
-class MachinesVariables(_Strict):
-    """The group's hosts as machines of a provider that are snapshotted together. A machine has its host's inventory name."""
-
-    provider: Name = Field(description="where they are: a name of `drillbook_providers`")
-    order: tuple[tuple[str, ...], ...] = Field(
-        default=(),
-        description="stages: hosts of one are snapshotted and started together, the stages in this order; all at once if left out",
-    )
-    quiesce: Quiesce = Field(
-        default=Quiesce.NONE,
-        description="how all members are brought to rest before the first snapshot: `agent` freezes their file systems",
-    )
-    ram: bool = Field(default=False, description="keep the memory, too")
-    window_seconds: Seconds = Field(
-        default=10.0,
-        description="longest time between first and last snapshot, if the members are not at rest; beyond it the set is torn",
-    )
-    retention: RetentionVariables = Field(default=RetentionVariables(), description="what `snapshot prune` keeps")
-
-
-class GroupVariables(_Strict):
+class GroupVariables(Strict):
     """Keys of a group."""
 
     drillbook_service: ServiceVariables | None = Field(default=None, description="the service that this group is")
@@ -246,4 +189,10 @@ class GroupVariables(_Strict):
     def _drills_are_of_a_service(self) -> Self:
         if self.drillbook_drills and self.drillbook_service is None:
             raise ValueError("drillbook_drills: there is no drillbook_service in this group")
+        if (
+            self.drillbook_service is not None
+            and self.drillbook_service.kind == "machines"
+            and self.drillbook_machines is None
+        ):
+            raise ValueError("drillbook_service: kind machines needs drillbook_machines in the same group")
         return self

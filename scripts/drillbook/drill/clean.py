@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from drillbook import process
-from drillbook.ansible import Playbooks
 from drillbook.clock import Clock
 from drillbook.drill.evidence_log import EvidenceWriter, write_record
 from drillbook.drill.hold import hold
@@ -15,7 +14,7 @@ from drillbook.drill.journal import Journal
 from drillbook.drill.ledger import FILE_NAME, Kind, Ledger, Resource
 from drillbook.drill.observation import Observation
 from drillbook.drill.record import build_successor_record
-from drillbook.drill.teardown import remove
+from drillbook.drill.teardown import Removers, remove
 from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
 
 
@@ -43,10 +42,10 @@ class Cleaned:
 class Cleaner:
     """Touches a run only when its owner is dead and its target is free."""
 
-    def __init__(self, state_directory: Path, clock: Clock, playbooks: Playbooks, evidence: EvidenceWriter) -> None:
+    def __init__(self, state_directory: Path, clock: Clock, removers: Removers, evidence: EvidenceWriter) -> None:
         self._state = state_directory
         self._clock = clock
-        self._playbooks = playbooks
+        self._removers = removers
         self._evidence = evidence
 
     def clean(self, *, check: bool = False) -> tuple[Cleaned, ...]:
@@ -102,7 +101,7 @@ class Cleaner:
                     resource,
                     run_id=run_id,
                     ledger=ledger,
-                    playbooks=self._playbooks,
+                    removers=self._removers,
                     watcher=Observation(lambda _kind, _data: None),
                 )
             except (DrillbookError, OSError) as error:

@@ -19,6 +19,7 @@ from drillbook.drill.stops import Stops
 from drillbook.drill.stopwatch import Stopwatch
 from drillbook.drill.teardown import machine_resource, remove
 from drillbook.drill.verdict import implied_checks, judge
+from drillbook.drill.work import Run, Work
 from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.model import Heartbeat, Mode, Phase, Verdict, parse_instant
 
@@ -41,6 +42,7 @@ class Execution:
         self._declared_at: datetime | None = None
         self._published: tuple[Heartbeat, ...] = ()
         self._loss: Loss | None = None
+        self._work: Work | None = None
 
     def carry_out(self) -> tuple[Mapping[str, Any], DrillbookError | None]:
         """Open, do, tear down, close. Returns the record and what could not be done.
@@ -64,6 +66,9 @@ class Execution:
     def _do(self) -> None:
         self._stops.begin(self._plan.deadline)
         for check in self._tools.gate.pass_through(self._plan, self._run_id):
+            self._seen.check(check)
+        self._work = self._tools.work(self._plan, self._stops)
+        for check in self._work.gate() if self._work else ():
             self._seen.check(check)
         self._published = self._read_published()
         if self._plan.mode is Mode.SANDBOX:
@@ -99,26 +104,40 @@ class Execution:
         self._stops.raise_if_due(f"before step {step.name}")
         self._switch(step.phase)
         self._emit("step_started", {"name": step.name, "playbook": step.playbook})
-        order = Order(
-            step=step.name,
-            playbook=step.playbook,
-            run_id=self._run_id,
-            variables=variables,
-            timeout=step.timeout,
-            ledger_directory=self.directory,
-        )
         try:
-            self._tools.playbooks.run(order, self._seen, self._stops.reason)
+            self._carry_out(step, variables)
         finally:
             self._switch(None)
             self._emit("step_ended", {"name": step.name})
 
-    def _judge_loss(self) -> Loss:
-        declared_at = self._declared_at
-        if declared_at is None:
-            raise InfrastructureError(
-                "no disaster was declared", where="judging the loss", remedy="Report this defect."
+    def _carry_out(self, step: Step, variables: Mapping[str, Any]) -> None:
+        if step.playbook is not None:
+            order = Order(
+                step=step.name,
+                playbook=step.playbook,
+                run_id=self._run_id,
+                variables=variables,
+                timeout=step.timeout,
+                ledger_directory=self.directory,
             )
+            self._tools.playbooks.run(order, self._seen, self._stops.reason)
+            return
+        if self._work is None:
+            raise InfrastructureError(
+                f"nobody does the step {step.name}", where=f"plan {self._plan.name}", remedy="Report this defect."
+            )
+        run = Run(self._plan, self._run_id, self._declared(), self._ledger, self._seen, self._stops)
+        self._work.carry_out(step, run)
+
+    def _declared(self) -> datetime:
+        if self._declared_at is None:
+            raise InfrastructureError(
+                "no disaster was declared", where=f"run {self._run_id}", remedy="Report this defect."
+            )
+        return self._declared_at
+
+    def _judge_loss(self) -> Loss:
+        declared_at = self._declared()
         reported = self._seen.heartbeat(FACT_PUBLISHED)
         observed = Observed(
             disaster_at=self._plan.disaster_at or declared_at,
@@ -138,7 +157,7 @@ class Execution:
         self._switch(Phase.TEARDOWN)
         first: DrillbookError | None = None
         for resource in self._ledger.outstanding():
-            if resource.kind is Kind.MACHINE and self._plan.keep:
+            if resource.kind in (Kind.MACHINE, Kind.GUEST) and self._plan.keep:
                 self._ledger.settle(resource, State.KEPT)
                 continue
             self._emit("teardown", {"kind": resource.kind.value, "name": resource.name})
@@ -147,7 +166,7 @@ class Execution:
                     resource,
                     run_id=self._run_id,
                     ledger=self._ledger,
-                    playbooks=self._tools.playbooks,
+                    removers=self._tools.removers,
                     watcher=self._seen,
                 )
             except DrillbookError as error:

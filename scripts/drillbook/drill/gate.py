@@ -42,6 +42,6 @@ def leftovers(runs: Path, target: str | None, clock: Clock) -> tuple[tuple[str, 
     found = []
     for path in sorted(runs.glob(f"*/{FILE_NAME}")):
         outstanding = Ledger(path.parent, clock).outstanding()
-        machines = (resource for resource in outstanding if resource.kind is Kind.MACHINE)
-        found += [(path.parent.name, resource) for resource in machines if target in (None, resource.name)]
+        machines = (resource for resource in outstanding if resource.kind in (Kind.MACHINE, Kind.GUEST))
+        found += [(path.parent.name, resource) for resource in machines if target in (None, resource.target)]
     return tuple(found)

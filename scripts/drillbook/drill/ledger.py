@@ -1,14 +1,14 @@
 """What a run creates, written down before it is created, so that any successor can remove exactly that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.drill.lines import append_line, read_lines
-from drillbook.model.instants import format_instant
+from drillbook.model import Claim, format_instant
 from drillbook.process import ProcessIdentity
 
 SCHEMA = "drillbook.ledger/1"
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     OWNER = "owner"
     PROCESS = "process"
     MACHINE = "machine"
+    GUEST = "guest"
     FILE = "file"
 
 
@@ -36,8 +37,8 @@ class State(StrEnum):
 class Resource:
     """One thing.
 
-    ``name`` is the pid of a process, the inventory name of a machine, the path of a file; ``details`` is what its
-    removal needs.
+    ``name`` is the pid of a process, the inventory name of a machine that a playbook makes, the provider and its identifier of a
+    guest that a provider makes, the path of a file; ``details`` is what its removal needs.
     """
 
     kind: Kind
@@ -54,6 +55,16 @@ class Resource:
         """The identity of an owner or process entry; raises KeyError for another kind."""
         return ProcessIdentity(int(self.name), int(self.details["start_ticks"]), str(self.details["boot_id"]))
 
+    @property
+    def claim(self) -> Claim:
+        """What a guest's entry claims; raises KeyError for another kind."""
+        return Claim(**{key: str(self.details[key]) for key in ("provider", "host", "identifier", "run_id")})
+
+    @property
+    def target(self) -> str:
+        """What a run holds while this is there: a sandbox host, or the provider with a guest in its drill range."""
+        return self.claim.provider if self.kind is Kind.GUEST else self.name
+
 
 def process_resource(kind: Kind, identity: ProcessIdentity, **details: object) -> Resource:
     """Describe a process so that a later one with the same number is not taken for it."""
@@ -62,6 +73,11 @@ def process_resource(kind: Kind, identity: ProcessIdentity, **details: object) -
         str(identity.pid),
         {"start_ticks": identity.start_ticks, "boot_id": identity.boot_id, **details},
     )
+
+
+def guest_resource(claim: Claim) -> Resource:
+    """Describe a machine that a provider is about to make for the run."""
+    return Resource(Kind.GUEST, f"{claim.provider}: {claim.identifier or claim.host}", asdict(claim))
 
 
 class Ledger:

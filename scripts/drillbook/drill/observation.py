@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from drillbook.model import Check, CheckStatus, Heartbeat, Stage, phase_of_play
@@ -20,9 +21,10 @@ FACT_PUBLISHED = "published_heartbeat"
 
 
 class Observation:
-    """Implements ``Watcher``; ``emit`` takes each event on to journal and reporters."""
+    """Implements ``Watcher``; ``emit`` takes each event on to journal and reporters. Checks and facts may come from several threads."""
 
     def __init__(self, emit: Emit) -> None:
+        self._lock = Lock()
         self._emit = emit
         self.stopwatch: Stopwatch | None = None
         self.checks: list[Check] = []
@@ -39,17 +41,19 @@ class Observation:
 
     def check(self, check: Check) -> None:
         """Keep a check; the last of *verify* ends the recovery time."""
-        self.checks.append(check)
-        if check.stage is Stage.VERIFY and self.stopwatch is not None:
-            self._last_verified = self.stopwatch.elapsed()
-        self._emit("check", check.as_json())
+        with self._lock:
+            self.checks.append(check)
+            if check.stage is Stage.VERIFY and self.stopwatch is not None:
+                self._last_verified = self.stopwatch.elapsed()
+            self._emit("check", check.as_json())
 
     def fact(self, name: str, value: Any) -> None:
         """Keep a fact; the last value counts, of the first answer the first moment."""
-        self.facts[name] = value
-        if name == FACT_FIRST_ANSWER and self.first_answer is None and self.stopwatch is not None:
-            self.first_answer = self.stopwatch.elapsed()
-        self._emit("fact", {"name": name, "value": value})
+        with self._lock:
+            self.facts[name] = value
+            if name == FACT_FIRST_ANSWER and self.first_answer is None and self.stopwatch is not None:
+                self.first_answer = self.stopwatch.elapsed()
+            self._emit("fact", {"name": name, "value": value})
 
     def task_failed(self, host: str, task: str, message: str) -> None:
         """Pass a failed task on."""

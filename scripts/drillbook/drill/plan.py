@@ -26,14 +26,15 @@ PROVISION = "playbooks/provision_sandbox.yml"
 RESTORE = "playbooks/restore_{kind}.yml"
 PROVE = "playbooks/prove_{kind}.yml"
 TEARDOWN = "playbooks/teardown_sandbox.yml"
+MACHINES = "machines"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One playbook; time before its first play counts to ``phase``."""
+    """One playbook, or where that is None one step of the run's own `Work`; time before its first play counts to ``phase``."""
 
     name: str
-    playbook: str
+    playbook: str | None
     phase: Phase
     timeout: timedelta
 
@@ -150,17 +151,29 @@ def plan_drill(
         objectives=drill.objectives,
         disaster_at=disaster_at,
         repository_as_of_disaster=drill.repository_as_of_disaster,
-        steps=(
-            Step("provision", PROVISION, Phase.PROVISION, timeout),
-            Step("restore", RESTORE.format(kind=kind), Phase.SELECT, timeout),
-            Step("prove", PROVE.format(kind=kind), Phase.PROVE, timeout),
-        ),
-        teardown=Step("teardown", TEARDOWN, Phase.TEARDOWN, timeout),
+        steps=_drill_steps(kind, timeout),
+        teardown=None if kind == MACHINES else Step("teardown", TEARDOWN, Phase.TEARDOWN, timeout),
         deadline=drill.run_deadline,
         keep=keep,
         confirm="",
         config_digest=configuration.digest,
         predicted=predict(history, drill.name),
+    )
+
+
+def _drill_steps(kind: str, timeout: timedelta) -> tuple[Step, ...]:
+    if kind == MACHINES:
+        return (
+            Step("select", None, Phase.SELECT, timeout),
+            Step("restore", None, Phase.TRANSFER, timeout),
+            Step("start", None, Phase.START, timeout),
+            Step("verify", None, Phase.VERIFY, timeout),
+            Step("prove", None, Phase.PROVE, timeout),
+        )
+    return (
+        Step("provision", PROVISION, Phase.PROVISION, timeout),
+        Step("restore", RESTORE.format(kind=kind), Phase.SELECT, timeout),
+        Step("prove", PROVE.format(kind=kind), Phase.PROVE, timeout),
     )
 
 
@@ -174,6 +187,12 @@ def plan_in_place(
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
     """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group."""
+    if service.kind == MACHINES:
+        raise RefusedError(
+            "machines are not restored in place by drillbook yet",
+            where=f"restore of {service.name}",
+            remedy="On the bad day restore their backups by the provider's own means (docs/how-to/drill-machines.md).",
+        )
     if confirm != service.group:
         raise RefusedError(
             f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",

@@ -9,7 +9,7 @@ from drillbook.errors import InfrastructureError
 from drillbook.model import Heartbeat, PointRequest, PointType, Service, format_instant
 
 _FORMULA_LOSS = "disaster_at - newest_heartbeat_at + clock_offset; the larger of it and heartbeats_failing is judged"
-_FORMULA_TARGET = "target - newest_heartbeat_at + clock_offset; allowed: heartbeat interval + archive timeout"
+_FORMULA_TARGET = "target - newest_heartbeat_at + clock_offset; allowed: heartbeat interval + granularity"
 _FORMULA_NONE = "not judged: the recovery point names no moment; the check that the target was reached stands"
 _REMEDY_CLOCK = "Correct time synchronisation on that host and the controller; no RPO can be told from wrong clocks."
 
@@ -90,7 +90,7 @@ def _missed(
     offset: timedelta | None,
     inputs: dict[str, Any],
 ) -> Loss:
-    allowed = service.heartbeat_interval + service.archive_timeout
+    allowed = service.heartbeat_interval + service.granularity
     if target_time is None:
         return Loss(allowed, None, None, _FORMULA_NONE, inputs)
     inputs = {**inputs, "target_at": format_instant(target_time)}

@@ -18,6 +18,8 @@ from drillbook.drill.journal import Reporter
 from drillbook.drill.plan import Plan
 from drillbook.drill.record import Who
 from drillbook.drill.stops import Stops
+from drillbook.drill.teardown import Removers
+from drillbook.drill.work import Work
 from drillbook.errors import DrillbookError
 from drillbook.model import Heartbeat, Verdict
 
@@ -28,11 +30,14 @@ ReportWriter = Callable[[Mapping[str, Any], Path], None]
 class Tools:
     """What a run works with.
 
-    ``published`` reads a service's published heartbeats, ``reports`` writes the report files.
+    ``published`` reads a service's published heartbeats, ``reports`` writes the report files. ``work`` makes what does a plan's steps
+    that are no playbooks; None where each step is one.
     """
 
     clock: Clock
     playbooks: Playbooks
+    removers: Removers
+    work: Callable[[Plan, Stops], Work | None]
     evidence: EvidenceWriter
     gate: Gate
     published: Callable[[str], tuple[Heartbeat, ...]]

@@ -9,6 +9,7 @@ from types import FrameType
 from drillbook.ansible import StoppedError
 from drillbook.clock import Clock
 
+_GLANCE = timedelta(seconds=1)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -53,3 +54,21 @@ class Stops:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+class StoppableClock:
+    """A clock whose waits end, with StoppedError, when the run must end: so nothing that polls outlives it."""
+
+    def __init__(self, clock: Clock, stops: Stops) -> None:
+        self._clock = clock
+        self._stops = stops
+        self.monotonic = clock.monotonic
+        self.now = clock.now
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait, a second at a time."""
+        until = self._clock.monotonic() + duration
+        while (left := until - self._clock.monotonic()) > timedelta():
+            self._stops.raise_if_due("waiting for a provider")
+            self._clock.sleep(min(left, _GLANCE))
+        self._stops.raise_if_due("waiting for a provider")

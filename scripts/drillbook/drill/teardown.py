@@ -2,15 +2,17 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from drillbook import process
 from drillbook.ansible import Order, Playbooks, Watcher
 from drillbook.drill.ledger import Kind, Ledger, Resource
 from drillbook.drill.plan import Step
-from drillbook.errors import InfrastructureError
+from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.model import Claim
 
 
 def machine_resource(host: str, step: Step, variables: Mapping[str, Any]) -> Resource:
@@ -23,19 +25,49 @@ def machine_resource(host: str, step: Step, variables: Mapping[str, Any]) -> Res
     return Resource(Kind.MACHINE, host, details)
 
 
-def remove(resource: Resource, *, run_id: str, ledger: Ledger, playbooks: Playbooks, watcher: Watcher) -> None:
-    """Remove one resource and settle it in the ledger; raises InfrastructureError when it can't be removed.
+class Guests(Protocol):
+    """Removes machines that a provider made."""
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Remove what is claimed; raises DrillbookError, and touches nothing that is not the claiming run's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Removers:
+    """Who removes what: playbooks the sandbox hosts, providers their guests, each within ``timeout``."""
+
+    playbooks: Playbooks
+    guests: Guests
+    timeout: timedelta
+
+
+def remove(resource: Resource, *, run_id: str, ledger: Ledger, removers: Removers, watcher: Watcher) -> None:
+    """Remove one resource and settle it in the ledger; raises DrillbookError when it can't be removed.
 
     A process is killed only if number, start time and boot are the ones written down; a file only inside the run's
-    directory; a machine by its playbook, which checks that it carries this run's label.
+    directory; a machine by its playbook, which checks that it carries this run's label; a guest by its provider, which checks the same,
+    and that it is in the drill range. A guest claimed for another run is never touched.
     """
     if resource.kind is Kind.PROCESS:
         process.kill(resource.process)
     elif resource.kind is Kind.FILE:
         _remove_file(Path(resource.name), ledger.path.parent)
     elif resource.kind is Kind.MACHINE:
-        playbooks.run(_order(resource, run_id, ledger), watcher, lambda: None)
+        removers.playbooks.run(_order(resource, run_id, ledger), watcher, lambda: None)
+    elif resource.kind is Kind.GUEST:
+        _refuse_other_run(resource.claim, run_id, ledger)
+        removers.guests.destroy(resource.claim, removers.timeout)
     ledger.settle(resource)
+
+
+def _refuse_other_run(claim: Claim, run_id: str, ledger: Ledger) -> None:
+    if claim.run_id != run_id:
+        raise RefusedError(
+            f"the ledger names {claim.identifier or claim.host} of the run {claim.run_id}: left alone",
+            where=str(ledger.path),
+            remedy="Look at what wrote that there.",
+        )
 
 
 def _order(resource: Resource, run_id: str, ledger: Ledger) -> Order:

@@ -1,16 +1,28 @@
 """Objectives, drills, phases, recovery points, checks, verdicts: frozen values without I/O."""
 
+from drillbook.model.backup_notes import BackupNote
 from drillbook.model.checks import Check, CheckStatus, Stage
 from drillbook.model.heartbeats import Heartbeat
 from drillbook.model.instants import format_instant, parse_instant
 from drillbook.model.machines import (
+    Backup,
+    BackupMode,
+    BackupRules,
+    Claim,
     Ec2Place,
+    GuestAnswer,
+    LabDrillRange,
+    LabPlace,
     Machine,
     MachineGroup,
+    MachineProbes,
+    NetworkCard,
     Place,
     Power,
+    ProxmoxDrillRange,
     ProxmoxPlace,
     Quiesce,
+    QuiesceHook,
     Retention,
     Snapshot,
 )
@@ -21,17 +33,27 @@ from drillbook.model.services import Drill, EscrowItem, EvidencePlace, Mode, Obj
 from drillbook.model.verdicts import Verdict
 
 __all__ = [
+    "Backup",
+    "BackupMode",
+    "BackupNote",
+    "BackupRules",
     "Check",
     "CheckStatus",
+    "Claim",
     "Drill",
     "Ec2Place",
     "EscrowItem",
     "EvidencePlace",
+    "GuestAnswer",
     "Heartbeat",
     "Interval",
+    "LabDrillRange",
+    "LabPlace",
     "Machine",
     "MachineGroup",
+    "MachineProbes",
     "Mode",
+    "NetworkCard",
     "ObjectStore",
     "Objectives",
     "Phase",
@@ -40,8 +62,10 @@ __all__ = [
     "PointRequest",
     "PointType",
     "Power",
+    "ProxmoxDrillRange",
     "ProxmoxPlace",
     "Quiesce",
+    "QuiesceHook",
     "Retention",
     "Service",
     "Snapshot",

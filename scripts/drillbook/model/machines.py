@@ -1,6 +1,7 @@
-"""Virtual machines, their snapshots, and the groups that are snapshotted as one."""
+"""Virtual machines, their snapshots and backups, and the groups that belong together."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ class Quiesce(StrEnum):
 
     NONE = "none"
     AGENT = "agent"
+    HOOK = "hook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,111 @@ class Retention:
     yearly: int = 0
 
 
+class BackupMode(StrEnum):
+    """What a machine does while it is backed up: runs on, is suspended meanwhile, or is shut down and started again."""
+
+    SNAPSHOT = "snapshot"
+    SUSPEND = "suspend"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRules:
+    """How a group's machines are backed up, how many backups are kept, and how old the newest may be.
+
+    ``storage`` and ``fleecing_storage`` are Proxmox VE's, ``copy_to_region`` is EC2's; what a provider has not is "".
+    ``leave_out`` names, by host, the disks that are known to be in no backup (Proxmox VE's ``backup=0``). ``timeout`` is
+    what one machine's backup may take.
+    """
+
+    storage: str
+    mode: BackupMode
+    fleecing_storage: str
+    copy_to_region: str
+    retention: Retention
+    maximum_age: timedelta
+    leave_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timeout: timedelta = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One machine's backup, as its provider lists it.
+
+    ``identifier`` is the provider's own (volume id, image id, image reference), ``place`` where it lies (storage, with the
+    node before it where each has its own: ``pve1/local``; region).
+    ``source`` is the identifier of the machine that it was taken of; that one may be gone. ``taken_at`` is the provider's
+    own time of it. ``size`` is in bytes, None where the provider does not say; ``verified`` is what the provider itself
+    found when it last read it, None where it never did. ``warnings`` are what it warned of when it was taken, known only then.
+    """
+
+    host: str
+    identifier: str
+    place: str
+    source: str
+    taken_at: datetime
+    size: int | None = None
+    note: str = ""
+    protected: bool = False
+    verified: bool | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A machine that a drill is about to make: it stands in the ledger before it exists, and nothing else is ever removed.
+
+    ``identifier`` is the provider's own where it is chosen beforehand (VMID, name of a container), else "" and the
+    machine is found by the run's tag.
+    """
+
+    provider: str
+    host: str
+    identifier: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCard:
+    """A machine's card as the provider reports it: its network (bridge; subnet and security groups; podman network)."""
+
+    name: str
+    network: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuestAnswer:
+    """What a program inside a machine ended with; ``output`` is its standard output."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineProbes:
+    """What is looked at inside a restored machine: TCP ports that must answer, and systemd units that must be active."""
+
+    ports: tuple[int, ...] = ()
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuiesceHook:
+    """The playbooks that bring a group's service to rest and let it go on; each is ended after ``timeout``."""
+
+    quiesce_playbook: str
+    resume_playbook: str
+    timeout: timedelta
+
+
 @dataclass(frozen=True, slots=True)
 class MachineGroup:
     """Machines that belong together, in stages: those of a stage at once, the stages one after the other.
 
-    ``window`` is the longest time between the first and the last snapshot for the set to be whole.
+    ``window`` is the longest time between the first and the last snapshot for the set to be whole. ``probes`` are by host;
+    ``heartbeat_file`` is the path inside each machine, ``ready_timeout`` how long one may take to be as it should after its start;
+    ``outside`` (address:port) and ``outside_names`` are what a drill tries to reach and must not. ``hook`` is there with ``Quiesce.HOOK`` only.
     """
 
     name: str
@@ -73,11 +175,38 @@ class MachineGroup:
     ram: bool
     window: timedelta
     retention: Retention
+    backup: BackupRules | None
+    probes: Mapping[str, MachineProbes]
+    heartbeat_file: str
+    ready_timeout: timedelta = timedelta(minutes=5)
+    outside: tuple[str, ...] = ()
+    outside_names: tuple[str, ...] = ()
+    hook: QuiesceHook | None = None
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """All members, in the order of the stages."""
         return tuple(host for stage in self.stages for host in stage)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxmoxDrillRange:
+    """The only guests that a drill may make and remove: those with a number in this range, in this pool, with a run's tag.
+
+    ``node`` is where they are made, ``storage`` where their disks go, ``bridge`` the isolated one that all cards are put on,
+    ``backup_storage`` the entry by which backups are read: another one than those are written by, with an account that only reads.
+    ``live`` starts a machine at once and fetches its disks while it runs.
+    """
+
+    first_vmid: int
+    last_vmid: int
+    pool: str
+    node: str
+    storage: str
+    bridge: str
+    backup_storage: str
+    control: str
+    live: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +218,41 @@ class ProxmoxPlace:
     port: int
     ca_file: Path | None
     tokens_directory: Path
+    drill: ProxmoxDrillRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ec2Place:
-    """A region of EC2. Without ``credentials_file`` boto3 looks for credentials as it always does (profile, instance role)."""
+    """A region of EC2, which has no drills of machines yet.
+
+    Without ``credentials_directory`` boto3 looks for credentials as it always does (profile, instance role).
+    """
 
     name: str
     region: str
     endpoint: str | None
     ca_file: Path | None
-    credentials_file: Path | None
+    credentials_directory: Path | None
+    drill: None = None
 
 
-Place = ProxmoxPlace | Ec2Place
+@dataclass(frozen=True, slots=True)
+class LabDrillRange:
+    """The podman network that a drill's containers are made in; their names begin with ``<prefix>-drill-``."""
+
+    network: str
+    control: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabPlace:
+    """The lab's own containers on this machine, by the lab's prefix and its containers.conf."""
+
+    name: str
+    prefix: str
+    containers_conf: Path
+    drill: LabDrillRange | None = None
+
+
+Place = ProxmoxPlace | Ec2Place | LabPlace
 """Where machines come from."""

@@ -20,7 +20,8 @@ class Mode(StrEnum):
 class Service:
     """A service that holds data: one inventory group, its objectives and how often it leaves a trace.
 
-    ``archive_timeout`` is the longest a finished change waits for its WAL segment to be archived;
+    ``granularity`` is the longest time from a change to the next moment that can be restored: PostgreSQL's archive timeout,
+    the interval of the backups of machines;
     ``provision_playbook`` makes lost machines again, before a restore in place.
     """
 
@@ -31,7 +32,7 @@ class Service:
     objectives: Objectives
     heartbeat_interval: timedelta
     heartbeat_publish_interval: timedelta
-    archive_timeout: timedelta
+    granularity: timedelta
     provision_playbook: str | None = None
 
 

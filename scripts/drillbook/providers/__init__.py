@@ -1,6 +1,6 @@
 """Where machines come from: one module per vendor behind the same Protocols."""
 
-from drillbook.providers.protocols import Machines, Snapshots
-from drillbook.providers.registry import open_snapshots
+from drillbook.providers.protocols import Backups, Machines, Restores, Snapshots
+from drillbook.providers.registry import open_backups, open_restores, open_snapshots
 
-__all__ = ["Machines", "Snapshots", "open_snapshots"]
+__all__ = ["Backups", "Machines", "Restores", "Snapshots", "open_backups", "open_restores", "open_snapshots"]

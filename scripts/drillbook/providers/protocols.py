@@ -1,10 +1,19 @@
 """What a provider of machines can do. One module per vendor; its types and dictionaries stop there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from drillbook.model import Machine, Quiesce, Snapshot
+from drillbook.model import (
+    Backup,
+    BackupRules,
+    Claim,
+    GuestAnswer,
+    Machine,
+    NetworkCard,
+    Quiesce,
+    Snapshot,
+)
 
 
 class Machines(Protocol):
@@ -51,4 +60,108 @@ class Snapshots(Machines, Protocol):
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """Start it; nothing happens where it runs."""
+        ...
+
+
+class Backups(Machines, Protocol):
+    """Takes, lists, reads again and removes backups of single machines. Every call is bounded in time and raises DrillbookError."""
+
+    def refusal(self, machine: Machine, rules: BackupRules) -> str | None:
+        """Say why this machine can't be backed up so now (storage, lock, disks that a backup leaves out); None when it can."""
+        ...
+
+    def back_up(self, machine: Machine, rules: BackupRules, *, note: str, timeout: timedelta) -> Backup:
+        """Take a backup, return when it is there and as the provider lists it. ``note`` is a rendered BackupNote."""
+        ...
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
+        """Return all backups that drillbook took of these hosts, oldest first; also of machines that are gone."""
+        ...
+
+    def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:
+        """Look at a backup as far as the provider can without restoring it, and say what is wrong with it; None if nothing is."""
+        ...
+
+    def protect(self, backup: Backup, *, protected: bool) -> None:
+        """Keep it from being removed, or let it be removed again."""
+        ...
+
+    def remove(self, backup: Backup, timeout: timedelta) -> None:
+        """Remove it and return when it is gone; a protected one is refused."""
+        ...
+
+
+class Restores(Protocol):
+    """Makes machines from backups inside the place's drill range, cut off from everything, and removes exactly those.
+
+    It asks by the drill's own credential, which can write over nothing else. Every call is bounded in time and raises
+    DrillbookError.
+    """
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
+        """As `Backups.backups`, by the drill's credential."""
+        ...
+
+    def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
+        """Choose what a machine will be called; nothing is made. ``taken`` are identifiers that were lost to somebody else."""
+        ...
+
+    def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
+        """Make the machine: stopped, each card with a new address on the isolated network from the first moment, tagged.
+
+        Where the place restores live it returns running, with its disks still being fetched: `finish` waits for them.
+
+        Raises TakenError where somebody else was faster with the identifier: nothing was made, claim another one.
+        """
+        ...
+
+    def cards(self, machine: Machine) -> tuple[NetworkCard, ...]:
+        """Read its network cards back."""
+        ...
+
+    def isolated_network(self) -> str:
+        """The network that each card must be on, as `cards` reports it."""
+        ...
+
+    def forbidden_macs(self, backup: Backup) -> frozenset[str]:
+        """The hardware addresses of the machine that the backup is of, as far as the drill may read them."""
+        ...
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        """Start it."""
+        ...
+
+    def live(self) -> bool:
+        """Whether machines are started at once here, before their disks are whole."""
+        ...
+
+    def finish(self, machine: Machine, timeout: timedelta) -> None:
+        """Wait until nothing of a machine is read from its backup any more; at once where that is so."""
+        ...
+
+    def answers(self, machine: Machine) -> bool:
+        """Whether programs can be run inside it now."""
+        ...
+
+    def read(self, machine: Machine, path: str) -> str | None:
+        """Read a small file inside it; None where there is none."""
+        ...
+
+    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
+        """Run a POSIX shell script inside it as root, and return what it ended with."""
+        ...
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Remove what the claim names, running or not; nothing happens where it is gone.
+
+        Raises RefusedError, and touches nothing, unless range, pool and the tag of the run all match.
+        """
+        ...
+
+    def separate(self) -> bool:
+        """Whether drills have a credential of their own here, whose limits can be proven."""
+        ...
+
+    def overreach(self, hosts: Sequence[str]) -> str | None:
+        """Try, on nothing that exists, what the drill's credential must not do to these machines; what it could do, or None."""
         ...

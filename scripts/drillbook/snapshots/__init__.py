@@ -1,7 +1,8 @@
 """Snapshots of groups of machines: taken as one set, kept by rule, gone back to as one."""
 
-from drillbook.snapshots.concurrently import concurrently, raise_failures
+from drillbook.concurrently import concurrently, raise_failures
 from drillbook.snapshots.go_back import chosen, go_back, refuse_to_go_back
+from drillbook.snapshots.hook import Hooked, ServiceHook, new_run_id
 from drillbook.snapshots.prune import prune
 from drillbook.snapshots.retention import Decision, decide
 from drillbook.snapshots.sets import SetState, SnapshotSet, note, sets_of
@@ -10,13 +11,16 @@ from drillbook.snapshots.take import GroupSnapshots, Limits
 __all__ = [
     "Decision",
     "GroupSnapshots",
+    "Hooked",
     "Limits",
+    "ServiceHook",
     "SetState",
     "SnapshotSet",
     "chosen",
     "concurrently",
     "decide",
     "go_back",
+    "new_run_id",
     "note",
     "prune",
     "raise_failures",

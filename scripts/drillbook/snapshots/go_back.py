@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import ConfigurationError, RefusedError
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Snapshots
-from drillbook.snapshots.concurrently import concurrently, raise_failures
 from drillbook.snapshots.sets import SetState, SnapshotSet
 from drillbook.snapshots.take import Limits, Tell
 

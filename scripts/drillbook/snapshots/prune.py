@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from drillbook.concurrently import concurrently, raise_failures
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Snapshots
-from drillbook.snapshots.concurrently import concurrently, raise_failures
 from drillbook.snapshots.retention import Decision
 from drillbook.snapshots.take import Limits, Tell
 

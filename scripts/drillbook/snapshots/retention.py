@@ -1,11 +1,12 @@
-"""Grandfather, father, son: which snapshot sets are kept; pure."""
+"""Grandfather, father, son: which snapshot sets, or backups of a machine, are kept; pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from drillbook.model import Retention
-from drillbook.snapshots.sets import SetState, SnapshotSet
+from drillbook.snapshots.sets import SnapshotSet
 
 _PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "hourly": lambda moment: (moment.year, moment.month, moment.day, moment.hour),
@@ -14,6 +15,25 @@ _PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "monthly": lambda moment: (moment.year, moment.month),
     "yearly": lambda moment: (moment.year,),
 }
+
+
+class Kept(Protocol):
+    """What a rule can keep: it has a name of its own and a time, and is good or not."""
+
+    @property
+    def name(self) -> str:
+        """Unique among those that are decided on together."""
+        ...
+
+    @property
+    def taken_at(self) -> datetime:
+        """What the rules go by."""
+        ...
+
+    @property
+    def good(self) -> bool:
+        """Whether it could be gone back to."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +50,34 @@ class Decision:
 
 
 def decide(sets: Sequence[SnapshotSet], retention: Retention) -> tuple[Decision, ...]:
-    """Return a decision for each set, oldest first.
+    """Return a decision for each set, oldest first; a whole set is a good one."""
+    reasons = reasons_to_keep(sets, retention, good="whole set")
+    return tuple(Decision(entry, reasons[entry.name]) for entry in sorted(sets, key=lambda entry: entry.taken_at))
 
-    Only whole sets count towards a rule: a torn or partial one must not push out a good one. It goes as soon as a whole set
-    is newer; until then it stays, as it may be all that there is. The newest whole set is always kept, whatever the rules say.
+
+def reasons_to_keep(entries: Sequence[Kept], retention: Retention, *, good: str) -> dict[str, tuple[str, ...]]:
+    """Return, by name, why each entry is kept; nothing for what is not. ``good`` is what a good entry is called.
+
+    Only good ones count towards a rule: a torn or damaged one must not push out a good one. It goes as soon as a good one
+    is newer; until then it stays, as it may be all that there is. The newest good one is always kept, whatever the rules say.
     """
-    ordered = sorted(sets, key=lambda entry: entry.taken_at, reverse=True)
-    whole = [entry for entry in ordered if entry.state is SetState.WHOLE]
-    reasons: dict[str, list[str]] = {entry.name: [] for entry in ordered}
-    if whole:
-        reasons[whole[0].name].append("newest whole set")
-    for entry in whole[: retention.last]:
+    newest_first = sorted(entries, key=lambda entry: entry.taken_at, reverse=True)
+    sound = [entry for entry in newest_first if entry.good]
+    reasons: dict[str, list[str]] = {entry.name: [] for entry in newest_first}
+    if sound:
+        reasons[sound[0].name].append(f"newest {good}")
+    for entry in sound[: retention.last]:
         reasons[entry.name].append("last")
     for rule, period_of in _PERIODS.items():
-        _keep_one_each(whole, rule, getattr(retention, rule), period_of, reasons)
-    for entry in ordered:
-        if entry.state is not SetState.WHOLE and not any(other.taken_at > entry.taken_at for other in whole):
-            reasons[entry.name].append("no whole set is newer")
-    return tuple(Decision(entry, tuple(reasons[entry.name])) for entry in reversed(ordered))
+        _keep_one_each(sound, rule, getattr(retention, rule), period_of, reasons)
+    for entry in newest_first:
+        if not entry.good and not any(other.taken_at > entry.taken_at for other in sound):
+            reasons[entry.name].append(f"no {good} is newer")
+    return {name: tuple(found) for name, found in reasons.items()}
 
 
 def _keep_one_each(
-    newest_first: Sequence[SnapshotSet],
+    newest_first: Sequence[Kept],
     rule: str,
     count: int,
     period_of: Callable[[datetime], tuple[int, ...]],

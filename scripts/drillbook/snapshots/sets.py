@@ -48,6 +48,11 @@ class SnapshotSet:
         return self.taken_at - min(snapshot.taken_at for snapshot in self.snapshots)
 
     @property
+    def good(self) -> bool:
+        """Whether it is whole."""
+        return self.state is SetState.WHOLE
+
+    @property
     def ram(self) -> bool:
         """Whether every member's memory is in it."""
         return all(snapshot.ram for snapshot in self.snapshots)

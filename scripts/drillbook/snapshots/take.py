@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from drillbook.clock import Clock
+from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import DrillbookError, LeftoversError, RefusedError
 from drillbook.model import Machine, MachineGroup, Power, Quiesce
 from drillbook.providers import Snapshots
-from drillbook.snapshots.concurrently import concurrently, raise_failures
 from drillbook.snapshots.sets import NAME_FORMAT, SnapshotSet, note, sets_of
 
 FREEZE_LIMIT = timedelta(seconds=10)
@@ -27,7 +27,11 @@ class Limits:
 
 
 class GroupSnapshots:
-    """Takes sets. ``guard`` watches over machines at rest and thaws them should this process die."""
+    """Takes sets.
+
+    ``guard`` watches over machines at rest and thaws them should this process die; ``hook`` has the service itself at rest
+    for the length of a block.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,14 @@ class GroupSnapshots:
         limits: Limits,
         *,
         guard: Callable[[Sequence[Machine]], AbstractContextManager[None]],
+        hook: Callable[[], AbstractContextManager[None]],
         tell: Tell,
     ) -> None:
         self._provider = provider
         self._clock = clock
         self._limits = limits
         self._guard = guard
+        self._hook = hook
         self._tell = tell
 
     def create(self, group: MachineGroup, machines: Sequence[Machine]) -> SnapshotSet:
@@ -86,6 +92,9 @@ class GroupSnapshots:
     def _at_rest(self, group: MachineGroup, machines: Sequence[Machine]) -> Iterator[None]:
         if group.quiesce is Quiesce.AGENT:
             with self._frozen(group, [machine for machine in machines if machine.power is Power.RUNNING]):
+                yield
+        elif group.quiesce is Quiesce.HOOK:
+            with self._hook():
                 yield
         else:
             yield

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
 from tests.contract.providers.ec2 import Ec2World
+from tests.contract.providers.lab import LabWorld, base_image
 from tests.contract.providers.proxmox import ProxmoxWorld, shop
+from tests.support import moto_images
 from tests.support.proxmox import ProxmoxServer
+
+from drillbook import process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from tests.contract.providers.world import World
+    from tests.contract.providers.world import BackupWorld, World
+
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
+    moto_images.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -29,8 +38,9 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def ec2(moto: str, tmp_path: Path) -> Ec2World:
+    moto_images.PLAN.reset()
     requests.post(f"{moto}/moto-api/reset", timeout=10).raise_for_status()
-    return Ec2World(moto, tmp_path / "keys.json")
+    return Ec2World(moto, tmp_path / "keys")
 
 
 @pytest.fixture
@@ -42,7 +52,61 @@ def proxmox(tmp_path: Path) -> Iterator[ProxmoxWorld]:
         assert world.control.invalid() == []
 
 
+@pytest.fixture(scope="session")
+def containers_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What this machine allows podman, written by the role that writes it for every lab; the base image is `scripts/test`'s to build."""
+    directory = tmp_path_factory.mktemp("lab")
+    argv = [
+        "ansible-playbook",
+        "playbooks/lab_images.yml",
+        "--tags",
+        "lab_host_files",
+        "-e",
+        f"lab_host_directory={directory}",
+    ]
+    made = process.run(argv, timeout=timedelta(minutes=3), directory=ROOT)
+    assert made.returncode == 0, made.stdout + made.stderr
+    path = directory / "containers.conf"
+    found = process.run(
+        ("podman", "image", "exists", base_image()),
+        timeout=timedelta(minutes=1),
+        environment={"CONTAINERS_CONF": str(path)},
+    )
+    if found.returncode != 0:
+        pytest.fail(f"there is no image {base_image()}: start these tests with scripts/test.", pytrace=False)
+    return path
+
+
+@pytest.fixture
+def lab_shop(containers_conf: Path) -> Iterator[LabWorld]:
+    """Containers of the lab's base image with names and networks of their own; nothing of them stays."""
+    made = LabWorld(containers_conf)
+    try:
+        made.build()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def lab_database(containers_conf: Path) -> Iterator[LabWorld]:
+    """The same with the database's container alone."""
+    made = LabWorld(containers_conf)
+    try:
+        made.build(made.hosts[:1])
+        yield made
+    finally:
+        made.remove()
+
+
 @pytest.fixture(params=["ec2", "proxmox"])
+def backup_world(request: pytest.FixtureRequest) -> BackupWorld:
+    """The lab's backups have tests of their own (test_lab.py): an image's labels can't be changed, so nothing can lie in them."""
+    made: BackupWorld = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture(params=["ec2", "proxmox", pytest.param("lab_shop", marks=pytest.mark.lab, id="lab")])
 def world(request: pytest.FixtureRequest) -> World:
     made: World = request.getfixturevalue(request.param)
     return made

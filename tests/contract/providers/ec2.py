@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.ec2.models import ec2_backends
 
 from drillbook.clock import SystemClock
-from drillbook.model import Ec2Place, Machine
-from drillbook.providers.ec2 import Ec2Api, Ec2Snapshots
+from drillbook.model import BackupMode, BackupRules, Ec2Place, Machine, Retention
+from drillbook.providers.ec2 import Ec2Api, Ec2Backups, Ec2Snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drillbook.model import Backup
+
 REGION = "eu-central-1"
+SECOND_REGION = "eu-west-1"
 HOSTS = ("shop-db", "shop-web1", "shop-web2")
+
+
+def _connect(endpoint: str, region: str) -> Any:
+    return boto3.client(
+        "ec2", region_name=region, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+
+
+@cache
+def _some_image(endpoint: str) -> str:
+    """An image that moto has from the start; to list them takes it the better part of a second."""
+    found = _connect(endpoint, REGION).describe_images(
+        Owners=["amazon"], Filters=[{"Name": "architecture", "Values": ["x86_64"]}]
+    )
+    return str(found["Images"][0]["ImageId"])
 
 
 class Ec2World:
@@ -24,17 +45,18 @@ class Ec2World:
     hosts = HOSTS
 
     def __init__(self, endpoint: str, keys: Path) -> None:
-        keys.write_text('{"access_key": "test", "secret_key": "test"}', encoding="utf-8")
-        place = Ec2Place("aws", REGION, endpoint, None, keys)
-        self.api = Ec2Api(place)
+        keys.mkdir(exist_ok=True)
+        for user in ("snapshots.json", "backups.json"):
+            (keys / user).write_text('{"access_key": "test", "secret_key": "test"}', encoding="utf-8")
+        self.place = Ec2Place("aws", REGION, endpoint, None, keys)
+        self.api = Ec2Api(self.place, "snapshots.json")
+        self.backups_api = Ec2Api(self.place, "backups.json")
+        self.backups = Ec2Backups(self.backups_api, SystemClock(), poll=timedelta(milliseconds=20))
+        self.rules = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))
         self.snapshots = Ec2Snapshots(self.api, SystemClock(), poll=timedelta(milliseconds=20))
-        self.client: Any = boto3.client(
-            "ec2", region_name=REGION, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        self.client = _connect(endpoint, REGION)
         self._written: list[tuple[str, str, frozenset[str]]] = []
-        self._image = self.client.describe_images(
-            Owners=["amazon"], Filters=[{"Name": "architecture", "Values": ["x86_64"]}]
-        )["Images"][0]["ImageId"]
+        self._image = _some_image(endpoint)
         for host in HOSTS:
             self._run(host)
 
@@ -54,6 +76,29 @@ class Ec2World:
 
     def twin(self, host: str) -> None:
         self._run(host)
+
+    def lose(self, host: str) -> None:
+        (machine,) = self.backups.find((host,))
+        self.client.terminate_instances(InstanceIds=[machine.identifier])
+
+    def damage(self, backup: Backup) -> None:
+        """Take one of its snapshots away, as nobody can while it is used; behind moto's back."""
+        client = self._of(backup)
+        (image,) = client.describe_images(ImageIds=[backup.identifier])["Images"]
+        ec2_backends[ACCOUNT][backup.place].snapshots.pop(image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])
+
+    def lie(self, backup: Backup, note: str) -> None:
+        self._of(backup).create_tags(Resources=[backup.identifier], Tags=[{"Key": "drillbook:note", "Value": note}])
+
+    def foreign(self, host: str) -> None:
+        (machine,) = self.backups.find((host,))
+        self.client.create_image(InstanceId=machine.identifier, Name="before-upgrade", TagSpecifications=[])
+
+    def stored(self) -> int:
+        return len(self.client.describe_images(Owners=["self"])["Images"])
+
+    def _of(self, backup: Backup) -> Any:
+        return self.client if backup.place == REGION else _connect(str(self.place.endpoint), backup.place)
 
     def volumes(self) -> set[str]:
         return {volume["VolumeId"] for volume in self.client.describe_volumes()["Volumes"]}

@@ -4,38 +4,51 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.proxmox import add_container, add_machine, empty_cluster
-from tests.support.proxmox.state import Grant, Pool, State, Token, User
+from tests.support.proxmox.state import Archive, Grant, Pool, State, Token, User, Volume
 
 from drillbook.clock import SystemClock
-from drillbook.model import ProxmoxPlace
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxSnapshots
+from drillbook.model import BackupMode, BackupRules, ProxmoxPlace, Retention
+from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups, ProxmoxSnapshots
 
 if TYPE_CHECKING:
     from tests.support.proxmox import ProxmoxServer
 
     from drillbook.clock import Clock
-    from drillbook.model import Machine
+    from drillbook.model import Backup, Machine
 
-HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to/snapshots.md"
+HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to"
+BACKUP_ROLES = ("DrillbookBackups", "DrillbookBackupStorage")
 NODES = 3
 HOSTS = ("shop-db", "shop-web1", "shop-web2")
 FILE = "content"
 USER, TOKEN, SECRET = "drillbook@pve", "snapshots", "not-so-secret"
+BACKUP_USER = "backup@pve"
+STORAGES = ("nas", "local", "backups", "thin")
 POOL = "shop"
 
 
 def documented_privileges() -> list[str]:
     """What the how-to tells an operator to give the token: no more is given here."""
-    found = re.search(r'--privs "([^"]+)"', HOW_TO.read_text(encoding="utf-8"))
+    return _documented("snapshots.md", "DrillbookSnapshots")
+
+
+def documented_backup_roles() -> dict[str, list[str]]:
+    """The same for the backup token: its role on the machines, and that on the storages."""
+    return {role: _documented("backups.md", role) for role in BACKUP_ROLES}
+
+
+def _documented(page: str, role: str) -> list[str]:
+    found = re.search(rf'role add {role} --privs "([^"]+)"', (HOW_TO / page).read_text(encoding="utf-8"))
     assert found is not None
     return found[1].split()
 
 
-def shop(privileges: list[str] | None = None) -> State:
+def shop(privileges: list[str] | None = None, backup_roles: dict[str, list[str]] | None = None) -> State:
     """Three nodes with a running machine each, in a pool; one on files, a container, and one on a storage without snapshots."""
     state = empty_cluster(NODES)
     for number, host in enumerate(HOSTS):
@@ -48,12 +61,23 @@ def shop(privileges: list[str] | None = None) -> State:
     add_machine(state, 500, "pve1", "thin", name="bank-db").status = "running"
     state.pools[POOL] = Pool(POOL, vms=[100, 101, 102, 200, 300, 400])
     state.roles["DrillbookSnapshots"] = documented_privileges() if privileges is None else privileges
+    state.roles |= documented_backup_roles() if backup_roles is None else backup_roles
     state.users[USER] = User(tokens={TOKEN: Token(SECRET)})
+    state.users[BACKUP_USER] = User(tokens={TOKEN: Token(SECRET)})
     state.grants += [
         Grant(f"/pool/{POOL}", kind, subject, "DrillbookSnapshots")
         for kind, subject in (("user", USER), ("token", f"{USER}!{TOKEN}"))
     ]
+    for path, role in ((f"/pool/{POOL}", BACKUP_ROLES[0]), *((f"/storage/{one}", BACKUP_ROLES[1]) for one in STORAGES)):
+        state.grants += _granted(path, role)
     return state
+
+
+def _granted(path: str, role: str) -> list[Grant]:
+    return [
+        Grant(path, kind, subject, role)
+        for kind, subject in (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!{TOKEN}"))
+    ]
 
 
 class ProxmoxWorld:
@@ -65,13 +89,15 @@ class ProxmoxWorld:
         self.server = server
         self.control = server.control
         tokens.mkdir(exist_ok=True)
-        (tokens / "snapshots.json").write_text(
-            json.dumps({"id": f"{USER}!{TOKEN}", "secret": SECRET}), encoding="utf-8"
-        )
+        for file, user in (("snapshots.json", USER), ("backups.json", BACKUP_USER)):
+            (tokens / file).write_text(json.dumps({"id": f"{user}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
         self.place = ProxmoxPlace("cluster", "127.0.0.1", server.port, Path(server.ca), tokens)
         endpoint = Endpoint(self.place.host, self.place.port, self.place.ca_file, tokens / "snapshots.json")
         self.api = ProxmoxApi(endpoint)
         self.snapshots = ProxmoxSnapshots(self.api, clock or SystemClock())
+        backups_api = ProxmoxApi(Endpoint(self.place.host, server.port, self.place.ca_file, tokens / "backups.json"))
+        self.backups = ProxmoxBackups(backups_api, clock or SystemClock())
+        self.rules = BackupRules("nas", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))
 
     def write(self, machine: Machine, text: str) -> None:
         self.control.write(self._disk(machine), FILE, text.encode(), machine.place)
@@ -85,6 +111,32 @@ class ProxmoxWorld:
     def twin(self, host: str) -> None:
         add_machine(self.server.state, 999, "pve1", "thin", name=host)
         self.server.state.pools[POOL].vms.append(999)
+
+    def lose(self, host: str) -> None:
+        """Remove it, and let the backup token see what is left, as the how-to says."""
+        state = self.server.state
+        number = next(vmid for vmid, guest in state.guests.items() if guest.name == host)
+        del state.guests[number]
+        state.pools[POOL].vms.remove(number)
+        state.grants += _granted(f"/vms/{number}", BACKUP_ROLES[0])
+
+    def damage(self, backup: Backup) -> None:
+        self.control.backup(backup.identifier, damaged=True)
+
+    def lie(self, backup: Backup, note: str) -> None:
+        self.control.backup(backup.identifier, notes=note)
+
+    def foreign(self, host: str) -> None:
+        (machine,) = self.backups.find((host,))
+        guest = self.server.state.guests[self._vmid(machine)]
+        volid = f"nas:backup/vzdump-qemu-{guest.vmid}-2020_01_01-00_00_00.vma.zst"
+        archive = Archive("qemu", guest.vmid, dict(guest.config), {}, {})
+        self.server.state.volumes[f"|{volid}"] = Volume(
+            volid, "", "nas", "backup", "vma.zst", 1000, guest.vmid, 1577836800, notes="by hand", archive=archive
+        )
+
+    def stored(self) -> int:
+        return sum(1 for volume in self.server.state.volumes.values() if volume.content == "backup")
 
     def _disk(self, machine: Machine) -> str:
         config = self.server.state.guests[self._vmid(machine)].config

@@ -96,6 +96,6 @@ def test_it_can_be_told_again_wherever_it_was_killed(ec2: Ec2World, monkeypatch:
 
 
 def test_an_endpoint_that_does_not_answer_is_named(ec2: Ec2World) -> None:
-    api = Ec2Api(Ec2Place("aws", "eu-central-1", "http://127.0.0.1:9", None, None))
+    api = Ec2Api(Ec2Place("aws", "eu-central-1", "http://127.0.0.1:9", None, None), "snapshots.json")
     with pytest.raises((InfrastructureError, ConfigurationError), match="can't be asked"):
         api.pages("describe_volumes", "Volumes")

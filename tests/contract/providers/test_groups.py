@@ -45,6 +45,8 @@ with guarded(place, machines, timedelta(seconds=20)):
 class Shop:
     """The command line over an inventory whose group `shop` is the three machines."""
 
+    verb = "snapshot"
+
     def __init__(self, world: ProxmoxWorld, directory: Path, **machines: Any) -> None:
         self.world = world
         self.inventory = directory / "inventory"
@@ -73,7 +75,7 @@ class Shop:
     def run(self, *arguments: str) -> tuple[int, Any, str]:
         """Return exit status, the JSON document and what was said on standard error."""
         done = subprocess.run(
-            [sys.executable, "-m", "drillbook", "snapshot", *arguments, "--inventory", str(self.inventory), "--json"],
+            [sys.executable, "-m", "drillbook", self.verb, *arguments, "--inventory", str(self.inventory), "--json"],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return done.returncode, json.loads(done.stdout), done.stderr

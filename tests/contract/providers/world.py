@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from drillbook.model import Machine
-    from drillbook.providers import Snapshots
+    from drillbook.model import Backup, BackupRules, Machine
+    from drillbook.providers import Backups, Snapshots
 
 
 class World(Protocol):
@@ -29,4 +29,31 @@ class World(Protocol):
 
     def twin(self, host: str) -> None:
         """Make a second machine of the same name."""
+        ...
+
+
+class BackupWorld(World, Protocol):
+    """One whose backups can be spoilt and lied about."""
+
+    backups: Backups
+    rules: BackupRules
+
+    def lose(self, host: str) -> None:
+        """Remove the machine, as its owner does."""
+        ...
+
+    def damage(self, backup: Backup) -> None:
+        """Make a backup one that can't be restored."""
+        ...
+
+    def lie(self, backup: Backup, note: str) -> None:
+        """Write another note to it."""
+        ...
+
+    def foreign(self, host: str) -> None:
+        """Take a backup as somebody else."""
+        ...
+
+    def stored(self) -> int:
+        """How many backups are there, whoever took them."""
         ...

@@ -83,6 +83,10 @@ class Control:
             settings["memory"] = {path: b64encode(data).decode() for path, data in settings["memory"].items()}
         self.order("guest", vmid=vmid, **settings)
 
+    def backup(self, volid: str, **settings: Any) -> None:
+        """Set a backup's size, note, verification or damage behind the API's back."""
+        self.order("backup", volid=volid, **settings)
+
     def forward(self, seconds: float) -> None:
         """Turn the cluster's clock forward."""
         self.order("clock", forward=seconds)

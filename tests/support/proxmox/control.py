@@ -34,6 +34,7 @@ class ControlDoor:
             "write": self._write,
             "list": lambda arguments: sorted(self._files(arguments)),
             "guest": self._guest,
+            "backup": self._backup,
             "clock": self._clock,
             "expire_token": self._expire_token,
         }
@@ -100,6 +101,13 @@ class ControlDoor:
                 guest.memory = {path: b64decode(data) for path, data in value.items()}
             else:
                 setattr(guest, name, value)
+
+    def _backup(self, arguments: Arguments) -> None:
+        """Set what becomes of a backup without the API: its size, note, verification or damage."""
+        volume = self._volume(arguments)
+        for name, value in arguments.items():
+            if name not in {"volid", "node"}:
+                setattr(volume, name, value)
 
     def _clock(self, arguments: Arguments) -> None:
         self._engine.state.clock_offset += float(arguments["forward"])

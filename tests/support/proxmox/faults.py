@@ -39,6 +39,8 @@ class Faults:
     quorum_lost: bool = False
     silent_agents: set[int] = field(default_factory=set)
     full_storages: set[str] = field(default_factory=set)
+    # Storages that no node can reach: their server is away.
+    inactive_storages: set[str] = field(default_factory=set)
     # Seconds that a task of this kind takes; "*" stands for every kind.
     slow: dict[str, float] = field(default_factory=dict)
     # How many of the next tasks of a kind are interrupted, end with warnings, or end with this text.

@@ -75,6 +75,10 @@ class Volume:
     notes: str = ""
     protected: bool = False
     archive: Archive | None = None
+    # What Proxmox Backup Server found when it last read this backup: ok, failed, or nothing yet.
+    verification: str = ""
+    # Whether the archive can't be read any more.
+    damaged: bool = False
     __pydantic_config__ = _BYTES
 
 

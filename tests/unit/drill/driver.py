@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.unit.drill.world import inventory_json
+from tests.unit.drill.world import inventory_json, removers
 
 from drillbook.ansible.runner import AnsibleRunnerPlaybooks
 from drillbook.clock import SystemClock
@@ -25,13 +25,15 @@ def main(state: Path, root: Path, verb: str, *options: str) -> int:
     settings = configuration(Inventory.parse(inventory_json(state, **json.loads(options[0] if options else "{}"))))
     playbooks = AnsibleRunnerPlaybooks(root=root, inventories=[root / "hosts"], clock=clock)
     evidence = EvidenceLog(state / "evidence", Signer.load_or_create(state / "key.pem"), clock.now, None)
-    cleaner = Cleaner(state, clock, playbooks, evidence)
+    cleaner = Cleaner(state, clock, removers(playbooks), evidence)
     if verb == "clean":
         print(json.dumps([entry.as_json() for entry in cleaner.clean()]))  # noqa: T201 - its output is its answer
         return 0
     tools = Tools(
         clock=clock,
         playbooks=playbooks,
+        removers=removers(playbooks),
+        work=lambda _plan, _stops: None,
         evidence=evidence,
         gate=Gate(state / "runs", clock, lambda _mode: ()),
         published=lambda _service: (),

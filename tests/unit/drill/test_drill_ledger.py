@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.drill.world import FakeClock, FakePlaybooks
+from tests.unit.drill.world import FakeClock, FakePlaybooks, removers
 
 from drillbook import process
 from drillbook.drill.ledger import Kind, Ledger, Resource, State, process_resource
@@ -50,9 +50,15 @@ def test_process_with_the_same_number_but_another_start_is_not_killed(ledger: Le
         other = process.ProcessIdentity(real.pid, real.start_ticks - 1, real.boot_id)
         for identity in (other, process.ProcessIdentity(real.pid, real.start_ticks, "another boot")):
             resource = process_resource(Kind.PROCESS, identity)
-            remove(resource, run_id="x", ledger=ledger, playbooks=FakePlaybooks(), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+            remove(resource, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()), watcher=None)  # type: ignore[arg-type] # no watcher is asked
             assert child.poll() is None
-        remove(process_resource(Kind.PROCESS, real), run_id="x", ledger=ledger, playbooks=FakePlaybooks(), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+        remove(
+            process_resource(Kind.PROCESS, real),
+            run_id="x",
+            ledger=ledger,
+            removers=removers(FakePlaybooks()),
+            watcher=None,
+        )  # type: ignore[arg-type] # no watcher is asked
         assert child.wait(timeout=5) == -9
 
 
@@ -60,5 +66,11 @@ def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> 
     outside = tmp_path.parent / f"{tmp_path.name}-outside"
     outside.mkdir()
     with pytest.raises(InfrastructureError, match="outside its run"):
-        remove(Resource(Kind.FILE, str(outside)), run_id="x", ledger=ledger, playbooks=FakePlaybooks(), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+        remove(
+            Resource(Kind.FILE, str(outside)),
+            run_id="x",
+            ledger=ledger,
+            removers=removers(FakePlaybooks()),
+            watcher=None,
+        )  # type: ignore[arg-type] # no watcher is asked
     assert outside.is_dir()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from drillbook.ansible import Order, Watcher
+from drillbook.ansible import Order, Playbooks, Watcher
 from drillbook.config import Configuration
 from drillbook.drill.clean import Cleaner
 from drillbook.drill.gate import Gate
@@ -14,8 +14,9 @@ from drillbook.drill.journal import RunEvent
 from drillbook.drill.plan import Plan, plan_drill
 from drillbook.drill.record import Who
 from drillbook.drill.run import DrillRunner, Outcome, Tools
+from drillbook.drill.teardown import Removers
 from drillbook.evidence import EvidenceLog
-from drillbook.model import Check, Heartbeat, Mode
+from drillbook.model import Check, Claim, Heartbeat, Mode
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 Act = Callable[[Order, Watcher, Callable[[], str | None]], None]
@@ -57,6 +58,17 @@ class FakePlaybooks:
         return [order.step for order in self.orders]
 
 
+class NoGuests:
+    """For runs that make no machines by a provider."""
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        raise AssertionError(f"{claim} was to be removed within {timeout}")
+
+
+def removers(playbooks: Playbooks) -> Removers:
+    return Removers(playbooks, NoGuests(), timedelta(seconds=60))
+
+
 @dataclass
 class World:
     """Everything a run touches, in one temporary directory."""
@@ -74,6 +86,8 @@ class World:
         given: dict[str, Any] = {
             "clock": self.clock,
             "playbooks": self.playbooks,
+            "removers": self.removers(),
+            "work": lambda _plan, _stops: None,
             "evidence": self.evidence,
             "gate": Gate(self.directory / "runs", self.clock, self.preflight),
             "published": lambda _service: tuple(self.published),
@@ -86,7 +100,10 @@ class World:
         return Tools(**{**given, **changes})
 
     def cleaner(self) -> Cleaner:
-        return Cleaner(self.directory, self.clock, self.playbooks, self.evidence)
+        return Cleaner(self.directory, self.clock, self.removers(), self.evidence)
+
+    def removers(self) -> Removers:
+        return removers(self.playbooks)
 
     def plan(self, **changes: Any) -> Plan:
         return plan_drill(self.configuration, self.configuration.drill("main-latest"), **changes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, TakenError
 from drillbook.providers.proxmox.faults import from_answer, from_text
 
 TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
@@ -12,13 +12,18 @@ TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
     "snapshot feature is not available": (RefusedError, "storage with snapshots"),
     "could not activate storage 'nope': storage 'nope' does not exist": (ConfigurationError, "storage's name"),
     "can't remove protected volume 'local:backup/x'": (RefusedError, "protected on purpose"),
+    "cannot remove protected volume 'backup/vzdump-qemu-100' on 'nas'": (RefusedError, "protected on purpose"),
+    "The number of protected backups per guest is limited to 5 on storage 'nas'": (RefusedError, "max-protected-backups"),
+    "vma_queue_write: write error - No space left on device": (InfrastructureError, "full: prune"),
+    "can't use storage 'thin' for backups - wrong content type": (ConfigurationError, "takes this content"),
     "checksum mismatch (file change by other user?)": (InfrastructureError, "changed it meanwhile"),
     "unable to open file '/etc/pve/nodes/a/qemu-server/1.conf.tmp.3' - Permission denied": (InfrastructureError, "quorum"),
     "QEMU guest agent is not running": (InfrastructureError, "qemu-guest-agent"),
     "VM 301 is not running": (InfrastructureError, "Start it"),
-    "unable to restore VM 100 - VM 100 already exists on node 'pvelab'": (RefusedError, "nothing was written over"),
+    "unable to restore VM 100 - VM 100 already exists on node 'pvelab'": (TakenError, "nothing was written over"),
     "interrupted by signal": (InfrastructureError, "stopped the task"),
     "Configuration file 'nodes/pvelab/qemu-server/999.conf' does not exist": (ConfigurationError, "no such machine"),
+    "Backup of VM 999 failed - unable to find VM '999'": (ConfigurationError, "no such machine"),
     "hostname lookup 'ghost' failed - failed to get address info": (ConfigurationError, "no such node"),
     "something that nobody has seen yet": (InfrastructureError, "task log"),
 }  # fmt: skip

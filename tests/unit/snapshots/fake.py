@@ -24,6 +24,9 @@ def group(
         ram=ram,
         window=timedelta(seconds=window),
         retention=Retention(last=2),
+        backup=None,
+        probes={},
+        heartbeat_file="/var/lib/drillbook/heartbeat.json",
     )
 
 

@@ -15,7 +15,9 @@ LIMITS = Limits(workers=1, timeout=timedelta(seconds=5))
 
 def world(count: int = 1, **options: float) -> tuple[FakeProvider, GroupSnapshots]:
     provider, clock = FakeProvider(**options), FakeClock()  # type: ignore[arg-type]  # only floats are given
-    snapshots = GroupSnapshots(provider, clock, LIMITS, guard=nothing, tell=lambda _line: None)
+    snapshots = GroupSnapshots(
+        provider, clock, LIMITS, guard=nothing, hook=lambda: nothing(None), tell=lambda _line: None
+    )
     for _ in range(count):
         snapshots.create(group(), provider.find(group().hosts))
         clock.pass_seconds(3600)

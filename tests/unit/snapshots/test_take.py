@@ -1,5 +1,7 @@
 """A set is all of its members or nothing, and says itself whether it is whole."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,23 @@ from drillbook.snapshots import GroupSnapshots, Limits, SetState, SnapshotSet
 
 def snapshots(provider: FakeProvider) -> GroupSnapshots:
     limits = Limits(workers=1, timeout=timedelta(seconds=5))
-    return GroupSnapshots(provider, FakeClock(), limits, guard=nothing, tell=lambda _line: None)
+    return GroupSnapshots(
+        provider,
+        FakeClock(),
+        limits,
+        guard=nothing,
+        hook=lambda: service_at_rest(provider),
+        tell=lambda _line: None,
+    )
+
+
+@contextmanager
+def service_at_rest(provider: FakeProvider) -> Iterator[None]:
+    provider.events.append(("quiesce", "service"))
+    try:
+        yield
+    finally:
+        provider.events.append(("resume", "service"))
 
 
 def create(provider: FakeProvider, wanted: MachineGroup) -> SnapshotSet:
@@ -46,6 +64,23 @@ def test_all_are_at_rest_before_the_first_is_taken_and_until_the_last_one_is() -
     provider = FakeProvider()
     create(provider, group(quiesce=Quiesce.AGENT))
     assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3
+
+
+def test_with_a_hook_the_service_is_at_rest_and_no_machine_is_frozen() -> None:
+    provider = FakeProvider(seconds_each=10)
+    made = create(provider, group(window=5, quiesce=Quiesce.HOOK))
+    assert [verb for verb, _host in provider.events] == ["quiesce"] + ["take"] * 3 + ["resume"]
+    assert (made.state, made.quiesced) == (SetState.WHOLE, True)
+
+
+def test_with_a_hook_the_service_goes_on_when_a_member_fails_and_before_its_part_is_removed() -> None:
+    provider = FakeProvider(fail={("take", "web1")})
+    with pytest.raises(InfrastructureError, match="web1"):
+        create(provider, group(quiesce=Quiesce.HOOK))
+    order = [verb for verb, _host in provider.events]
+    assert order[0] == "quiesce"
+    assert order.index("resume") < order.index("remove")
+    assert provider.kept == []
 
 
 @pytest.mark.parametrize("failing", [("freeze", "web1"), ("take", "web2")])

@@ -1,16 +1,17 @@
-"""The EC2 interface: a client per thread, all pages, and errors as ours."""
+"""The EC2 interface: one client for all threads, all pages, and errors as ours."""
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from drillbook.credentials import read_credentials
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Ec2Place
 
 _Answer = TypeVar("_Answer")
@@ -18,27 +19,76 @@ _CREDENTIALS = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "RequestExpired"}
 )
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "OptInRequired"})
+_UNSUPPORTED = frozenset({"UnsupportedOperation", "InvalidAction", "UnknownOperation"})
+_TAKEN = frozenset({"InvalidAMIName.Duplicate"})
+_ATTEMPTS = 6
+_CONNECTIONS = 32
+_SERVER_FAULT = 500
 _REFUSED: Mapping[str, str] = {
     "InvalidSnapshot.InUse": "An image is made of it: deregister that first.",
     "SnapshotCreationPerVolumeRateExceeded": "AWS allows one snapshot of a volume in 15 seconds: wait, and run again.",
     "SnapshotLimitExceeded": "Prune, or ask for a higher quota.",
     "ConcurrentSnapshotLimitExceeded": "Lower drillbook_machines_at_once, or wait for the pending ones.",
     "VolumeLimitExceeded": "Ask for a higher quota.",
+    "AMIQuotaExceeded": "Prune, or ask for a higher quota.",
+    "ResourceLimitExceeded": "Prune, wait for copies that are under way, or ask for a higher quota.",
     "OperationNotPermitted": "Take the protection of the instance away first.",
 }
 
 
-class Ec2Api:
-    """Calls; a throttled one is repeated by botocore with growing pauses."""
+class UnsupportedError(InfrastructureError):
+    """This cloud does not know the call."""
 
-    def __init__(self, place: Ec2Place) -> None:
+
+class Ec2Api:
+    """Calls; a throttled one is repeated by botocore with growing pauses.
+
+    ``user`` is the file in the place's credentials directory that holds the keys of who asks.
+    """
+
+    def __init__(self, place: Ec2Place, user: str) -> None:
         self._place = place
-        self._local = threading.local()
+        self._user = user
+        self._clients: dict[int, Any] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def region(self) -> str:
+        """The region that is asked."""
+        return self._place.region
+
+    def in_region(self, region: str) -> "Ec2Api":
+        """The same, asking another region."""
+        return Ec2Api(replace(self._place, region=region), self._user)
 
     def call(self, ask: Callable[[Any], _Answer], what: str) -> _Answer:
         """Give the client to ``ask`` and return its answer; raises DrillbookError."""
+        return self._ask(self._client(_ATTEMPTS), ask, what)
+
+    def once(self, ask: Callable[[Any], _Answer], what: str) -> _Answer:
+        """As `call`, and never repeated: for what EC2 would do twice. Raises UnknownOutcomeError where it may have been done."""
         try:
-            return ask(self._client())
+            return self._ask(self._client(1), ask, what)
+        except DrillbookError as error:
+            cause = error.__cause__
+            lost = isinstance(cause, HTTPClientError) or (
+                isinstance(cause, ClientError)
+                and (
+                    cause.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= _SERVER_FAULT
+                    or cause.response["Error"]["Code"] in _TAKEN
+                )
+            )
+            if not lost:
+                raise
+            raise UnknownOutcomeError(
+                f"it may have been done all the same: {error.message}",
+                where=f"{self._place.name}, {what}",
+                remedy="Look at what is there before you ask again.",
+            ) from cause
+
+    def _ask(self, client: Any, ask: Callable[[Any], _Answer], what: str) -> _Answer:
+        try:
+            return ask(client)
         except ClientError as error:
             raise self._fault(error, what) from error
         except BotoCoreError as error:
@@ -57,10 +107,12 @@ class Ec2Api:
 
         return self.call(ask, operation)
 
-    def _client(self) -> Any:
-        if not hasattr(self._local, "client"):
-            self._local.client = _connect(self._place)
-        return self._local.client
+    def _client(self, attempts: int) -> Any:
+        """Clients may be shared by threads, sessions may not; making one takes a third of a second."""
+        with self._lock:
+            if attempts not in self._clients:
+                self._clients[attempts] = _connect(self._place, self._user, attempts)
+            return self._clients[attempts]
 
     def _fault(self, error: ClientError, what: str) -> DrillbookError:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
@@ -73,6 +125,8 @@ class Ec2Api:
             return ConfigurationError(
                 f"the credentials may not do that: {message}", where=where, remedy="Add that action to their policy."
             )
+        if code in _UNSUPPORTED:
+            return UnsupportedError(f"{message} ({code})", where=where, remedy="Use a place that has it.")
         if code in _REFUSED:
             return RefusedError(f"{message} ({code})", where=where, remedy=_REFUSED[code])
         return InfrastructureError(f"{message} ({code})", where=where, remedy="See the account's events and quotas.")
@@ -83,14 +137,24 @@ def tags_of(entry: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in entry.get("Tags", ())}
 
 
-def _connect(place: Ec2Place) -> Any:
-    keys: dict[str, Any] = _read_keys(place.credentials_file) if place.credentials_file else {}
+def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as EC2 takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _connect(place: Ec2Place, user: str, attempts: int) -> Any:
+    keys: dict[str, Any] = _read_keys(place.credentials_directory / user) if place.credentials_directory else {}
     return boto3.session.Session(**keys).client(
         "ec2",
         region_name=place.region,
         endpoint_url=place.endpoint,
         verify=str(place.ca_file) if place.ca_file else True,
-        config=Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 6}),
+        config=Config(
+            connect_timeout=5,
+            read_timeout=60,
+            max_pool_connections=_CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        ),
     )
 
 

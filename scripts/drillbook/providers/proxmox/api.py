@@ -12,15 +12,14 @@ import requests
 from proxmoxer import ProxmoxAPI, ResourceException
 
 from drillbook.credentials import read_credentials
-from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.faults import from_answer
 
+__all__ = ["Endpoint", "ProxmoxApi", "UnknownOutcomeError", "is_verdict"]
+
 _TIMEOUT = timedelta(seconds=30)
+_VERDICT = 500
 _UNKNOWN_STATUS = frozenset({502, 503, 504, 595, 596})
-
-
-class UnknownOutcomeError(InfrastructureError):
-    """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,10 @@ class ProxmoxApi:
         """Write; raises UnknownOutcomeError where it may have been done all the same."""
         return self._call("post", path, parameters)
 
+    def put(self, path: str, **parameters: Any) -> Any:
+        """Change; as `post`."""
+        return self._call("put", path, parameters)
+
     def delete(self, path: str, **parameters: Any) -> Any:
         """Remove; as `post`."""
         return self._call("delete", path, parameters)
@@ -97,6 +100,11 @@ class ProxmoxApi:
             if method == "get" or _never_sent(error):
                 raise _unreachable(where) from error
             raise _unknown(type(error).__name__, where) from error
+
+
+def is_verdict(error: DrillbookError) -> bool:
+    """Whether Proxmox VE itself says that it can't be done (500), rather than that the caller may not, or can't be answered."""
+    return isinstance(error.__cause__, ResourceException) and error.__cause__.status_code == _VERDICT
 
 
 def _reason(error: ResourceException) -> str:

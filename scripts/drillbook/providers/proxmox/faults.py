@@ -7,7 +7,7 @@ of an HTTP status or as the exit status of a task.
 import re
 from collections.abc import Mapping
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, TakenError
 
 _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
     (r"is locked \(", InfrastructureError, "Wait for what holds it; a lock that a crash left is removed by `qm unlock VMID`."),
@@ -15,16 +15,20 @@ _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
     (r"snapshot '.*' does not exist", InfrastructureError, "List what there is with `drillbook snapshot list`."),
     (r"snapshot feature is not available", RefusedError, "Move its disks to a storage with snapshots, or take a backup."),
     (r"could not activate storage|storage '.*' does not exist", ConfigurationError, "Correct the storage's name, or mount it on this node."),
-    (r"can't remove .*protected|volume .* is protected", RefusedError, "It was protected on purpose; take the protection away by hand."),
+    (r"(can't|cannot) remove .*protected|volume .* is protected", RefusedError, "It was protected on purpose; take the protection away first."),
+    (r"number of protected backups per guest is limited", RefusedError, "Unprotect an older one, or raise max-protected-backups of the storage."),
+    (r"No space left on device|write error", InfrastructureError, "The storage is full: prune, or make it larger."),
+    (r"wrong content type|does not support content", ConfigurationError, "Name a storage that takes this content, or allow it there."),
     (r"checksum mismatch|detected modified configuration", InfrastructureError, "Somebody changed it meanwhile: look, and run again."),
     (r"/etc/pve/.*Permission denied|cluster not ready - no quorum", InfrastructureError, "The cluster has no quorum: bring its nodes back first."),
     (r"guest agent is not running|got timeout|agent not running", InfrastructureError, "Start qemu-guest-agent in the guest, or take it out of the drill."),
     (r"No QEMU guest agent configured", ConfigurationError, "Set agent=1 for this machine."),
-    (r"already exists on node", RefusedError, "That number is taken: nothing was written over it."),
+    (r"already exists on node", TakenError, "That number is taken: nothing was written over it."),
     (r"VM \d+ is not running|VM is not running", InfrastructureError, "Start it first."),
     (r"interrupted by signal|received interrupt", InfrastructureError, "Somebody stopped the task; see who in the node's task list."),
     (r"can't rollback, .* is not most recent|not most recent snapshot", RefusedError, "This storage goes back to the newest snapshot only: remove newer ones."),
     (r"Configuration file '.*' does not exist", ConfigurationError, "There is no such machine on that node any more: look where it went."),
+    (r"unable to find VM '\d+'", ConfigurationError, "There is no such machine on that node any more."),
     (r"hostname lookup '.*' failed", ConfigurationError, "There is no such node: correct the inventory."),
 )  # fmt: skip
 _UNKNOWN = "See the node's task log and journal."

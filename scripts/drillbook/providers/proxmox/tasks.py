@@ -6,8 +6,8 @@ from threading import Lock
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import ConfigurationError, InfrastructureError
-from drillbook.providers.proxmox.api import ProxmoxApi, UnknownOutcomeError
+from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
+from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.faults import from_text
 
 FIRST_POLL = timedelta(seconds=0.25)
@@ -37,6 +37,11 @@ class Tasks:
         Raises what the task says, or InfrastructureError when it is not done within ``timeout``.
         """
         began = self._clock.monotonic()
+        upid = self.begin(call, node=node, kind=kind, vmid=vmid)
+        return self.wait(upid, what=what, timeout=timeout - (self._clock.monotonic() - began))
+
+    def begin(self, call: Callable[[], Any], *, node: str, kind: str, vmid: str) -> str:
+        """As `run`, without waiting: returns the task's UPID."""
         self._remember(node)
         try:
             upid = str(call())
@@ -44,7 +49,12 @@ class Tasks:
             upid = self._look_up(error, node=node, kind=kind, vmid=vmid)
         with self._lock:
             self._ours.add(upid)
-        return self.wait(upid, what=what, timeout=timeout - (self._clock.monotonic() - began))
+        return upid
+
+    def ended(self, upid: str) -> bool:
+        """Whether a task has ended, well or not; an answer that does not come says no."""
+        status = self._status(node_of(upid), upid)
+        return status is not None and status.get("status") == "stopped"
 
     def wait(self, upid: str, *, what: str, timeout: timedelta) -> tuple[str, ...]:
         """Wait for the end of a task; returns its warnings. An answer that does not come is unknown, not a failure."""
@@ -64,6 +74,15 @@ class Tasks:
                 )
             self._clock.sleep(pause)
             pause = min(pause * 1.5, SLOWEST_POLL)
+
+    def stop_own(self, node: str, vmid: str) -> bool:
+        """Have our own tasks about a guest ended that still run; True where there was one. Each is told so once in a call."""
+        listed = self._api.get(f"/nodes/{node}/tasks", vmid=int(vmid), source="active", limit=_KNOWN)
+        running = [str(task["upid"]) for task in listed if not task.get("endtime")]
+        mine = [upid for upid in running if user_of(upid) == self._api.user]
+        for upid in mine:
+            self._api.delete(f"/nodes/{node}/tasks/{upid}")
+        return bool(mine)
 
     def _status(self, node: str, upid: str) -> Mapping[str, Any] | None:
         try:

@@ -138,17 +138,22 @@ def next_id(call: Call) -> str:
     if wanted is not None:
         if wanted in call.state.guests:
             raise refuse_parameters(vmid=f"VM {wanted} already exists")
+        _be_faster(call, int(wanted))
         return str(wanted)
     number = _FIRST_VMID
     while number in call.state.guests:
         number += 1
+    _be_faster(call, number)
+    return str(number)
+
+
+def _be_faster(call: Call, number: int) -> None:
+    """Let another client, who was told the same number, take it first."""
     if call.engine.faults.nextid_taken > 0:
-        # Another client was told the same number and is faster.
         call.engine.faults.nextid_taken -= 1
         call.state.guests[number] = Guest(
             vmid=number, kind="qemu", node=call.engine.local, config={"name": "other-client"}
         )
-    return str(number)
 
 
 @handles("GET", "/cluster/options")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from base64 import b64decode, b64encode
 from typing import Any
 
@@ -211,6 +213,8 @@ def execute(call: Call) -> Any:
 
 def _run(call: Call, guest: Guest, command: list[str]) -> Program | None:
     name, arguments = command[0].rpartition("/")[2], command[1:]
+    if name == "sh":
+        return _shell(call, guest, str(call.get("input-data", "")))
     if name in {"true", "sync", "false"}:
         return Program(exitcode=int(name == "false"))
     if name == "echo":
@@ -223,6 +227,31 @@ def _run(call: Call, guest: Guest, command: list[str]) -> Program | None:
         text = data.decode("utf-8", "replace")
         return Program(out=text if name == "cat" else f"{hashlib.sha256(data).hexdigest()}  {arguments[-1]}\n")
     return None
+
+
+def _shell(call: Call, guest: Guest, script: str) -> Program | None:
+    """Answer a script as the disk's own ``/bin/sh`` says: a list of {contains, exitcode, out}, the first that fits.
+
+    With ``reached`` in place of ``out``, each ``try ADDRESS PORT`` of the script is answered: open where it is listed.
+    """
+    try:
+        rules = json.loads(read_in_guest(call, guest, "/bin/sh"))
+    except PveError:
+        return None
+    for rule in rules:
+        if rule["contains"] in script:
+            out = _tried(script, rule["reached"]) if "reached" in rule else str(rule.get("out", ""))
+            return Program(exitcode=int(rule.get("exitcode", 0)), out=out)
+    return Program(exitcode=127)
+
+
+def _tried(script: str, reached: list[str]) -> str:
+    targets = re.findall(r"^try (\S+) (\d+) &$", script, re.MULTILINE)
+    lines = [f"{'open' if f'{address}:{port}' in reached else 'silent'} {address} {port}" for address, port in targets]
+    lines += [
+        f"{'open' if name in reached else 'silent'} {name} name" for name in re.findall(r"getent hosts (\S+)", script)
+    ]
+    return "\n".join(lines) + "\n"
 
 
 @handles("GET", f"{_BASE}/exec-status")

@@ -101,8 +101,15 @@ async def _restore(call: Call, task: Task, guest: Guest, archive: str, changes: 
         erase_disks(call.engine, guest)
         guest.config = {"lock": "create"}
         guest.snapshots, guest.parent, guest.mounts = {}, None, {}
-        await task.work()
-        restore_into(call, task, guest, archive, changes)
+        if call.get("live-restore"):
+            # The guest reads from the backup what is not on its disks yet.
+            restore_into(call, task, guest, archive, changes)
+            guest.status = "running"
+            task.log("VM is running, restoring in the background")
+            await task.work()
+        else:
+            await task.work()
+            restore_into(call, task, guest, archive, changes)
     except BaseException:
         task.log(
             "error before or during data restore, some or all disks were not completely restored."

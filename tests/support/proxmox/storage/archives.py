@@ -90,6 +90,8 @@ def extract_config(call: Call) -> str:
             if storage
             else f"storage '{volid.partition(':')[0]}' does not exist"
         )
+    if volume.damaged:
+        raise PveError(f"unable to read the configuration of '{volid}'")  # the text differs by storage and version
     text = render(volume.archive.config)
     return text + (map_lines(volume.archive) if volume.archive.kind == "qemu" else "")
 

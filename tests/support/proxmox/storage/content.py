@@ -18,6 +18,7 @@ from tests.support.proxmox.storage.volumes import (
     file_path,
     find_volume,
     refuse_if_full,
+    refuse_reader,
     release,
     storage_on,
     volume_key,
@@ -58,15 +59,21 @@ def _describe(volume: Volume) -> dict[str, Any]:
         entry["subtype"] = volume.archive.kind if volume.archive else "qemu"
         entry |= {"notes": volume.notes} if volume.notes else {}
         entry |= {"protected": 1} if volume.protected else {}
+        if volume.verification:
+            entry["verification"] = {"state": volume.verification, "upid": "UPID:pbs:0000:0:0:0:verify:store:root@pam:"}
     elif volume.content in {"images", "rootdir"}:
         entry |= {"used": written(volume), "parent": volume.parent}
     return entry
 
 
-def _volume(call: Call) -> Volume:
+def _volid(call: Call) -> str:
     """Return the volume in the path, which may be given with or without its storage."""
     name = str(call.get("volume"))
-    volid = name if ":" in name.partition("/")[0] else f"{call.get('storage')}:{name}"
+    return name if ":" in name.partition("/")[0] else f"{call.get('storage')}:{name}"
+
+
+def _volume(call: Call) -> Volume:
+    volid = _volid(call)
     if call.get("storage") and volid.partition(":")[0] != call.get("storage"):
         raise PveError(f"storage ID mismatch ({volid.partition(':')[0]} != {call.get('storage')})")
     storage_on(call.engine, call.node, volid.partition(":")[0])
@@ -98,6 +105,7 @@ def read_volume(call: Call) -> Any:
 def change_volume(call: Call) -> None:
     """Change a backup's notes and protection."""
     volume = _volume(call)
+    refuse_reader(call.state.storages[volume.storage])
     check_volume_access(call, volume.volid, None)
     if call.get("notes") is not None:
         volume.notes = str(call.get("notes"))
@@ -122,14 +130,18 @@ def check_protection_limit(call: Call, storage: Storage, vmid: int | None) -> No
 
 @handles("DELETE", f"{_BASE}/content/{{volume}}")
 def delete_volume(call: Call) -> str:
-    """Remove a volume in a task."""
-    volume = _volume(call)
-    path = f"/storage/{volume.storage}"
-    if volume.content == "backup" and volume.vmid and not call.may(path, "Datastore.Allocate"):
+    """Remove a volume in a task; who may is decided by its name, before it is looked for."""
+    path = f"/storage/{call.get('storage')}"
+    content, owner = describe_volume(_volid(call))
+    if content == "backup" and owner and not call.may(path, "Datastore.Allocate"):
         call.need(path, "Datastore.AllocateSpace")
-        call.need(f"/vms/{volume.vmid}", "VM.Backup")
+        call.need(f"/vms/{owner}", "VM.Backup")
     else:
         call.need(path, "Datastore.Allocate")
+    storage = call.state.storages.get(str(call.get("storage")))
+    if storage and content == "backup":
+        refuse_reader(storage)
+    volume = _volume(call)
 
     async def work(task: Task) -> None:
         if volume.protected:
@@ -138,8 +150,8 @@ def delete_volume(call: Call) -> str:
         release(call.engine, call.node, volume.volid)
         task.log(f"Removed volume '{volume.volid}'")
 
-    owner = f"{volume.vmid}@{volume.storage}" if volume.vmid else volume.storage
-    return call.task("imgdel", owner, work)
+    worked_on = f"{volume.vmid}@{volume.storage}" if volume.vmid else volume.storage
+    return call.task("imgdel", worked_on, work)
 
 
 @handles("POST", f"{_BASE}/content")

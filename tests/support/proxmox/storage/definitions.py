@@ -22,7 +22,7 @@ def storage_status(call: Call, node: str, storage: Storage) -> dict[str, Any]:
         "type": storage.kind,
         "content": storage.content,
         "shared": int(storage.shared),
-        "active": 1,
+        "active": int(storage.name not in call.engine.faults.inactive_storages and not storage.options.get("disable")),
         "enabled": int(not storage.options.get("disable")),
         "total": storage.total,
         "used": used,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tests.support.proxmox.engine import Engine
 from tests.support.proxmox.errors import PveError
@@ -37,15 +38,39 @@ def volume_key(storage: Storage, node: str, volid: str) -> str:
 def find_volume(engine: Engine, node: str, volid: str) -> Volume | None:
     """Return the volume that a node knows under this id."""
     storage = engine.state.storages.get(volid.partition(":")[0])
-    return engine.state.volumes.get(volume_key(storage, node, volid)) if storage else None
+    if storage is None:
+        return None
+    home = same_datastore(engine, storage)
+    volume = engine.state.volumes.get(volume_key(home, node, f"{home.name}:{volid.partition(':')[2]}"))
+    return _as_seen_by(storage, volume) if volume else None
 
 
 def volumes_on(engine: Engine, node: str, storage: Storage) -> Iterator[Volume]:
     """Go through the volumes that a node sees on a storage."""
-    home = "" if storage.shared else node
+    place = "" if storage.shared else node
+    home = same_datastore(engine, storage)
     for volume in engine.state.volumes.values():
-        if volume.storage == storage.name and volume.node == home:
-            yield volume
+        if volume.storage == home.name and volume.node == place:
+            yield _as_seen_by(storage, volume)
+
+
+def same_datastore(engine: Engine, storage: Storage) -> Storage:
+    """Return the first storage entry that shows the same datastore of a backup server: there the volumes are kept."""
+    if storage.kind not in BACKUP_ONLY:
+        return storage
+    place = [storage.options.get(key) for key in ("server", "datastore")]
+    twins = (
+        one
+        for one in engine.state.storages.values()
+        if one.kind in BACKUP_ONLY and [one.options.get(key) for key in ("server", "datastore")] == place
+    )
+    return next(twins)
+
+
+def _as_seen_by(storage: Storage, volume: Volume) -> Volume:
+    if volume.storage == storage.name:
+        return volume
+    return replace(volume, volid=f"{storage.name}:{volume.volid.partition(':')[2]}", storage=storage.name)
 
 
 def used_space(engine: Engine, node: str, storage: Storage) -> int:
@@ -108,10 +133,23 @@ def _name(storage: Storage, vmid: int, stem: str, number: int, shape: str) -> st
 
 
 def release(engine: Engine, node: str, volid: str) -> None:
-    """Remove a volume; one that is gone already is no error."""
+    """Remove a volume; one that is gone already is no error. A backup server has rights of its own for each account."""
     storage = engine.state.storages.get(volid.partition(":")[0])
-    if storage:
-        engine.state.volumes.pop(volume_key(storage, node, volid), None)
+    if storage is None:
+        return
+    refuse_reader(storage)
+    home = same_datastore(engine, storage)
+    engine.state.volumes.pop(volume_key(home, node, f"{home.name}:{volid.partition(':')[2]}"), None)
+
+
+def refuse_reader(storage: Storage) -> None:
+    """Refuse where the storage's account on the backup server may only read (in this server: it is called reader)."""
+    if storage.kind in BACKUP_ONLY and "reader" in str(storage.options.get("username", "")):
+        store = storage.options.get("datastore")
+        raise PveError(
+            "proxmox-backup-client failed: Error: permission check failed"
+            f" - missing Datastore.Modify|Datastore.Prune on /datastore/{store}"
+        )
 
 
 def default_format(storage: Storage, wanted: str | None = None, *, container: bool = False) -> str:

@@ -3,29 +3,39 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from drillbook.errors import DrillbookError, InfrastructureError
-from drillbook.model import Machine
+
+
+class OfHost(Protocol):
+    """A machine, or what belongs to one."""
+
+    @property
+    def host(self) -> str:
+        """The machine's inventory name."""
+        ...
+
 
 Value = TypeVar("Value")
+Subject = TypeVar("Subject", bound=OfHost)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[Value]):
+class Outcome(Generic[Subject, Value]):
     """What came of it for one machine: a value, or an error."""
 
-    machine: Machine
+    machine: Subject
     value: Value | None
     error: DrillbookError | None
 
 
 def concurrently(
-    machines: Sequence[Machine], action: Callable[[Machine], Value], workers: int
-) -> tuple[Outcome[Value], ...]:
+    machines: Sequence[Subject], action: Callable[[Subject], Value], workers: int
+) -> tuple[Outcome[Subject, Value], ...]:
     """Return an outcome for each machine, in their order. Anything but a DrillbookError is a defect, and raised."""
 
-    def attempt(machine: Machine) -> Outcome[Value]:
+    def attempt(machine: Subject) -> Outcome[Subject, Value]:
         try:
             return Outcome(machine, action(machine), None)
         except DrillbookError as error:
@@ -37,7 +47,7 @@ def concurrently(
         return tuple(pool.map(attempt, machines))
 
 
-def raise_failures(outcomes: Sequence[Outcome[Value]], *, what: str, group: str, remedy: str) -> None:
+def raise_failures(outcomes: Sequence[Outcome[Subject, Value]], *, what: str, group: str, remedy: str) -> None:
     """Raise one InfrastructureError that names every machine that failed, and why; nothing if none did."""
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:

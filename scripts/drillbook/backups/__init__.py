@@ -1,0 +1,22 @@
+"""Backups of groups of machines: taken side by side, looked at again, kept by rule."""
+
+from drillbook.backups.held import Held, TakenBackup, held, open_rules
+from drillbook.backups.prune import BackupDecision, decide_backups, prune_backups
+from drillbook.backups.take import Taken, find_each, refusals, take_all
+from drillbook.backups.verify import Finding, verify
+
+__all__ = [
+    "BackupDecision",
+    "Finding",
+    "Held",
+    "Taken",
+    "TakenBackup",
+    "decide_backups",
+    "find_each",
+    "held",
+    "open_rules",
+    "prune_backups",
+    "refusals",
+    "take_all",
+    "verify",
+]

@@ -1,0 +1,160 @@
+"""Whether the restored machines are cut off: by what their provider says of their cards, and by what they reach from inside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from drillbook.drill.machines.inside import CannotProbeError, Endpoint, Reached, reach_script, read_reached
+from drillbook.errors import DrillbookError
+from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
+from drillbook.providers import Restores
+
+PROBE_LIMIT = timedelta(seconds=60)
+PORTS = (22, 80, 443, 2379, 3306, 5432, 6379, 6432, 8006)
+"""Tried on each address of production beside the ports that are declared for its machines."""
+_REMEDY = "Close the drill's network: nothing may be routed from it, and nothing of production may be in it."
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What is tried from inside.
+
+    ``addresses`` are those of all hosts of the inventory by name (None where it does not say one), ``ports`` what the group's
+    machines listen on, ``outside`` and ``names`` what must not be reached or resolved. ``control`` ("address:port", or "") answers
+    inside the drill's network: without it the machines of the drill are each other's control.
+    """
+
+    addresses: Mapping[str, str | None]
+    ports: tuple[int, ...]
+    outside: tuple[Endpoint, ...]
+    names: tuple[str, ...]
+    control: str
+
+    def prove(self, provider: Restores, machines: Sequence[Machine]) -> tuple[Check, ...]:
+        """Two checks for each machine: nothing forbidden answers, and something that must answer does."""
+        hosts = {machine.host for machine in machines}
+        restored = {address for host, address in self.addresses.items() if address and host in hosts}
+        others = {host: address for host, address in self.addresses.items() if host not in hosts}
+        unknown = tuple(sorted(host for host, address in others.items() if address is None))
+        forbidden = [
+            Endpoint(address, port)
+            for address in sorted({address for address in others.values() if address} - restored)
+            for port in sorted({*PORTS, *self.ports})
+        ]
+        return tuple(
+            check
+            for machine in machines
+            for check in self._of(
+                provider, machine, [*forbidden, *self.outside], self._controls(machine, restored), unknown
+            )
+        )
+
+    def _controls(self, machine: Machine, restored: set[str]) -> list[Endpoint]:
+        """The restored machines have their addresses of production still, so in the drill's network they answer to each other."""
+        peers = sorted(restored - {self.addresses.get(machine.host) or ""})
+        found = [Endpoint(address, port) for address in peers for port in sorted({22, *self.ports})]
+        if self.control:
+            found.append(Endpoint.parse(self.control))
+        return found
+
+    def _of(
+        self,
+        provider: Restores,
+        machine: Machine,
+        forbidden: Sequence[Endpoint],
+        controls: Sequence[Endpoint],
+        unknown: Sequence[str],
+    ) -> tuple[Check, ...]:
+        script = reach_script([*forbidden, *controls], self.names)
+        try:
+            seen = read_reached(provider.run(machine, script, PROBE_LIMIT))
+        except (CannotProbeError, DrillbookError) as error:
+            return (_check(f"{machine.host}: egress probed from inside", CheckStatus.FAILED, message=str(error)),)
+        return (
+            _silence(machine, seen, {str(entry) for entry in forbidden} | set(self.names), unknown),
+            _control(machine, seen, {str(entry) for entry in controls}),
+        )
+
+
+def card_checks(
+    machine: Machine, cards: Sequence[NetworkCard], isolated: str, forbidden_macs: frozenset[str], *, live: bool = False
+) -> tuple[Check, ...]:
+    """What the provider reports of a machine before it is started; where restores are live, just after."""
+    elsewhere = [f"{card.name} on {card.network}" for card in cards if card.network != isolated]
+    same = [f"{card.name} {card.mac}" for card in cards if card.mac in forbidden_macs]
+    started = machine.power is not Power.STOPPED and not live
+    return (
+        _check(
+            f"{machine.host}: cards on the isolated network",
+            CheckStatus.FAILED if elsewhere else CheckStatus.PASSED,
+            expected=f"all {len(cards)} on {isolated}",
+            actual=", ".join(elsewhere) or f"all {len(cards)}",
+            message="a card is where production is" if elsewhere else "",
+        ),
+        _check(
+            f"{machine.host}: new hardware addresses",
+            CheckStatus.FAILED if same else CheckStatus.PASSED,
+            expected="none of the original machine's",
+            actual=", ".join(same) or "none",
+            message="the restored machine has the original's hardware address" if same else "",
+        ),
+        _check(
+            f"{machine.host}: not started before it was looked at",
+            CheckStatus.FAILED if started else CheckStatus.PASSED,
+            expected="running, by a live restore" if live else "stopped",
+            actual=machine.power.value,
+            message="it was running before its cards were read back" if started else "",
+        ),
+    )
+
+
+def _silence(machine: Machine, seen: Reached, forbidden: set[str], unknown: Sequence[str]) -> Check:
+    """Silence of hosts whose address nobody said proves nothing: then it stays unproven."""
+    name = f"{machine.host}: nothing of production answers"
+    expected = f"silence from {len(forbidden)} endpoints and names"
+    untried = forbidden - seen.tried
+    answered = sorted(seen.answered & forbidden)
+    if unknown and not answered and not untried:
+        return Check(
+            name,
+            Stage.ISOLATION,
+            CheckStatus.SKIPPED,
+            expected=expected,
+            message=f"the inventory says no address of {', '.join(unknown)}, so {'they were' if unknown[1:] else 'it was'} not tried",
+            remedy="Give each host its ansible_host as a literal address.",
+        )
+    if untried:
+        return _check(name, CheckStatus.FAILED, expected=expected, message=f"{len(untried)} were not tried")
+    return _check(
+        name,
+        CheckStatus.FAILED if answered else CheckStatus.PASSED,
+        expected=expected,
+        actual=", ".join(answered) or "silence",
+        message=f"{answered[0]} answers" if answered else "",
+    )
+
+
+def _control(machine: Machine, seen: Reached, controls: set[str]) -> Check:
+    """A dead network is silent too; so something in it must answer."""
+    name = f"{machine.host}: its network is alive"
+    if not controls:
+        return Check(
+            name,
+            Stage.ISOLATION,
+            CheckStatus.SKIPPED,
+            message="nothing is there that could answer: a dead network would look the same",
+            remedy="Name an address in the drill's network that answers (drillbook_providers.drill.control).",
+        )
+    answered = sorted(seen.answered & controls)
+    return _check(
+        name,
+        CheckStatus.PASSED if answered else CheckStatus.FAILED,
+        expected=f"one of {', '.join(sorted(controls))} answers",
+        actual=", ".join(answered) or "silence",
+        message="" if answered else "with a dead network the silence of production proves nothing",
+    )
+
+
+def _check(name: str, status: CheckStatus, *, expected: str = "", actual: str = "", message: str = "") -> Check:
+    remedy = _REMEDY if status is CheckStatus.FAILED else ""
+    return Check(name, Stage.ISOLATION, status, expected, actual, message, remedy)

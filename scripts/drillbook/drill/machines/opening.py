@@ -1,0 +1,46 @@
+"""Makes the work of a drill of machines, and who removes what it made, from the configuration."""
+
+from datetime import timedelta
+
+from drillbook.clock import Clock
+from drillbook.config import Configuration
+from drillbook.drill.machines.inside import Endpoint
+from drillbook.drill.machines.isolation import Isolation
+from drillbook.drill.machines.work import MachineWork
+from drillbook.drill.plan import MACHINES, Plan
+from drillbook.drill.stops import StoppableClock, Stops
+from drillbook.model import Claim
+from drillbook.providers import open_restores
+
+
+def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> MachineWork | None:
+    """Return what does the plan's steps that are no playbooks; None where it has none. Raises ConfigurationError."""
+    if plan.service.kind != MACHINES:
+        return None
+    group = configuration.machine_group(plan.service.group)
+    place = configuration.provider(group.provider)
+    return MachineWork(
+        open_restores(place, StoppableClock(clock, stops)),
+        group,
+        Isolation(
+            addresses=configuration.addresses,
+            ports=tuple(sorted({port for probes in group.probes.values() for port in probes.ports})),
+            outside=tuple(Endpoint.parse(text) for text in group.outside),
+            names=group.outside_names,
+            control=place.drill.control if place.drill else "",
+        ),
+        clock,
+        workers=configuration.machines_at_once,
+    )
+
+
+class ProviderGuests:
+    """Implements `Guests`: has the provider that a claim names remove what is claimed. A run's end must not stop this one."""
+
+    def __init__(self, configuration: Configuration, clock: Clock) -> None:
+        self._configuration = configuration
+        self._clock = clock
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Remove it; raises DrillbookError."""
+        open_restores(self._configuration.provider(claim.provider), self._clock).destroy(claim, timeout)

@@ -1,0 +1,173 @@
+"""The steps of a drill of machines, against whatever provider they have."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from drillbook.clock import Clock
+from drillbook.concurrently import concurrently, raise_failures
+from drillbook.drill.machines.acceptance import Acceptance
+from drillbook.drill.machines.claims import Claims
+from drillbook.drill.machines.isolation import Isolation, card_checks
+from drillbook.drill.machines.selection import Selection, choose
+from drillbook.drill.observation import FACT_FIRST_ANSWER, FACT_POINT, FACT_PREDICTED
+from drillbook.drill.plan import Step
+from drillbook.drill.work import Run
+from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, TakenError
+from drillbook.model import Backup, BackupRules, Check, CheckStatus, Machine, MachineGroup, Stage
+from drillbook.providers import Restores
+
+POLL = timedelta(seconds=1)
+CLAIMS = 10
+"""How often a number that somebody else was faster with is replaced by another one."""
+_REMEDY = "Read the message of each; what was made is removed by the run's teardown."
+
+
+class MachineWork:
+    """Implements `Work`: select, restore, start, verify, prove. One instance serves one run."""
+
+    def __init__(
+        self,
+        provider: Restores,
+        group: MachineGroup,
+        isolation: Isolation,
+        clock: Clock,
+        *,
+        workers: int,
+    ) -> None:
+        self._provider = provider
+        self._group = group
+        self._isolation = isolation
+        self._clock = clock
+        self._workers = workers
+        self._chosen: Selection | None = None
+        self._machines: tuple[Machine, ...] = ()
+        self._declared = clock.monotonic()
+        self._steps: Mapping[str, Callable[[Step, Run], None]] = {
+            "select": self._select,
+            "restore": self._restore,
+            "start": self._start,
+            "verify": self._verify,
+            "prove": self._prove,
+        }
+
+    def gate(self) -> tuple[Check, ...]:
+        """Prove that the drill's credential can do nothing to the machines that the backups are of; no check where it has none of its own."""
+        if not self._provider.separate():
+            return ()
+        found = self._provider.overreach(self._group.hosts)
+        if found is not None:
+            raise RefusedError(
+                f"the drill's credential is too strong: {found}",
+                where=f"provider {self._group.provider}",
+                remedy="Take that privilege away (docs/how-to/drill-machines.md); a drill must not be able to harm production.",
+            )
+        name = f"the drill's credential at {self._group.provider} is limited to its range"
+        return (Check(name, Stage.GATE, CheckStatus.PASSED, expected="no right on production", actual="none"),)
+
+    def carry_out(self, step: Step, run: Run) -> None:
+        """Do one step by its name."""
+        self._steps[step.name](step, run)
+
+    def _select(self, _step: Step, run: Run) -> None:
+        self._declared = self._clock.monotonic()
+        backups = self._provider.backups(self._group.hosts, self._rules())
+        point = run.plan.point_at(run.declared_at)
+        self._chosen = choose(backups, self._group, point, run.run_id)
+        run.seen.fact(FACT_POINT, self._chosen.as_json())
+        run.seen.fact(FACT_PREDICTED, {"bytes": self._chosen.size, "disk_bytes": None})
+
+    def _restore(self, step: Step, run: Run) -> None:
+        """All at once; each is in the ledger before it is made, and looked at before anything is started."""
+        backups = {backup.host: backup for backup in self._selection().backups}
+        claimed = Claims(self._provider, run)
+        for host in self._group.hosts:
+            claimed.take(host)
+        made = concurrently(
+            self._selection().backups, lambda backup: self._make(claimed, backup, step.timeout), self._workers
+        )
+        raise_failures(made, what="restoring", group=self._group.name, remedy=_REMEDY)
+        self._machines = tuple(outcome.value for outcome in made if outcome.value is not None)
+        run.seen.fact(
+            "machines", [{"host": machine.host, "identifier": machine.identifier} for machine in self._machines]
+        )
+        for machine in self._machines:
+            for check in card_checks(
+                machine,
+                self._provider.cards(machine),
+                self._provider.isolated_network(),
+                self._provider.forbidden_macs(backups[machine.host]),
+                live=self._provider.live(),
+            ):
+                run.seen.check(check)
+
+    def _make(self, claimed: Claims, backup: Backup, timeout: timedelta) -> Machine:
+        for _attempt in range(CLAIMS):
+            claim = claimed.of(backup.host)
+            try:
+                return self._provider.restore(claim, backup, timeout)
+            except TakenError:
+                claimed.take_another(claim)
+        raise InfrastructureError(
+            f"{CLAIMS} times somebody else was faster with the name",
+            where=f"{backup.host} at {self._group.provider}",
+            remedy="Keep others out of the drill's range.",
+        )
+
+    def _start(self, _step: Step, run: Run) -> None:
+        """Stage by stage; the next one when each machine of the one before answers."""
+        by_host = {machine.host: machine for machine in self._machines}
+        for stage in self._group.stages:
+            machines = [by_host[host] for host in stage]
+            started = concurrently(
+                machines, lambda one: self._provider.start(one, self._group.ready_timeout), self._workers
+            )
+            raise_failures(started, what="starting", group=self._group.name, remedy=_REMEDY)
+            answered = concurrently(machines, lambda one: self._wait(one, run), self._workers)
+            raise_failures(answered, what="waiting for an answer", group=self._group.name, remedy=_REMEDY)
+
+    def _wait(self, machine: Machine, run: Run) -> None:
+        deadline = self._clock.monotonic() + self._group.ready_timeout
+        while not self._provider.answers(machine):
+            run.stops.raise_if_due(f"waiting for {machine.host}")
+            if self._clock.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"it did not answer within {self._group.ready_timeout.total_seconds():.0f} s of its start",
+                    where=f"{machine.host} ({machine.identifier})",
+                    remedy="Look at its console: does it boot, does its guest agent run?",
+                )
+            self._clock.sleep(POLL)
+        run.seen.fact(FACT_FIRST_ANSWER, machine.host)
+
+    def _verify(self, step: Step, run: Run) -> None:
+        """The isolation from inside first: a machine that can reach production must not run any longer."""
+        for check in self._isolation.prove(self._provider, self._machines):
+            run.seen.check(check)
+        if not run.seen.must_stop:
+            self._acceptance(run, step).verify(self._machines)
+
+    def _prove(self, step: Step, run: Run) -> None:
+        """Where restores are live, the disks have to be whole first; when they are is a time of its own."""
+        if self._provider.live():
+            whole = concurrently(self._machines, lambda one: self._provider.finish(one, step.timeout), self._workers)
+            raise_failures(whole, what="fetching the disks", group=self._group.name, remedy=_REMEDY)
+            run.seen.fact("fully_local_seconds", round((self._clock.monotonic() - self._declared).total_seconds(), 3))
+        self._acceptance(run, step).prove(self._machines)
+
+    def _acceptance(self, run: Run, step: Step) -> Acceptance:
+        return Acceptance(self._provider, self._group, run, self._clock, workers=self._workers, timeout=step.timeout)
+
+    def _selection(self) -> Selection:
+        if self._chosen is None:
+            raise InfrastructureError(
+                "no backup was chosen", where=f"group {self._group.name}", remedy="Report this defect."
+            )
+        return self._chosen
+
+    def _rules(self) -> BackupRules:
+        if self._group.backup is None:
+            raise ConfigurationError(
+                "it is not said how these machines are backed up",
+                where=f"group {self._group.name}, drillbook_machines.backup",
+                remedy="Declare it; docs/how-to/backups.md.",
+            )
+        return self._group.backup

@@ -1,0 +1,125 @@
+"""Backups of the lab's containers: images with names of their own, in the same storage as the containers.
+
+They outlive a container, and a mistake in it, but not this machine: the lab shows how backups are drilled, it is no place to keep them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.model import Backup, BackupRules, Machine, Power
+from drillbook.providers.lab.copies import Copier, at_rest, kind_of, read_description
+from drillbook.providers.lab.machines import LabMachines, uncopyable
+from drillbook.providers.lab.podman import HOST_LABEL, Podman, said
+from drillbook.providers.lab.recipe import recipe_of
+
+KIND = "backup"
+_PROTECTED = "protected"
+_TAG_FORMAT = "%Y%m%dT%H%M%S.%fZ"
+
+
+class LabBackups(LabMachines):
+    """Implements `Backups`. A backup's identifier is the image's reference; a second reference protects it."""
+
+    def __init__(self, podman: Podman, clock: Clock) -> None:
+        super().__init__(podman)
+        self._clock = clock
+        self._copier = Copier(podman, clock)
+
+    def refusal(self, machine: Machine, rules: BackupRules) -> str | None:
+        """One look at the container: whether all that it writes is on its own disk."""
+        foreign = [what for what in (rules.storage, rules.fleecing_storage, rules.copy_to_region) if what]
+        if foreign:
+            return f"the lab has no {foreign[0]}: its backups lie in podman's own storage"
+        if machine.power is Power.PAUSED:
+            return "it is paused already"
+        container = self._podman.inspect(machine.identifier)
+        if container is None:
+            return "going back to a snapshot was not finished: do that again"
+        return uncopyable(container)
+
+    def back_up(self, machine: Machine, rules: BackupRules, *, note: str, timeout: timedelta) -> Backup:
+        """Commit it under a name of this moment; with mode `stop` it is shut down meanwhile, else paused."""
+        container = self._podman.inspect(machine.identifier)
+        recipe = recipe_of(container) if container else None
+        why = self.refusal(machine, rules)
+        if why or recipe is None:
+            raise RefusedError(f"it can't be backed up: {why}", where=machine.host, remedy="Mend that first.")
+        reference = f"{self._repository(KIND, machine.host)}:{self._clock.now().strftime(_TAG_FORMAT)}"
+        with at_rest(self._podman, machine, rules.mode):
+            self._copier.commit(machine, recipe, reference, kind=KIND, note=note, timeout=timeout)
+        made = [backup for backup in self.backups((machine.host,), rules) if backup.identifier == reference]
+        if not made:
+            raise InfrastructureError(
+                f"podman reports success and shows no image {reference}",
+                where=machine.host,
+                remedy="Look at its images.",
+            )
+        return made[0]
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - one storage for all
+        """All images of these hosts that are backups."""
+        return list_backups(self._podman, hosts)
+
+    def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - one storage for all
+        """Read all its layers: podman compares each file with the checksum that it kept when the layer was made."""
+        if self._podman.image(backup.identifier) is None:
+            return "the image is gone"
+        done = self._podman.attempt(
+            "image", "save", "--quiet", "--format", "docker-archive", "--output", "/dev/null", backup.identifier, timeout=timeout
+        )  # fmt: skip
+        return None if done.returncode == 0 else f"a layer can't be read: {said(done)}"
+
+    def protect(self, backup: Backup, *, protected: bool) -> None:
+        """Give the image a second name, or take it away."""
+        second = self._protecting(backup)
+        there = self._podman.image(second) is not None
+        if protected and not there:
+            self._podman.call("tag", backup.identifier, second, where=backup.host)
+        elif there and not protected:
+            self._podman.call("untag", second, second, where=backup.host)
+
+    def remove(self, backup: Backup, timeout: timedelta) -> None:
+        """Remove the image; nothing happens where it is gone. One that a container stands on can't be removed."""
+        if self._podman.image(self._protecting(backup)) is not None:
+            raise RefusedError("it is protected", where=backup.identifier, remedy="Take the protection away first.")
+        if self._podman.image(backup.identifier) is not None:
+            self._podman.call("rmi", backup.identifier, where=backup.host, timeout=timeout)
+
+    def _protecting(self, backup: Backup) -> str:
+        return f"{self._repository(_PROTECTED, backup.host)}:{backup.identifier.rpartition(':')[2]}"
+
+    def _repository(self, kind: str, host: str) -> str:
+        return repository(self._podman, kind, host)
+
+
+def repository(podman: Podman, kind: str, host: str) -> str:
+    """Where the images of a kind lie that are of one host."""
+    return f"localhost/drillbook/{kind}/{podman.place.prefix}/{host}"
+
+
+def list_backups(podman: Podman, hosts: Sequence[str]) -> tuple[Backup, ...]:
+    """The backups of these hosts, oldest first; an image that drillbook did not make is none."""
+    found = [_backup(podman, image) for image in podman.images()]
+    return tuple(sorted((backup for backup in found if backup and backup.host in hosts), key=lambda one: one.taken_at))
+
+
+def _backup(podman: Podman, image: Mapping[str, Any]) -> Backup | None:
+    labels = image["Labels"]
+    description, host = read_description(labels), str(labels.get(HOST_LABEL, ""))
+    names = [str(name) for name in image.get("Names") or ()]
+    own = [name for name in names if name.startswith(repository(podman, KIND, host) + ":")]
+    if kind_of(labels) != KIND or description is None or not own:
+        return None
+    return Backup(
+        host=host,
+        identifier=own[0],
+        place=podman.place.name,
+        source=description.source,
+        taken_at=description.taken_at,
+        size=int(image["Size"]),
+        note=description.note,
+        protected=any(name.startswith(repository(podman, _PROTECTED, host) + ":") for name in names),
+    )

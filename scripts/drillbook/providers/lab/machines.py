@@ -1,0 +1,66 @@
+"""Finds the lab's hosts among its containers, and says which of them can be copied."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drillbook.errors import ConfigurationError
+from drillbook.model import Machine, Power
+from drillbook.providers.lab.podman import HOST_LABEL, Podman
+from drillbook.providers.lab.recipe import recipe_of
+
+DRILL_LABEL = "drillbook.drill"
+REPLACED = ".replaced"
+"""Behind the name of a container that is about to give way to one made of a snapshot."""
+REPLACEMENT = ".new"
+_POWER = {"running": Power.RUNNING, "paused": Power.PAUSED}
+
+
+class LabMachines:
+    """Implements `Machines`. A machine's identifier is its container's name, which it keeps when it goes back to a snapshot."""
+
+    def __init__(self, podman: Podman) -> None:
+        self._podman = podman
+
+    def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
+        """Return the containers with these names as their host label; a drill's are none."""
+        found: dict[str, dict[str, Power]] = {host: {} for host in hosts}
+        for entry in self._podman.containers():
+            host, name = entry["Labels"].get(HOST_LABEL), str(entry["Names"][0])
+            if host in found and DRILL_LABEL not in entry["Labels"] and not name.endswith(REPLACEMENT):
+                power = _POWER.get(str(entry["State"]), Power.STOPPED)
+                if name.endswith(REPLACED):
+                    found[host].setdefault(name.removesuffix(REPLACED), Power.STOPPED)
+                else:
+                    found[host][name] = power
+        faults = [
+            f"{host}: " + (f"{len(names)} containers have this name" if names else "no container has this name")
+            for host, names in found.items()
+            if len(names) != 1
+        ]
+        if faults:
+            raise ConfigurationError(
+                "; ".join(faults),
+                where=f"the containers of the lab {self._podman.place.prefix}",
+                remedy="Bring the lab up (playbooks/lab_up.yml); each of its containers has its host's name as a label.",
+            )
+        return tuple(
+            Machine(host, identifier, self._podman.place.name, power)
+            for host in hosts
+            for identifier, power in found[host].items()
+        )
+
+
+def uncopyable(container: Mapping[str, Any]) -> str | None:
+    """Say what of a container no image holds, or why none could be made like it; None if nothing is in the way."""
+    recipe = recipe_of(container)
+    if recipe is None:
+        return "podman does not remember a command line that it was made by"
+    if "rm" in dict(recipe.options):
+        return "it is removed when it stops (--rm)"
+    for mount in container["Mounts"]:
+        if mount["Type"] != "bind":
+            return f"no image holds what lies in its {mount['Type']} at {mount['Destination']}"
+        if mount["RW"]:
+            return f"no image holds what it writes to {mount['Destination']}, a directory of this machine"
+    in_memory = sorted(container["HostConfig"]["Tmpfs"] or ())
+    return f"its disk at {in_memory[0]} is memory, which no image holds" if in_memory else None

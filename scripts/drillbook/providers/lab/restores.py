@@ -1,0 +1,215 @@
+"""A drill's containers, made of backups: on the isolated network only, and nothing else is ever removed."""
+
+import hashlib
+import secrets
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import InfrastructureError, RefusedError, TakenError
+from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, LabDrillRange, Machine, NetworkCard, Power
+from drillbook.providers.lab.backups import KIND, list_backups, repository
+from drillbook.providers.lab.copies import Description, macs_of, networks_of, read_description
+from drillbook.providers.lab.machines import DRILL_LABEL
+from drillbook.providers.lab.network import refuse_unless_isolated
+from drillbook.providers.lab.podman import HOST_LABEL, LAB_LABEL, LOOK, Podman, said
+from drillbook.providers.lab.recipe import recipe_of
+
+RUN_LABEL = "drillbook.run"
+_READY = ("running", "degraded")
+_KILLED = (124, 137)
+_PODMAN_FAILED = (125, 126, 127, 255)
+_INSIDE = 'eval "$(cat)" </dev/null'
+"""The script comes by standard input, so that it stands in no argument list, and can't be eaten by what it runs itself."""
+_CARD = "eth0"
+_ABSENT = 44
+
+
+class LabRestores:
+    """Implements `Restores`. A claim's identifier is the container's name."""
+
+    def __init__(self, podman: Podman, drill: LabDrillRange, clock: Clock) -> None:
+        self._podman = podman
+        self._clock = clock
+        self._range = drill
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - one storage for all
+        """All images of these hosts that are backups."""
+        return list_backups(self._podman, hosts)
+
+    def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
+        """A name of the lab's prefix, a digest of the run's id, and the host."""
+        name = f"{self._prefix()}{hashlib.sha256(run_id.encode()).hexdigest()[:8]}-{host}"
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        chosen = next(candidate for candidate in names if candidate not in taken)
+        return Claim(provider=self._podman.place.name, host=host, identifier=chosen, run_id=run_id)
+
+    def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
+        """Create the container, with one card on the drill's network and nothing of this machine in it."""
+        self._refuse_foreign(claim)
+        if claim.host != backup.host or not claim.run_id:
+            raise RefusedError(
+                f"it is claimed for {claim.host} by run {claim.run_id or '(none)'}, and the backup is of {backup.host}",
+                where=claim.identifier,
+                remedy="Nothing was made.",
+            )
+        description = self._description(backup)
+        refuse_unless_isolated(self._podman, self._range.network, description.networks)
+        labels = {
+            LAB_LABEL: self._podman.place.prefix,
+            HOST_LABEL: claim.host,
+            RUN_LABEL: claim.run_id,
+            DRILL_LABEL: "true",
+        }
+        done = self._podman.attempt(
+            "create", "--name", claim.identifier, "--pull=never", "--hostname", claim.host, *description.options,
+            f"--network={self._range.network}:mac={_new_mac(description.macs)},interface_name={_CARD}",
+            # An address of the production network is no longer its own; services that bind it start all the same.
+            "--dns=none", "--no-hosts", "--sysctl=net.ipv4.ip_forward=0", "--sysctl=net.ipv4.ip_nonlocal_bind=1",
+            *(f"--label={key}={value}" for key, value in labels.items()), backup.identifier, *description.command,
+            timeout=timeout,
+        )  # fmt: skip
+        if done.returncode != 0:
+            if "is already in use" in done.stderr:
+                raise TakenError(
+                    "a container of this name is there", where=claim.identifier, remedy="Claim another name."
+                )
+            raise InfrastructureError(
+                f"podman create failed: {said(done)}", where=claim.identifier, remedy="See docs/how-to/lab.md."
+            )
+        return Machine(claim.host, claim.identifier, self._podman.place.name, Power.STOPPED)
+
+    def cards(self, machine: Machine) -> tuple[NetworkCard, ...]:
+        """As podman has them; a stopped container has the addresses that it was given. A foreign network namespace is a card, too."""
+        container = self._inspect(machine)
+        networks, mode = networks_of(container), str(container["HostConfig"]["NetworkMode"])
+        recipe = recipe_of(container)
+        given = sorted(recipe.macs()) if recipe and len(networks) == 1 else []
+        cards = [
+            NetworkCard(f"eth{number}", name, str(entry["MacAddress"]).lower() or "".join(given))
+            for number, (name, entry) in enumerate(networks.items())
+        ]
+        return tuple(cards) if mode == "bridge" else (*cards, NetworkCard(mode, mode, ""))
+
+    def isolated_network(self) -> str:
+        """The network of the drill range."""
+        return self._range.network
+
+    def forbidden_macs(self, backup: Backup) -> frozenset[str]:
+        """Those that the machine had when it was backed up, and those that it has now."""
+        now = self._podman.inspect(backup.source)
+        return frozenset(self._description(backup).macs) | (macs_of(now, recipe_of(now)) if now else frozenset())
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        """Start it."""
+        self._podman.call("start", machine.identifier, where=machine.host, timeout=timeout)
+
+    def live(self) -> bool:
+        """Never: a container has the whole of its image."""
+        return False
+
+    def finish(self, machine: Machine, timeout: timedelta) -> None:
+        """Nothing is to be waited for."""
+
+    def answers(self, machine: Machine) -> bool:
+        """Whether systemd has started what it was to start; a unit that failed is for the probes to find."""
+        done = self._podman.attempt("exec", machine.identifier, "systemctl", "is-system-running")
+        return done.stdout.strip() in _READY
+
+    def read(self, machine: Machine, path: str) -> str | None:
+        """By cat; a file that is there and can't be read is an error."""
+        quoted = shlex.quote(path)
+        answer = self.run(machine, f"if [ -e {quoted} ]; then cat -- {quoted}; else exit {_ABSENT}; fi", LOOK)
+        if answer.exit_code == _ABSENT:
+            return None
+        if answer.exit_code != 0:
+            raise InfrastructureError(
+                f"{path} can't be read (exit status {answer.exit_code})",
+                where=machine.host,
+                remedy="Look at it in the restored machine.",
+            )
+        return answer.output
+
+    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
+        """Run it by sh; what it started ends with it when the time is over."""
+        began = self._clock.monotonic()
+        seconds = f"{timeout.total_seconds():.3f}"
+        done = self._podman.attempt(
+            "exec", "--interactive", machine.identifier, "timeout", "--signal=KILL", seconds, "sh", "-c", _INSIDE,
+            timeout=timeout + LOOK, stdin=script,
+        )  # fmt: skip
+        if done.returncode in _KILLED and self._clock.monotonic() - began >= timeout:
+            raise InfrastructureError(
+                f"a program was not done after {timeout.total_seconds():g} s and was killed",
+                where=machine.host,
+                remedy="See what it waits for in the restored machine.",
+            )
+        if done.returncode in _PODMAN_FAILED and done.stderr.startswith("Error: "):
+            raise InfrastructureError(
+                f"nothing can be run inside: {said(done)}", where=machine.host, remedy="See whether the container runs."
+            )
+        return GuestAnswer(done.returncode, done.stdout)
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Remove the container by its id, once its name, labels and run are seen to be those of the claim."""
+        self._refuse_foreign(claim)
+        container = self._podman.inspect(claim.identifier)
+        if container is None:
+            return
+        labels = container["Config"]["Labels"] or {}
+        expected = {LAB_LABEL: self._podman.place.prefix, RUN_LABEL: claim.run_id, DRILL_LABEL: "true"}
+        wrong = [
+            f"{key} is {labels.get(key, '')!r}"
+            for key, value in expected.items()
+            if not value or labels.get(key) != value
+        ]
+        if wrong:
+            raise RefusedError(
+                f"it is not this run's: {', '.join(wrong)}", where=claim.identifier, remedy="Nothing was touched."
+            )
+        self._podman.remove(str(container["Id"]), timeout)
+
+    def separate(self) -> bool:
+        """No: whoever may use podman may do everything. Only the refusals above bind the drill."""
+        return False
+
+    def overreach(self, hosts: Sequence[str]) -> str | None:
+        """Nothing can be tried, for nothing would be refused."""
+        return f"podman, which may do everything to {', '.join(hosts)}"
+
+    def _prefix(self) -> str:
+        return f"{self._podman.place.prefix}-drill-"
+
+    def _refuse_foreign(self, claim: Claim) -> None:
+        if claim.provider != self._podman.place.name or not claim.identifier.startswith(self._prefix()):
+            raise RefusedError(
+                f"only containers called {self._prefix()}... are a drill's",
+                where=f"{claim.provider}, {claim.identifier}",
+                remedy="Nothing was touched.",
+            )
+
+    def _description(self, backup: Backup) -> Description:
+        image = self._podman.image(backup.identifier)
+        description = read_description(image["Labels"]) if image else None
+        if description is None or not backup.identifier.startswith(repository(self._podman, KIND, backup.host) + ":"):
+            raise RefusedError(
+                "there is no such backup of this host", where=backup.identifier, remedy="Choose one of those listed."
+            )
+        return description
+
+    def _inspect(self, machine: Machine) -> Mapping[str, Any]:
+        found = self._podman.inspect(machine.identifier)
+        if found is None:
+            raise InfrastructureError("it is gone", where=machine.identifier, remedy="Run the drill again.")
+        return found
+
+
+def _new_mac(forbidden: Collection[str]) -> str:
+    """A locally administered address that begins otherwise than all of the lab's own (02)."""
+    while True:
+        made = "0a:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(5))
+        if made not in forbidden:
+            return made

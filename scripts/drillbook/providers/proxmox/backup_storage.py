@@ -1,0 +1,93 @@
+"""Backups as they lie on a storage: where it is, what is there, and what of that is drillbook's."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.model import Backup
+from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.notes import listed_backup
+
+PBS = "pbs"
+
+
+class BackupStorages:
+    """Reads storages. It needs Datastore.AllocateSpace on them, and VM.Backup on the machine that a backup is of."""
+
+    def __init__(self, api: ProxmoxApi) -> None:
+        self._api = api
+        self._nodes: dict[str, str] = {}
+
+    def on_node(self, node: str, name: str) -> Mapping[str, Any] | None:
+        """The storage as that node sees it now; None where it is not there, or the token may not write to it."""
+        found: Sequence[Mapping[str, Any]] = self._api.get(f"/nodes/{node}/storage", storage=name)
+        return next(iter(found), None)
+
+    def all(self, name: str) -> list[Backup]:
+        """All backups on the storage that drillbook took, oldest first. A storage of each node's own is read on every node.
+
+        Raises InfrastructureError where a node can't be asked: what is not seen must not be taken for gone.
+        """
+        found = [
+            backup
+            for node, place in self._places(name)
+            for entry in self._api.get(f"/nodes/{node}/storage/{name}/content", content="backup")
+            if (backup := listed_backup(entry, place)) is not None
+        ]
+        return sorted(found, key=lambda backup: (backup.taken_at, backup.identifier))
+
+    def of_machine(self, node: str, place: str, vmid: str) -> list[Backup]:
+        """All backups of one number that drillbook took."""
+        listed = self._api.get(f"/nodes/{node}/storage/{storage_of(place)}/content", content="backup", vmid=int(vmid))
+        return [backup for entry in listed if (backup := listed_backup(entry, place)) is not None]
+
+    def node_of(self, backup: Backup) -> str:
+        """A node that sees the backup; of those that share its storage the first, looked for once."""
+        node, own, _name = backup.place.partition("/")
+        if own:
+            return node
+        if backup.place not in self._nodes:
+            self._nodes[backup.place] = next(self._places(backup.place))[0]
+        return self._nodes[backup.place]
+
+    def _places(self, name: str) -> Iterator[tuple[str, str]]:
+        """Each node to be asked, and what the place is called there; one is enough where they share it."""
+        seen, away = False, []
+        for entry in sorted(self._api.get("/nodes"), key=lambda one: str(one["node"])):
+            node = str(entry["node"])
+            if entry.get("status") == "offline":
+                away.append(node)
+                continue
+            storage = self.on_node(node, name)
+            if storage is None:
+                continue
+            if not storage.get("active"):
+                away.append(node)
+                continue
+            seen = True
+            yield node, place_of(node, storage)
+            if storage.get("shared"):
+                return
+        if away:
+            raise InfrastructureError(
+                f"storage {name} can't be read on {', '.join(away)}",
+                where="the cluster's nodes",
+                remedy="Bring the node back, or activate the storage there: backups on it are not seen until then.",
+            )
+        if not seen:
+            raise ConfigurationError(
+                f"there is no storage {name} that this token may write to",
+                where="drillbook_machines.backup.storage",
+                remedy="Correct the name, or give the token Datastore.AllocateSpace on it.",
+            )
+
+
+def place_of(node: str, storage: Mapping[str, Any]) -> str:
+    """What a place is called: the storage, with the node before it where each node has its own."""
+    name = str(storage["storage"])
+    return name if storage.get("shared") else f"{node}/{name}"
+
+
+def storage_of(place: str) -> str:
+    """The storage of a place."""
+    return place.rpartition("/")[2]

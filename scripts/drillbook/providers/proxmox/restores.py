@@ -1,0 +1,269 @@
+"""Machines of a drill on Proxmox VE: restored into a range and a pool, on an isolated bridge, and removed again."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
+from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power, ProxmoxDrillRange
+from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.guests import Guests
+from drillbook.providers.proxmox.limits import find_overreach
+from drillbook.providers.proxmox.machines import base, vmid
+from drillbook.providers.proxmox.notes import listed_backup, read_note
+from drillbook.providers.proxmox.tasks import Tasks
+
+_CARD = re.compile(r"^net\d+$")
+_MAC = re.compile(r"(?:^|[=,])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})")
+_POLL = timedelta(seconds=0.5)
+_NO_NETWORK = "none"
+# What a guest whose restore failed is left with: Proxmox VE keeps its number, and nothing else.
+_OF_AN_EMPTY_GUEST = frozenset({"digest", "lock", "meta", "vmgenid", "smbios1"})
+
+
+class ProxmoxRestores:
+    """Implements `Restores`.
+
+    A number is taken by making an empty guest of it, in the pool and with the run's tag: that is atomic, and from then on
+    whatever happens can be told from others' guests. The backup is restored over that one.
+    """
+
+    def __init__(self, api: ProxmoxApi, provider: str, drill: ProxmoxDrillRange, clock: Clock) -> None:
+        self._api = api
+        self._provider = provider
+        self._drill = drill
+        self._clock = clock
+        self._tasks = Tasks(api, clock)
+        self._guests = Guests(api, clock)
+        self._fetching: dict[str, str] = {}
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
+        """One call: what the drill's own storage entry lists, as far as drillbook took it."""
+        if rules.storage == self._drill.backup_storage:
+            raise ConfigurationError(
+                f"drills would read the backups by {rules.storage}, the entry that they are written by",
+                where=f"drillbook_providers, {self._provider}, drill.backup_storage",
+                remedy="Add a storage entry for the same Proxmox Backup Server with an account that only reads.",
+            )
+        return self._listed(hosts)
+
+    def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
+        """Choose the lowest number of the range that nobody has; one call for each number that is tried."""
+        for number in range(self._drill.first_vmid, self._drill.last_vmid + 1):
+            identifier = f"qemu/{number}"
+            if identifier not in taken and self._free(number):
+                return Claim(self._provider, host, identifier, run_id)
+        raise RefusedError(
+            f"no number from {self._drill.first_vmid} to {self._drill.last_vmid} is free",
+            where=f"drill range of {self._provider}",
+            remedy="Run `drillbook drill clean`, or widen the range (drillbook_providers.drill).",
+        )
+
+    def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
+        """Take the number, restore over it, and read back what there is."""
+        number = self._number(claim)
+        deadline = self._clock.monotonic() + timeout
+        what = f"{claim.host} ({claim.identifier})"
+        mark = {
+            "tags": run_tag(claim.run_id),
+            "name": f"drill-{claim.host}",
+            "description": f"drillbook {claim.run_id}",
+        }
+        path, pool = f"/nodes/{self._drill.node}/qemu", self._drill.pool
+        self._tasks.run(
+            lambda: self._api.post(path, vmid=number, pool=pool, **mark),
+            node=self._drill.node,
+            kind="qmcreate",
+            vmid=str(number),
+            what=f"{what}: taking the number",
+            timeout=timeout,
+        )
+        parameters: dict[str, Any] = {"archive": backup.identifier, "force": 1, "unique": 1, "onboot": 0}
+        if self._drill.live:
+            parameters["live-restore"] = 1
+        parameters |= {"storage": self._drill.storage, "pool": pool, **mark, **self._isolated(backup)}
+        upid = self._tasks.begin(
+            lambda: self._api.post(path, vmid=number, **parameters),
+            node=self._drill.node,
+            kind="qmrestore",
+            vmid=str(number),
+        )
+        self._fetching[claim.identifier] = upid
+        machine = Machine(claim.host, claim.identifier, self._drill.node, Power.STOPPED)
+        if self._drill.live:
+            self._wait_for_start(machine, upid, deadline)
+        else:
+            self.finish(machine, deadline - self._clock.monotonic())
+        return replace(machine, power=Power.RUNNING if self._guests.runs(machine) else Power.STOPPED)
+
+    def live(self) -> bool:
+        """As the place says."""
+        return self._drill.live
+
+    def finish(self, machine: Machine, timeout: timedelta) -> None:
+        """Wait for the end of its restore's task; raises what that says."""
+        upid = self._fetching.pop(machine.identifier, None)
+        if upid is not None:
+            self._tasks.wait(upid, what=f"{machine.host} ({machine.identifier}): its restore", timeout=timeout)
+
+    def cards(self, machine: Machine) -> tuple[NetworkCard, ...]:
+        """One call: its configuration."""
+        config = self._api.get(f"{base(machine)}/config")
+        return tuple(_card(key, str(line)) for key, line in sorted(config.items()) if _CARD.match(key))
+
+    def isolated_network(self) -> str:
+        """The drill's bridge."""
+        return self._drill.bridge
+
+    def forbidden_macs(self, backup: Backup) -> frozenset[str]:
+        """Those that the backup's note names: the drill may not read the machine itself."""
+        note = read_note(backup.note)
+        return frozenset(card.mac for card in note.cards.values()) if note else frozenset()
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        """Start it unless it runs."""
+        self._guests.start(machine, timeout)
+
+    def answers(self, machine: Machine) -> bool:
+        """Whether its guest agent answers."""
+        return self._guests.answers(machine)
+
+    def read(self, machine: Machine, path: str) -> str | None:
+        """By the guest agent."""
+        return self._guests.read(machine, path)
+
+    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
+        """By the guest agent; the script goes in as standard input."""
+        return self._guests.run(machine, script, timeout)
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Wait for the end of what holds it, stop it, remove it; each of number, pool and tag is looked at first."""
+        number = self._number(claim)
+        deadline = self._clock.monotonic() + timeout
+        config = self._unlocked(claim, number, deadline)
+        if config is None:
+            return
+        self._refuse_foreign(claim, number, config)
+        machine = Machine(claim.host, claim.identifier, self._drill.node, Power.RUNNING)
+        self._guests.stop(machine, deadline - self._clock.monotonic())
+        self._tasks.run(
+            lambda: self._api.delete(base(machine), purge=1),
+            node=self._drill.node,
+            kind="qmdestroy",
+            vmid=vmid(machine),
+            what=f"{claim.host} ({claim.identifier}): removing it",
+            timeout=deadline - self._clock.monotonic(),
+        )
+
+    def separate(self) -> bool:
+        """Yes: a token."""
+        return True
+
+    def overreach(self, hosts: Sequence[str]) -> str | None:
+        """What the drill's token could do beyond its range: its privileges as Proxmox VE states them, and tries without effect."""
+        return find_overreach(self._api, self._drill, self._listed(hosts))
+
+    def _listed(self, hosts: Sequence[str]) -> tuple[Backup, ...]:
+        storage = self._drill.backup_storage
+        listed = self._api.get(f"/nodes/{self._drill.node}/storage/{storage}/content", content="backup")
+        found = [listed_backup(entry, storage) for entry in listed]
+        mine = [backup for backup in found if backup is not None and backup.host in hosts]
+        return tuple(sorted(mine, key=lambda backup: backup.taken_at))
+
+    def _isolated(self, backup: Backup) -> dict[str, str]:
+        """Each card of the backup on the isolated bridge, with the model that the guest knows and a new address."""
+        note = read_note(backup.note)
+        if note is None:
+            raise RefusedError(
+                "its note does not say which network cards it has, so they can't be isolated",
+                where=backup.identifier,
+                remedy="Restore backups that `drillbook backup create` took, and leave their notes alone.",
+            )
+        return {name: f"{card.model},bridge={self._drill.bridge}" for name, card in note.cards.items()}
+
+    def _wait_for_start(self, machine: Machine, upid: str, deadline: timedelta) -> None:
+        while not self._guests.runs(machine):
+            if self._tasks.ended(upid) or self._clock.monotonic() >= deadline:
+                self.finish(machine, timedelta())
+                return
+            self._clock.sleep(_POLL)
+
+    def _free(self, number: int) -> bool:
+        try:
+            self._api.get("/cluster/nextid", vmid=number)
+        except ConfigurationError:
+            return False
+        return True
+
+    def _number(self, claim: Claim) -> int:
+        """The claim's number; raises RefusedError where it is none of the range, whatever the ledger says."""
+        kind, _, text = claim.identifier.partition("/")
+        number = int(text) if text.isdecimal() else -1
+        if kind != "qemu" or not self._drill.first_vmid <= number <= self._drill.last_vmid:
+            raise RefusedError(
+                f"{claim.identifier} is not in the drill range {self._drill.first_vmid} to {self._drill.last_vmid}: left alone",
+                where=f"{self._provider}, run {claim.run_id}",
+                remedy="Look at what wrote that into the ledger; remove by hand what is a drill's.",
+            )
+        return number
+
+    def _unlocked(self, claim: Claim, number: int, deadline: timedelta) -> Mapping[str, Any] | None:
+        """The guest's configuration once nothing holds it; None where there is no such guest.
+
+        A task of ours that is still at it was left by whoever was killed: it is ended. While one makes the guest, the guest is
+        in no pool yet.
+        """
+        while True:
+            busy = self._tasks.stop_own(self._drill.node, str(number))
+            if number in self._members():
+                config: Mapping[str, Any] = self._api.get(f"/nodes/{self._drill.node}/qemu/{number}/config")
+                lock = str(config.get("lock") or "")
+                if not lock:
+                    return config
+            elif self._free(number):
+                return None
+            elif not busy:
+                raise self._foreign(claim, f"it is not in the pool {self._drill.pool}")
+            else:
+                lock = "create"
+            if self._clock.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"{claim.identifier} is still locked ({lock})",
+                    where=f"{self._provider}, run {claim.run_id}",
+                    remedy="Wait for the task that holds it; a lock that a crash left is removed by `qm unlock VMID`.",
+                )
+            self._clock.sleep(_POLL)
+
+    def _members(self) -> frozenset[int]:
+        pools = self._api.get("/pools", poolid=self._drill.pool)
+        return frozenset(
+            int(member["vmid"]) for pool in pools for member in pool.get("members", ()) if "vmid" in member
+        )
+
+    def _refuse_foreign(self, claim: Claim, number: int, config: Mapping[str, Any]) -> None:
+        """A guest without the run's tag is another's, unless it has nothing at all: so a restore that failed leaves it."""
+        tags = re.split(r"[;, ]+", str(config.get("tags") or ""))
+        empty = set(config) <= _OF_AN_EMPTY_GUEST
+        if run_tag(claim.run_id) not in tags and not empty:
+            raise self._foreign(claim, f"{number} does not carry the tag {run_tag(claim.run_id)}")
+
+    def _foreign(self, claim: Claim, why: str) -> RefusedError:
+        return RefusedError(
+            f"{claim.identifier} is not this drill's, {why}: left alone",
+            where=f"{self._provider}, run {claim.run_id}",
+            remedy="Keep others' guests out of the drill's range and pool.",
+        )
+
+
+def run_tag(run_id: str) -> str:
+    """A run's tag; Proxmox VE takes lower case only."""
+    return f"drillbook-{run_id.lower()}"
+
+
+def _card(name: str, line: str) -> NetworkCard:
+    options = dict(part.partition("=")[::2] for part in line.split(","))
+    mac = _MAC.search(line)
+    return NetworkCard(name, options.get("bridge", _NO_NETWORK), mac[1].upper() if mac else "")

@@ -1,0 +1,77 @@
+"""A drill of machines as a process of its own: what the kill tests kill. Arguments: a file with the inventory's JSON, `run` or `clean`."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from drillbook.ansible import Order, Watcher
+from drillbook.clock import SystemClock
+from drillbook.config import Configuration, Inventory, configuration
+from drillbook.drill.clean import Cleaner
+from drillbook.drill.gate import Gate
+from drillbook.drill.machines import ProviderGuests, open_work
+from drillbook.drill.plan import plan_drill
+from drillbook.drill.record import Who
+from drillbook.drill.run import DrillRunner, Outcome, Tools
+from drillbook.drill.teardown import Removers
+from drillbook.evidence import EvidenceLog, Signer
+from drillbook.model import Heartbeat
+
+
+class NoPlaybooks:
+    """A drill of machines runs none."""
+
+    def run(self, order: Order, _watcher: Watcher, _stop_reason: Callable[[], str | None]) -> None:
+        raise AssertionError(f"{order.playbook} was to be run")
+
+
+class Driver:
+    """Everything but the object store is real; the heartbeats that would be published there are given."""
+
+    def __init__(self, inventory: dict[str, object], published: tuple[Heartbeat, ...] = ()) -> None:
+        self.configuration: Configuration = configuration(Inventory.parse(inventory))
+        self.state = self.configuration.state_directory
+        self.clock = SystemClock()
+        key = self.configuration.evidence.signing_key_file
+        self.evidence = EvidenceLog(self.state / "evidence", Signer.load_or_create(key), self.clock.now, None)
+        guests = ProviderGuests(self.configuration, self.clock)
+        self.removers = Removers(NoPlaybooks(), guests, self.configuration.machine_timeout)
+        self._published = published
+
+    def run(self, name: str = "shop-latest", *, keep: bool = False) -> Outcome:
+        plan = plan_drill(self.configuration, self.configuration.drill(name), keep=keep)
+        tools = Tools(
+            clock=self.clock,
+            playbooks=NoPlaybooks(),
+            removers=self.removers,
+            work=lambda made, stops: open_work(self.configuration, self.clock, made, stops),
+            evidence=self.evidence,
+            gate=Gate(self.state / "runs", self.clock, lambda _mode: ()),
+            published=lambda _service: self._published,
+            cleaner=self.cleaner(),
+            who=Who("driver@here", "0"),
+            state_directory=self.state,
+            clock_offset_limit=self.configuration.clock_offset_limit,
+        )
+        return DrillRunner(tools).run(plan)
+
+    def cleaner(self) -> Cleaner:
+        return Cleaner(self.state, self.clock, self.removers, self.evidence)
+
+    def kinds(self) -> list[str]:
+        return [entry.kind for entry in self.evidence.entries()]
+
+
+def main(inventory: Path, verb: str) -> int:
+    driver = Driver(json.loads(inventory.read_text(encoding="utf-8")))
+    if verb == "clean":
+        print(json.dumps([entry.as_json() for entry in driver.cleaner().clean()]))  # noqa: T201 - its output is its answer
+        return 0
+    outcome = driver.run()
+    print(json.dumps(outcome.record))  # noqa: T201 - its output is its answer
+    return outcome.exit_code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,324 @@
+"""What is Proxmox VE's own about backups: storages, fleecing, tasks, locks, protection, tokens, and calls that are cut off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.contract.providers.proxmox import ProxmoxWorld, documented_backup_roles, shop
+from tests.support.proxmox import ProxmoxServer
+
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
+from drillbook.model import Backup, BackupMode, BackupNote, Machine
+from drillbook.providers.proxmox import tasks
+from drillbook.providers.proxmox.notes import read_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LIMIT = timedelta(seconds=20)
+HOST = "shop-db"
+NEEDLESS = {"bwlimit", "ionice", "performance", "prune-backups", "protected", "tmpdir", "dumpdir", "script"}
+
+
+def back_up(
+    world: ProxmoxWorld, host: str = HOST, run: str = "one", timeout: timedelta = LIMIT, **rules: Any
+) -> Backup:
+    (machine,) = world.backups.find((host,))
+    note = BackupNote(host, "shop", run, machine.identifier).render()
+    return world.backups.back_up(machine, replace(world.rules, **rules), note=note, timeout=timeout)
+
+
+def jobs(world: ProxmoxWorld) -> list[dict[str, Any]]:
+    return [one["parameters"] for one in world.control.served("POST", "/vzdump")]
+
+
+@pytest.fixture
+def machine(proxmox: ProxmoxWorld) -> Machine:
+    (found,) = proxmox.backups.find((HOST,))
+    return found
+
+
+@pytest.mark.parametrize("mode", BackupMode)
+def test_what_is_asked_for_needs_no_more_than_the_right_to_back_up(proxmox: ProxmoxWorld, mode: BackupMode) -> None:
+    made = back_up(proxmox, mode=mode, fleecing_storage="thin")
+    (asked,) = jobs(proxmox)
+    assert (str(asked["vmid"]), asked["storage"], asked["mode"], asked["compress"]) == ("100", "nas", mode, "zstd")
+    assert asked["fleecing"] == "enabled=1,storage=thin"
+    assert not NEEDLESS & set(asked)
+    assert (made.size or 0) > 0
+    assert made.identifier.endswith(".vma.zst")
+
+
+def test_a_backup_server_compresses_by_itself_and_says_what_it_verified(proxmox: ProxmoxWorld) -> None:
+    rules = replace(proxmox.rules, storage="backups")
+    made = back_up(proxmox, storage="backups")
+    assert "compress" not in jobs(proxmox)[0]
+    assert (made.verified, proxmox.backups.fault(made, rules, LIMIT)) == (None, None)
+    proxmox.control.backup(made.identifier, verification="ok")
+    assert proxmox.backups.backups((HOST,), rules)[0].verified is True
+    proxmox.control.backup(made.identifier, verification="failed")
+    assert "verification failed" in (proxmox.backups.fault(made, rules, LIMIT) or "")
+
+
+def test_the_storages_own_pruning_does_not_interfere(proxmox: ProxmoxWorld) -> None:
+    proxmox.server.state.storages["nas"].options["prune-backups"] = "keep-last=1"
+    for run in ("one", "two"):
+        back_up(proxmox, run=run)
+    assert proxmox.stored() == 2
+
+
+def test_the_note_tells_a_restore_which_cards_to_isolate(proxmox: ProxmoxWorld) -> None:
+    note = read_note(back_up(proxmox).note)
+    assert note is not None
+    assert (note.host, note.group) == (HOST, "shop")
+    assert {name: card.model for name, card in note.cards.items()} == {"net0": "virtio"}
+
+
+def test_a_container_is_backed_up_too(proxmox: ProxmoxWorld) -> None:
+    made = back_up(proxmox, "shop-mail", fleecing_storage="thin")
+    assert "fleecing" not in jobs(proxmox)[0]
+    assert proxmox.backups.fault(made, proxmox.rules, LIMIT) is None
+
+
+def test_each_nodes_own_storage_is_read_and_what_is_not_seen_is_not_taken_for_gone(proxmox: ProxmoxWorld) -> None:
+    rules = replace(proxmox.rules, storage="local")
+    made = [back_up(proxmox, host, storage="local") for host in (HOST, "shop-web1")]
+    assert [one.place for one in made] == ["pve1/local", "pve2/local"]
+    assert set(proxmox.backups.backups(proxmox.hosts, rules)) == set(made)
+    assert [proxmox.backups.fault(one, rules, LIMIT) for one in made] == [None, None]
+    proxmox.backups.remove(made[1], LIMIT)
+    assert proxmox.backups.backups(proxmox.hosts, rules) == (made[0],)
+    proxmox.control.faults(offline=["pve3"])
+    with pytest.raises(InfrastructureError, match="storage local can't be read on pve3"):
+        proxmox.backups.backups(proxmox.hosts, rules)
+    assert proxmox.backups.backups(proxmox.hosts, proxmox.rules) == (), "a shared one is read on any node"
+
+
+def config(**changes: str) -> Callable[[ProxmoxWorld], None]:
+    return lambda world: world.server.state.guests[100].config.update(changes)
+
+
+def storage(name: str, **changes: Any) -> Callable[[ProxmoxWorld], None]:
+    def change(world: ProxmoxWorld) -> None:
+        for key, value in changes.items():
+            setattr(world.server.state.storages[name], key, value)
+
+    return change
+
+
+REFUSALS: dict[str, tuple[Callable[[ProxmoxWorld], object], dict[str, Any], str | None]] = {
+    "sound": (lambda _: None, {}, None),
+    "locked": (lambda world: world.control.guest(100, lock="migrate"), {}, "it is locked (migrate)"),
+    "storage unknown": (lambda _: None, {"storage": "nope"}, "node pve1 has no storage nope"),
+    "storage on other nodes": (storage("nas", nodes=["pve2"]), {}, "node pve1 has no storage nas"),
+    "storage for other content": (storage("nas", content="images"), {}, "storage nas does not take content backup"),
+    "storage disabled": (storage("nas", options={"disable": 1}), {}, "storage nas is disabled"),
+    "storage inactive": (lambda world: world.control.faults(inactive_storages=["nas"]), {}, "is not active on node pve1"),
+    "no fleecing storage": (lambda _: None, {"fleecing_storage": "nope"}, "node pve1 has no storage nope"),
+    "fleecing storage for other content": (
+        storage("thin", content="rootdir"), {"fleecing_storage": "thin"}, "storage thin does not take content images",
+    ),
+    "disk left out": (config(scsi1="thin:vm-100-disk-9,backup=0,size=1G"), {}, "a backup would leave out scsi1 (option"),
+    "disk meant to be left out": (
+        config(scsi1="thin:vm-100-disk-9,backup=0,size=1G"), {"leave_out": {HOST: ("scsi1",)}}, None,
+    ),
+    "disk taken in": (config(scsi1="thin:vm-100-disk-9,backup=1,size=1G"), {}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_can_not_be_backed_up_says_why(proxmox: ProxmoxWorld, case: str) -> None:
+    spoil, rules, why = REFUSALS[case]
+    spoil(proxmox)
+    (found,) = proxmox.backups.find((HOST,))
+    said = proxmox.backups.refusal(found, replace(proxmox.rules, **rules))
+    assert (said is None) if why is None else (said is not None and why in said), said
+
+
+def test_a_mount_point_that_does_not_say_yes_is_left_out_of_a_containers_backup(proxmox: ProxmoxWorld) -> None:
+    proxmox.server.state.guests[200].config.update(mp0="thin:subvol-200-disk-1,mp=/a", mp1="thin:x,mp=/b,backup=1")
+    (found,) = proxmox.backups.find(("shop-mail",))
+    assert "leave out mp0 (" in (proxmox.backups.refusal(found, proxmox.rules) or "")
+
+
+FAULTS: dict[str, tuple[Callable[[ProxmoxWorld], object], type[DrillbookError], str]] = {
+    "locked": (
+        lambda world: world.control.guest(100, lock="snapshot"), InfrastructureError, r"locked \(snapshot\).*qm unlock",
+    ),
+    "storage gone meanwhile": (
+        lambda world: world.control.faults(fail={"vzdump": ["could not activate storage 'nas': storage 'nas' does not exist"]}),
+        ConfigurationError, "Correct the storage's name",
+    ),
+    "aborted": (lambda world: world.control.faults(abort={"vzdump": 1}), InfrastructureError, "interrupted by signal.*who"),
+    "no quorum": (lambda world: world.control.faults(quorum_lost=True), InfrastructureError, "no quorum"),
+    "full": (lambda world: world.control.faults(full_storages=["nas"]), InfrastructureError, "No space left.*prune"),
+    "token expired": (
+        lambda world: world.control.expire_token("backup@pve", "snapshots"), ConfigurationError, "does not accept the token",
+    ),
+    "forbidden": (
+        lambda world: world.control.answer_with(403, "Permission check failed (/vms/100, VM.Backup)", "POST", "/vzdump"),
+        ConfigurationError, "the token may not do that.*VM.Backup",
+    ),
+    "refused": (
+        lambda world: world.control.answer_with(500, "got lock timeout - aborting command", "POST", "/vzdump"),
+        InfrastructureError, "got lock timeout",
+    ),
+    "node away": (lambda world: world.control.faults(offline=["pve1"]), InfrastructureError, "does not answer"),
+    "moved meanwhile": (
+        lambda world: setattr(world.server.state.guests[100], "node", "pve2"), ConfigurationError, "look where it went",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_has_a_message_of_its_own_and_leaves_no_backup(
+    proxmox: ProxmoxWorld, machine: Machine, fault: str
+) -> None:
+    strike, kind, message = FAULTS[fault]
+    strike(proxmox)
+    note = BackupNote(HOST, "shop", "one", machine.identifier).render()
+    with pytest.raises(kind, match=message):
+        proxmox.backups.back_up(machine, proxmox.rules, note=note, timeout=LIMIT)
+    assert proxmox.stored() == 0
+
+
+def test_another_node_that_is_away_is_named(proxmox: ProxmoxWorld) -> None:
+    proxmox.control.faults(offline=["pve2"])
+    with pytest.raises(InfrastructureError, match=r"node does not answer \(596.*/nodes/pve2/"):
+        back_up(proxmox, "shop-web1")
+
+
+def test_a_machine_that_moved_between_looking_and_asking_is_named(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    proxmox.server.state.guests[100].node = "pve2"
+    with pytest.raises(InfrastructureError, match="node pve1 does not have it any more"):
+        proxmox.backups._start(machine, {"vmid": 100, "storage": "nas"})
+
+
+def test_a_call_that_was_cut_off_is_looked_up_and_never_made_again(
+    proxmox: ProxmoxWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxmox.control.cut_connection("POST", "/vzdump$", accepted=True)
+    back_up(proxmox)
+    assert (len(jobs(proxmox)), proxmox.stored()) == (1, 1)
+    monkeypatch.setattr(tasks, "LOOK_UP", timedelta(seconds=0.5))
+    proxmox.control.cut_connection("POST", "/vzdump$", accepted=False)
+    with pytest.raises(UnknownOutcomeError, match="may have been done"):
+        back_up(proxmox, run="two")
+    assert proxmox.stored() == 1
+
+
+def test_warnings_come_with_the_backup(proxmox: ProxmoxWorld) -> None:
+    proxmox.control.faults(warn={"vzdump": 1})
+    assert back_up(proxmox).warnings == ("WARN: planned by the test",)
+
+
+def test_one_that_takes_too_long_is_named_and_left_alone(proxmox: ProxmoxWorld) -> None:
+    proxmox.control.faults(slow={"vzdump": 1.5})
+    with pytest.raises(InfrastructureError, match=r"backup to nas was not done after"):
+        back_up(proxmox, timeout=timedelta(seconds=0.5))
+    proxmox.control.settle()
+    assert proxmox.stored() == 1
+
+
+def test_a_task_that_ends_well_and_leaves_nothing_is_no_success(
+    proxmox: ProxmoxWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxmox.backups._storages, "of_machine", lambda *_: [])
+    with pytest.raises(InfrastructureError, match="no backup with our note is on nas"):
+        back_up(proxmox)
+
+
+@pytest.mark.parametrize(("change", "why"), [({"size": 0}, "empty"), ({"damaged": True}, "can't be read out of it")])
+def test_damage_says_what_it_is(proxmox: ProxmoxWorld, change: dict[str, Any], why: str) -> None:
+    made = back_up(proxmox)
+    proxmox.control.backup(made.identifier, **change)
+    assert why in (proxmox.backups.fault(made, proxmox.rules, LIMIT) or "")
+
+
+def test_what_can_not_be_looked_at_is_neither_good_nor_bad(proxmox: ProxmoxWorld) -> None:
+    made = back_up(proxmox)
+    proxmox.control.answer_with(596, "Connection timed out", "GET", "/extractconfig")
+    with pytest.raises(InfrastructureError, match="node does not answer"):
+        proxmox.backups.fault(made, proxmox.rules, LIMIT)
+    proxmox.control.answer_with(403, "Permission check failed", "GET", "/extractconfig")
+    with pytest.raises(ConfigurationError, match="may not do that"):
+        proxmox.backups.fault(made, proxmox.rules, LIMIT)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_removal_or_protection_that_was_cut_off_is_looked_up(proxmox: ProxmoxWorld, accepted: bool) -> None:
+    made = back_up(proxmox)
+    proxmox.control.cut_connection("PUT", "/content/", accepted=accepted)
+    if accepted:
+        proxmox.backups.protect(made, protected=True)
+    else:
+        with pytest.raises(UnknownOutcomeError):
+            proxmox.backups.protect(made, protected=True)
+    assert proxmox.backups.backups((HOST,), proxmox.rules)[0].protected is accepted
+    proxmox.backups.protect(made, protected=False)
+    proxmox.control.cut_connection("DELETE", "/content/", accepted=accepted)
+    if accepted:
+        proxmox.backups.remove(made, LIMIT)
+    else:
+        with pytest.raises(InfrastructureError, match="still there after 1 s"):
+            proxmox.backups.remove(made, timedelta(seconds=1))
+    assert proxmox.stored() == int(not accepted)
+
+
+def test_one_that_is_protected_in_the_last_moment_stays(proxmox: ProxmoxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = back_up(proxmox)
+    proxmox.backups.protect(made, protected=True)
+    monkeypatch.setattr(proxmox.backups, "_listed", lambda _backup: made)
+    with pytest.raises(RefusedError, match=r"cannot remove protected volume.*on purpose"):
+        proxmox.backups.remove(made, LIMIT)
+    assert proxmox.stored() == 1
+
+
+def test_more_than_the_storage_allows_are_not_protected(proxmox: ProxmoxWorld) -> None:
+    proxmox.server.state.storages["nas"].options["max-protected-backups"] = 0
+    with pytest.raises(RefusedError, match=r"limited to 0.*max-protected-backups"):
+        proxmox.backups.protect(back_up(proxmox), protected=True)
+
+
+def use_all(world: ProxmoxWorld) -> None:
+    """Do everything that the token is for."""
+    rules = replace(world.rules, fleecing_storage="thin")
+    (found,) = world.backups.find((HOST,))
+    assert world.backups.refusal(found, rules) is None
+    made = back_up(world, fleecing_storage="thin")
+    assert made in world.backups.backups((HOST,), rules)
+    assert world.backups.fault(made, rules, LIMIT) is None
+    world.backups.protect(made, protected=True)
+    world.backups.protect(made, protected=False)
+    world.backups.remove(made, LIMIT)
+
+
+WITHOUT = [(role, name) for role, names in documented_backup_roles().items() for name in names]
+
+
+@pytest.mark.parametrize("missing", [None, *WITHOUT], ids=str)
+def test_the_documented_privileges_are_enough_and_none_is_idle(tmp_path: Path, missing: tuple[str, str] | None) -> None:
+    roles = {
+        role: [name for name in names if (role, name) != missing] for role, names in documented_backup_roles().items()
+    }
+    with ProxmoxServer(shop(backup_roles=roles)) as server:
+        world = ProxmoxWorld(server, tmp_path)
+        if missing is None:
+            use_all(world)
+        else:
+            with pytest.raises((DrillbookError, AssertionError)):
+                use_all(world)
+
+
+def test_the_backup_token_can_restore_over_its_machine(proxmox: ProxmoxWorld) -> None:
+    """The how-to warns of it. Without a card on a bridge, nothing else is asked for (SDN.Use)."""
+    guest = proxmox.server.state.guests[100]
+    del guest.config["net0"]
+    made = back_up(proxmox)
+    guest.status = "stopped"
+    task = proxmox.backups._api.post("/nodes/pve1/qemu", vmid=100, archive=made.identifier, force=1)
+    assert proxmox.backups._tasks.wait(str(task), what="restore", timeout=LIMIT) == ()

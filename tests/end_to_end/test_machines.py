@@ -1,0 +1,89 @@
+"""A host of the lab as a whole machine: backed up while it serves, restored beside itself, proven from inside, removed."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import wanting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testinfra.host import Host
+    from tests.conftest import Platform
+
+pytestmark = pytest.mark.lab
+
+GROUP, DRILL, HOST = "load_balancers", "machines-latest", "lb1"
+HEARTBEAT = "/var/lib/drillbook/heartbeat.json"
+LIMIT = timedelta(minutes=10)
+
+
+def back_up(platform: Platform) -> None:
+    ran = platform.lab.run("drillbook", "backup", "create", GROUP, timeout=LIMIT)
+    assert ran.returncode == 0, ran.stderr
+
+
+def drill(platform: Platform) -> tuple[int, dict[str, Any]]:
+    ran = platform.lab.run("drillbook", "drill", "run", DRILL, "--json", timeout=LIMIT)
+    assert ran.stdout, ran.stderr
+    return ran.returncode, json.loads(ran.stdout)
+
+
+def containers(platform: Platform) -> set[str]:
+    listed = platform.lab.run("podman", "ps", "--all", "--format", "{{.Names}}").stdout.split()
+    return {name for name in listed if name.startswith(f"{platform.lab.prefix}-")}
+
+
+@pytest.fixture(scope="module")
+def beating(platform: Platform, host: Callable[[str], Host]) -> int:
+    """The newest heartbeat's counter; the agent writes one every two seconds."""
+    first = json.loads(host(HOST).file(HEARTBEAT).content_string)["counter"]
+    time.sleep(5)
+    now = int(json.loads(host(HOST).file(HEARTBEAT).content_string)["counter"])
+    assert now > first
+    return now
+
+
+def test_a_whole_machine_comes_back_with_what_it_had(
+    platform: Platform, beating: int, figure: Callable[[str], None]
+) -> None:
+    before = containers(platform)
+    back_up(platform)
+    code, record = drill(platform)
+    assert (wanting(record), record["verdict"]) == ([], "PASS"), record["checks"]
+    assert code == 0
+    assert record["rpo"]["inputs"]["counter"] >= beating
+    assert record["environment"]["isolated"] is True
+    assert containers(platform) == before
+    figure(
+        f"whole machine ({HOST}): RTO {record['rto']['actual_seconds']:.1f} s, RPO {record['rpo']['actual_seconds']:.1f} s, "
+        f"first answer after {record['time_to_first_answer_seconds']:.1f} s"
+    )
+
+
+def test_a_machine_without_its_heartbeat_and_with_a_broken_service_is_red(
+    platform: Platform, host: Callable[[str], Host], beating: int
+) -> None:
+    """Both lie on its disk, so both come back with it; the machine itself goes on serving meanwhile."""
+    assert beating
+    machine = host(HOST)
+    machine.check_output("systemctl stop drillbook-machine-heartbeat && mv %s %s.kept", HEARTBEAT, HEARTBEAT)
+    machine.check_output(
+        "cp -p /etc/haproxy/haproxy.cfg /root/haproxy.cfg.kept && echo broken >> /etc/haproxy/haproxy.cfg"
+    )
+    try:
+        back_up(platform)
+    finally:
+        machine.check_output("mv /root/haproxy.cfg.kept /etc/haproxy/haproxy.cfg")
+        machine.check_output("mv %s.kept %s && systemctl start drillbook-machine-heartbeat", HEARTBEAT, HEARTBEAT)
+    assert machine.service("haproxy").is_running
+    code, record = drill(platform)
+    red = {check["name"] for check in record["checks"] if check["status"] == "failed"}
+    assert (code, record["verdict"]) == (1, "FAIL")
+    assert red == {f"{HOST}: unit haproxy.service", f"{HOST}: heartbeat found"}
+    assert not record["leftovers"]

@@ -1,0 +1,99 @@
+"""What is made of a machine's cards, and of what it reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from drillbook.drill.machines.inside import Endpoint
+from drillbook.drill.machines.isolation import Isolation, card_checks
+from drillbook.model import CheckStatus, GuestAnswer, Machine, NetworkCard, Power
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from drillbook.model import Check
+    from drillbook.providers import Restores
+
+STOPPED = Machine("web", "qemu/9000", "pve1", Power.STOPPED)
+ADDRESSES: dict[str, str | None] = {"web": "192.0.2.1", "db": "192.0.2.2", "other": "192.0.2.9"}
+
+
+def statuses(checks: tuple[Check, ...]) -> list[str]:
+    return [check.status.value for check in checks]
+
+
+def test_cards_on_the_isolated_network_with_new_addresses() -> None:
+    cards = [NetworkCard("net0", "drill", "AA"), NetworkCard("net1", "drill", "BB")]
+    assert statuses(card_checks(STOPPED, cards, "drill", frozenset({"CC"}))) == ["passed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("card", "power", "red"),
+    [
+        (NetworkCard("net1", "vmbr0", "BB"), Power.STOPPED, 0),
+        (NetworkCard("net1", "none", "BB"), Power.STOPPED, 0),
+        (NetworkCard("net1", "drill", "CC"), Power.STOPPED, 1),
+        (NetworkCard("net1", "drill", "BB"), Power.RUNNING, 2),
+    ],
+)
+def test_each_of_them_turns_red(card: NetworkCard, power: Power, red: int) -> None:
+    machine = Machine("web", "qemu/9000", "pve1", power)
+    checks = card_checks(machine, [NetworkCard("net0", "drill", "AA"), card], "drill", frozenset({"CC"}))
+    assert [number for number, check in enumerate(checks) if check.status is CheckStatus.FAILED] == [red]
+    assert checks[red].message
+
+
+@dataclass
+class Inside:
+    """A provider whose machines say what the test wants, of what the script tries."""
+
+    open: tuple[str, ...]
+    drop: tuple[str, ...] = ()
+
+    def run(self, _machine: Machine, script: str, _timeout: timedelta) -> GuestAnswer:
+        lines = []
+        for line in script.splitlines():
+            words = line.split(" ")
+            if words[0] == "try" and len(words) == 4:
+                target = f"{words[1]}:{words[2]}"
+                if target not in self.drop:
+                    lines.append(f"{'open' if target in self.open else 'silent'} {words[1]} {words[2]}")
+        return GuestAnswer(0, "\n".join(lines))
+
+
+def prove(inside: Inside, *hosts: str, control: str = "", addresses: dict[str, str | None] | None = None) -> list[str]:
+    isolation = Isolation(
+        ADDRESSES if addresses is None else addresses, (5432,), (Endpoint("198.51.100.1", 443),), (), control
+    )
+    machines = [Machine(host, f"qemu/{host}", "pve1", Power.RUNNING) for host in hosts]
+    return statuses(isolation.prove(cast("Restores", inside), machines))
+
+
+def test_members_are_each_others_control_and_not_forbidden() -> None:
+    assert prove(Inside(("192.0.2.1:22", "192.0.2.2:5432")), "web", "db") == ["passed"] * 4
+
+
+def test_one_machine_alone_needs_a_control() -> None:
+    assert prove(Inside(()), "web") == ["passed", "skipped"]
+    assert prove(Inside(("10.0.0.1:80",)), "web", control="10.0.0.1:80") == ["passed", "passed"]
+    assert prove(Inside(()), "web", control="10.0.0.1:80") == ["passed", "failed"]
+
+
+@pytest.mark.parametrize("reached", ["192.0.2.9:22", "192.0.2.2:5432", "198.51.100.1:443"])
+def test_anything_of_production_or_outside_is_red(reached: str) -> None:
+    assert prove(Inside((reached, "10.0.0.1:80")), "web", control="10.0.0.1:80") == ["failed", "passed"]
+
+
+def test_what_was_not_tried_is_red() -> None:
+    assert prove(Inside(("10.0.0.1:80",), drop=("192.0.2.9:22",)), "web", control="10.0.0.1:80") == ["failed", "passed"]
+
+
+def test_a_host_without_an_address_leaves_it_unproven_and_a_breach_is_red_all_the_same() -> None:
+    addresses = {**ADDRESSES, "late": None}
+    assert prove(Inside(("10.0.0.1:80",)), "web", control="10.0.0.1:80", addresses=addresses) == ["skipped", "passed"]
+    reached = Inside(("10.0.0.1:80", "192.0.2.9:22"))
+    assert prove(reached, "web", control="10.0.0.1:80", addresses=addresses) == ["failed", "passed"]
+    assert prove(Inside(("10.0.0.1:80",)), "late", control="10.0.0.1:80", addresses=addresses) == ["passed", "passed"]
