@@ -1,0 +1,126 @@
+"""A cluster and a region to make machines in, each with the example inventory that points at it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+from tests.contract.provisioning.controller import ROOT, Controller
+from tests.support.moto_ec2 import complete_ec2
+from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
+from tests.support.proxmox.state import Grant, Pool, Token, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET = "7c1f0d5e-not-to-be-seen"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 operator@example.org"
+REGION = "eu-central-1"
+HOW_TO = ROOT / "docs/how-to/provision.md"
+
+
+class Cluster:
+    """Proxmox VE with a template, and a token that has what the how-to gives it, no more."""
+
+    def __init__(self, server: ProxmoxServer, controller: Controller) -> None:
+        self.server = server
+        self.controller = controller
+
+    def config(self, vmid: int) -> dict[str, Any]:
+        """A machine's configuration."""
+        return self.server.state.guests[vmid].config
+
+
+def _state() -> Any:
+    state = empty_cluster(3)
+    add_machine(state, 900, "pve1", "ceph", name="debian-13", ide2="ceph:vm-900-cloudinit,media=cdrom", template=1)
+    add_machine(state, 901, "pve1", "ceph", name="no-cloud-init", template=1)
+    add_machine(state, 500, "pve1", "ceph", name="bank-db")
+    state.pools = {"production": Pool("production"), "templates": Pool("templates", vms=[900, 901])}
+    state.users["drillbook@pve"] = User(tokens={"provision": Token(SECRET)})
+    text = HOW_TO.read_text(encoding="utf-8")
+    state.roles |= {name: given.split() for name, given in re.findall(r'pveum role add (\S+) --privs "([^"]+)"', text)}
+    granted = re.findall(r"pveum acl modify (\S+) --(user|token)s '?([^ ']+)'? --roles (\S+)", text)
+    assert len(granted) == 8
+    state.grants += [Grant(path, kind, subject, role) for path, kind, subject, role in granted]
+    return state
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """And in the end: every request was one that the official schema knows."""
+    with ProxmoxServer(_state()) as server:
+        places = {
+            "pve1.example.org:8006": f"127.0.0.1:{server.port}",
+            "pve1.example.org": "127.0.0.1",
+            "api_port: 8006": f"api_port: {server.port}",
+            "/etc/drillbook/pve-root-ca.pem": server.ca,
+        }
+        secrets = {"vault_proxmox_token_secret": SECRET, "vault_ssh_public_key": KEY}
+        controller = Controller(tmp_path_factory.mktemp("cluster"), "proxmox", secrets, places)
+        controller.environment["REQUESTS_CA_BUNDLE"] = server.ca
+        yield Cluster(server, controller)
+        assert server.control.invalid() == []
+
+
+class Region:
+    """EC2 as moto has it, with the subnets that the example names."""
+
+    def __init__(self, endpoint: str, controller: Controller) -> None:
+        self.controller = controller
+        self.client: Any = boto3.client(
+            "ec2", region_name=REGION, endpoint_url=endpoint, aws_access_key_id="x", aws_secret_access_key="x"
+        )
+
+    def instances(self) -> dict[str, Any]:
+        """Instances that are not terminated, by name."""
+        found = [one for entry in self.client.describe_instances()["Reservations"] for one in entry["Instances"]]
+        alive = [one for one in found if one["State"]["Name"] != "terminated"]
+        return {tag["Value"]: one for one in alive for tag in one["Tags"] if tag["Key"] == "Name"}
+
+    def sizes(self, instance: str) -> dict[str, int]:
+        """Sizes of an instance's volumes in GiB, by device."""
+        filters = [{"Name": "attachment.instance-id", "Values": [instance]}]
+        volumes = self.client.describe_volumes(Filters=filters)["Volumes"]
+        return {volume["Attachments"][0]["Device"]: volume["Size"] for volume in volumes}
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    complete_ec2()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    # All of moto's servers in a process share what they hold: here it begins empty.
+    requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
+    places = {
+        "ec2_vm_region: eu-central-1": f"ec2_vm_region: eu-central-1\nec2_vm_endpoint: {endpoint}",
+        "regions: [eu-central-1]": f"regions: [eu-central-1]\nendpoint_url: {endpoint}",
+        '"136693071363"': "self",
+    }
+    secrets = {
+        "vault_aws_access_key": "the-access-key",
+        "vault_aws_secret_key": SECRET,
+        "vault_ssh_public_key": KEY,
+    }
+    controller = Controller(tmp_path_factory.mktemp("region"), "aws", secrets, places)
+    made = Region(endpoint, controller)
+    for day in (1, 2):
+        made.client.register_image(
+            Name=f"debian-13-amd64-2026110{day}", RootDeviceName="/dev/sda1", Architecture="x86_64"
+        )
+    network = made.client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    for number, (name, zone) in enumerate({"production-a": "a", "production-b": "b"}.items()):
+        made.client.create_subnet(
+            VpcId=network,
+            CidrBlock=f"10.0.{number}.0/24",
+            AvailabilityZone=f"{REGION}{zone}",
+            TagSpecifications=[{"ResourceType": "subnet", "Tags": [{"Key": "Name", "Value": name}]}],
+        )
+    yield made
+    server.stop()

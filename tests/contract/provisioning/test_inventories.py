@@ -1,0 +1,88 @@
+"""The example inventories work: their hosts are in the right groups, what is there has its address, and drillbook accepts them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.contract.provisioning.controller import ROOT
+from tests.support.proxmox import add_machine
+
+from drillbook.config import Inventory, configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.contract.provisioning.conftest import Cluster, Region
+
+DATABASES = ["db1", "db2", "db3"]
+
+
+def _groups(found: Mapping[str, Mapping[str, list[str]]]) -> dict[str, set[str]]:
+    return {name: set(group.get("hosts", [])) for name, group in found.items() if name != "_meta"}
+
+
+def test_proxmox(cluster: Cluster) -> None:
+    state = cluster.server.state
+    for vmid, name, tags in (
+        (102, "db2", "drillbook;postgresql_main;etcd_main;pgbouncer"),
+        (150, "spare", "drillbook;load_balancers"),
+        # A drill's copy has the tags of what it was made of, and must never join production.
+        (9001, "drill-db2", "drillbook;postgresql_main"),
+        (151, "stranger", "postgresql_main"),
+    ):
+        add_machine(state, vmid, "pve2", "ceph", name=name, tags=tags, ipconfig0="ip=192.0.2.99/24,gw=192.0.2.1")
+        state.pools["production"].vms.append(vmid)
+    found = cluster.controller.hosts()
+    groups = _groups(found)
+    assert groups["postgresql_main"] == groups["etcd_main"] == groups["pgbouncer"] == set(DATABASES)
+    assert groups["load_balancers"] == {"lb1", "spare"}
+    assert groups["sandbox"] == {"sandbox1"}
+    assert groups["webservers_shop"] == {"shop-web1", "shop-web2"}
+    assert "postgresql_main" in found["postgresql"]["children"]
+    assert "192.0.2.99" in str(found["_meta"]["hostvars"]["db2"]["ansible_host"])
+    assert not {"drill-db2", "stranger", "debian-13"} & set(found["_meta"]["hostvars"])
+
+
+def test_aws(region: Region) -> None:
+    subnet = region.client.describe_subnets()["Subnets"][0]["SubnetId"]
+    image = region.client.describe_images(Owners=["self"])["Images"][0]["ImageId"]
+    for name, tags in (("spare", {"drillbook": "provision", "Groups": "load_balancers"}), ("stranger", {})):
+        region.client.run_instances(
+            ImageId=image,
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=subnet,
+            TagSpecifications=[
+                {
+                    "ResourceType": "instance",
+                    "Tags": [{"Key": key, "Value": value} for key, value in {"Name": name, **tags}.items()],
+                }
+            ],
+        )
+    found = region.controller.hosts()
+    groups = _groups(found)
+    assert groups["postgresql_main"] == set(DATABASES)
+    assert groups["load_balancers"] == {"lb1", "spare"}
+    assert groups["webservers_shop"] == {"shop-web1", "shop-web2"}
+    assert "stranger" not in found["_meta"]["hostvars"]
+    address = region.instances()["spare"]["PrivateIpAddress"]
+    assert address in str(found["_meta"]["hostvars"]["spare"]["ansible_host"])
+
+
+@pytest.mark.parametrize("name", ["proxmox", "aws"])
+def test_drillbook_accepts_them(name: str, request: pytest.FixtureRequest) -> None:
+    """As drillbook reads it: with what belongs to a group kept with the group."""
+    controller = request.getfixturevalue({"proxmox": "cluster", "aws": "region"}[name]).controller
+    done = controller.command("ansible-inventory", "-i", str(controller.inventory), "--list", "--export", merged=False)
+    found = configuration(Inventory.parse(json.loads(done.output)))
+    # Machines of EC2 have backups, and no drills yet.
+    machines = {"proxmox": {"shop-latest"}, "aws": set()}[name]
+    assert {drill.name for drill in found.drills} == {"postgresql-latest", *machines}
+    assert set(found.service("shop").hosts) == {"shop-web1", "shop-web2"}
+    assert set(found.service("main").hosts) == set(DATABASES)
+
+
+def test_no_credential_is_part_of_an_example() -> None:
+    assert not list((ROOT / "inventories").rglob("vault*.yml"))
