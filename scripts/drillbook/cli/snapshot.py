@@ -11,6 +11,7 @@ from rich.console import Console
 from drillbook.app import App
 from drillbook.cli.options import AsJson, Check, Inventories, open_app
 from drillbook.cli.output import console, show, table
+from drillbook.concurrently import concurrently, raise_failures
 from drillbook.drill.hold import hold
 from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
 from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
@@ -22,11 +23,9 @@ from drillbook.snapshots import (
     SetState,
     SnapshotSet,
     chosen,
-    concurrently,
     decide,
     go_back,
     prune,
-    raise_failures,
     refuse_to_go_back,
 )
 from drillbook.snapshots.guard import guarded, guarded_hook

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,31 +15,24 @@ from drillbook.config.faults import fault
 from drillbook.config.inventory import Inventory
 from drillbook.config.machines import machine_group, place
 from drillbook.config.schema import (
-    DrillVariables,
     EscrowVariables,
     GlobalVariables,
     GroupVariables,
-    ServiceVariables,
 )
+from drillbook.config.services import drill, sandbox, service
 from drillbook.errors import ConfigurationError
 from drillbook.model import (
     Drill,
     EscrowItem,
     EvidencePlace,
     MachineGroup,
-    Objectives,
     ObjectStore,
     Place,
-    PointRequest,
-    PointType,
     Service,
 )
 
 PREFIX = "drillbook_"
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
-SANDBOX_GROUP = "sandbox"
-MACHINES = "machines"
-_MACHINE_POINTS = (PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME)
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -96,11 +89,11 @@ def configuration(inventory: Inventory) -> Configuration:
         timedelta(seconds=general.drillbook_run_deadline_seconds),
     )
     services = tuple(
-        _service(name, group.drillbook_service, inventory)
+        service(name, group.drillbook_service, inventory)
         for name, group in sorted(groups.items())
         if group.drillbook_service is not None
     )
-    _refuse_twins([(service.name, service.group) for service in services], "drillbook_service.name")
+    _refuse_twins([(found.name, found.group) for found in services], "drillbook_service.name")
     machines = tuple(
         machine_group(name, group.drillbook_machines, general, inventory.hosts_of(name))
         for name, group in sorted(groups.items())
@@ -109,11 +102,11 @@ def configuration(inventory: Inventory) -> Configuration:
     places = tuple(place(values) for values in general.drillbook_providers)
     _refuse_twins([(found.name, "all") for found in places], "drillbook_providers.name")
     drills = tuple(
-        _drill(drill, service, _sandbox(drill, service, inventory, machines, places), limits)
-        for service in services
-        for drill in groups[service.group].drillbook_drills
+        drill(values, owner, sandbox(values, owner, inventory, machines, places), limits)
+        for owner in services
+        for values in groups[owner.group].drillbook_drills
     )
-    _refuse_twins([(drill.name, drill.service.group) for drill in drills], "drillbook_drills.name")
+    _refuse_twins([(found.name, found.service.group) for found in drills], "drillbook_drills.name")
     whole = _assemble(general, services, drills, machines, places, _digest(found))
     return replace(whole, addresses=_addresses(inventory))
 
@@ -144,107 +137,6 @@ def _assemble(
         machine_timeout=timedelta(seconds=general.drillbook_machine_timeout_seconds),
         digest=digest,
     )
-
-
-def _service(group: str, values: ServiceVariables, inventory: Inventory) -> Service:
-    hosts = inventory.hosts_of(group)
-    if not hosts:
-        raise fault("the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group.")
-    promised = values.objectives
-    return Service(
-        name=values.name,
-        kind=values.kind,
-        group=group,
-        hosts=hosts,
-        objectives=Objectives(
-            rto=timedelta(seconds=promised.rto_seconds),
-            rto_in_place=timedelta(seconds=promised.rto_in_place_seconds or promised.rto_seconds),
-            rpo=timedelta(seconds=promised.rpo_seconds),
-            lost_commits=promised.lost_commits,
-        ),
-        heartbeat_interval=timedelta(seconds=values.heartbeat_interval_seconds),
-        heartbeat_publish_interval=timedelta(seconds=values.heartbeat_publish_interval_seconds),
-        granularity=timedelta(seconds=values.granularity_seconds),
-        provision_playbook=values.provision_playbook,
-    )
-
-
-def _sandbox(
-    values: DrillVariables,
-    service: Service,
-    inventory: Inventory,
-    machines: Sequence[MachineGroup],
-    places: Sequence[Place],
-) -> str:
-    """Where a drill goes: a host of the group sandbox, or for machines the provider, which has a range for drills."""
-    key = f"drillbook_drills, drill {values.name}"
-    if service.kind == MACHINES:
-        return _provider_with_range(values, service, machines, places, key)
-    if values.sandbox is None:
-        raise fault("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
-    _refuse_unsafe_sandbox(values.sandbox, service, inventory, key)
-    return values.sandbox
-
-
-def _provider_with_range(
-    values: DrillVariables, service: Service, machines: Sequence[MachineGroup], places: Sequence[Place], key: str
-) -> str:
-    if values.sandbox is not None:
-        raise fault(
-            "machines go into the range of their provider, not into a sandbox host",
-            service.group,
-            key,
-            "Leave sandbox out.",
-        )
-    if values.point.type not in _MACHINE_POINTS:
-        known = ", ".join(_MACHINE_POINTS)
-        raise fault(f"a backup of machines has no {values.point.type}", service.group, key, f"Give one of {known}.")
-    provider = next(group.provider for group in machines if group.name == service.group)
-    if next(found for found in places if found.name == provider).drill is None:
-        raise fault(
-            f"the provider {provider} has no range for drills",
-            "all",
-            "drillbook_providers.drill",
-            "Declare one there; Proxmox VE and the lab have it.",
-        )
-    return provider
-
-
-def _drill(values: DrillVariables, service: Service, sandbox: str, limits: tuple[timedelta, timedelta]) -> Drill:
-    promised = service.objectives
-    return Drill(
-        name=values.name,
-        service=service,
-        sandbox=sandbox,
-        point=PointRequest(type=values.point.type, target=values.point.target, exclusive=values.point.exclusive),
-        objectives=Objectives(
-            rto=timedelta(seconds=values.rto_seconds) if values.rto_seconds else promised.rto,
-            rto_in_place=promised.rto_in_place,
-            rpo=promised.rpo,
-            lost_commits=promised.lost_commits,
-        ),
-        repository_as_of_disaster=values.repository_as_of_disaster,
-        step_timeout=timedelta(seconds=values.step_timeout_seconds) if values.step_timeout_seconds else limits[0],
-        run_deadline=timedelta(seconds=values.run_deadline_seconds) if values.run_deadline_seconds else limits[1],
-        description=values.description,
-    )
-
-
-def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, key: str) -> None:
-    if host not in inventory.hosts_of(SANDBOX_GROUP):
-        raise fault(f"'{host}' is not in the group {SANDBOX_GROUP}", service.group, key, "Name a host of that group.")
-    others = sorted(
-        name
-        for name in inventory.groups
-        if name not in ("all", "ungrouped", SANDBOX_GROUP) and host in inventory.hosts_of(name)
-    )
-    if others:
-        raise fault(
-            f"sandbox '{host}' also stands in {', '.join(others)}: a restore would write over production",
-            service.group,
-            key,
-            f"Take {host} out of every group but {SANDBOX_GROUP}.",
-        )
 
 
 def _escrow(item: EscrowVariables, services: tuple[Service, ...]) -> EscrowItem:

@@ -12,6 +12,7 @@ from drillbook.config import Configuration
 from drillbook.drill.recovery_objective import seconds
 from drillbook.errors import RefusedError
 from drillbook.model import (
+    MACHINES,
     Drill,
     Mode,
     Objectives,
@@ -26,7 +27,6 @@ PROVISION = "playbooks/provision_sandbox.yml"
 RESTORE = "playbooks/restore_{kind}.yml"
 PROVE = "playbooks/prove_{kind}.yml"
 TEARDOWN = "playbooks/teardown_sandbox.yml"
-MACHINES = "machines"
 
 
 @dataclass(frozen=True, slots=True)

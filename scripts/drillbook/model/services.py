@@ -8,6 +8,9 @@ from pathlib import Path
 from drillbook.model.objectives import Objectives
 from drillbook.model.points import PointRequest
 
+MACHINES = "machines"
+"""The kind of service that is a group of whole machines; every other kind is restored by its roles."""
+
 
 class Mode(StrEnum):
     """Where a restore goes."""

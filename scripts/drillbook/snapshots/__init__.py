@@ -1,6 +1,5 @@
 """Snapshots of groups of machines: taken as one set, kept by rule, gone back to as one."""
 
-from drillbook.concurrently import concurrently, raise_failures
 from drillbook.snapshots.go_back import chosen, go_back, refuse_to_go_back
 from drillbook.snapshots.hook import Hooked, ServiceHook, new_run_id
 from drillbook.snapshots.prune import prune
@@ -17,13 +16,11 @@ __all__ = [
     "SetState",
     "SnapshotSet",
     "chosen",
-    "concurrently",
     "decide",
     "go_back",
     "new_run_id",
     "note",
     "prune",
-    "raise_failures",
     "refuse_to_go_back",
     "sets_of",
 ]

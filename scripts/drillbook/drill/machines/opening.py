@@ -7,9 +7,9 @@ from drillbook.config import Configuration
 from drillbook.drill.machines.inside import Endpoint
 from drillbook.drill.machines.isolation import Isolation
 from drillbook.drill.machines.work import MachineWork
-from drillbook.drill.plan import MACHINES, Plan
+from drillbook.drill.plan import Plan
 from drillbook.drill.stops import StoppableClock, Stops
-from drillbook.model import Claim
+from drillbook.model import MACHINES, Claim
 from drillbook.providers import open_restores
 
 
