@@ -87,3 +87,51 @@ def test_a_machine_without_its_heartbeat_and_with_a_broken_service_is_red(
     assert (code, record["verdict"]) == (1, "FAIL")
     assert red == {f"{HOST}: unit haproxy.service", f"{HOST}: heartbeat found"}
     assert not record["leftovers"]
+
+
+def restore(platform: Platform, *options: str) -> tuple[int, dict[str, Any]]:
+    argv = ("drillbook", "restore", "edge", "--in-place", "--confirm", GROUP, "--json", *options)
+    ran = platform.lab.run(*argv, timeout=LIMIT)
+    assert ran.stdout, ran.stderr
+    return ran.returncode, json.loads(ran.stdout)
+
+
+def test_a_machine_that_stands_is_not_written_over_unless_it_is_named(
+    platform: Platform, host: Callable[[str], Host], beating: int
+) -> None:
+    assert beating
+    back_up(platform)
+    machine = host(HOST)
+    machine.check_output("touch /root/later")
+    code, record = restore(platform)
+    assert (code, record["verdict"]) == (2, "ERROR")
+    assert f"still there, and their disks would be lost: {HOST}" in record["error"]["message"]
+    assert machine.file("/root/later").exists
+    code, record = restore(platform, "--replace", HOST)
+    assert (code, wanting(record), record["verdict"]) == (0, [], "PASS"), record["checks"]
+    assert not machine.file("/root/later").exists
+
+
+def test_a_lost_machine_comes_back_in_its_own_place_and_serves(
+    platform: Platform, host: Callable[[str], Host], beating: int, figure: Callable[[str], None]
+) -> None:
+    before = containers(platform)
+    back_up(platform)
+    newest = json.loads(host(HOST).file(HEARTBEAT).content_string)["counter"]
+    assert newest >= beating
+    platform.lab.run("podman", "rm", "--force", "--time", "0", f"{platform.lab.prefix}-{HOST}")
+    code, record = restore(platform)
+    assert (code, wanting(record), record["verdict"]) == (0, [], "PASS"), record["checks"]
+    assert record["rpo"]["inputs"]["counter"] <= newest
+    assert containers(platform) == before
+    machine = host(HOST)
+    assert machine.service("haproxy").is_running
+    assert machine.service("drillbook-machine-heartbeat").is_running
+    figure(
+        f"whole machine ({HOST}) in place: RTO {record['rto']['actual_seconds']:.1f} s, RPO {record['rpo']['actual_seconds']:.1f} s"
+    )
+    ran = platform.lab.run(
+        "ansible-playbook", "playbooks/site.yml", "--limit", HOST, "--check", "--diff", timeout=LIMIT
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    assert "changed=0" in ran.stdout

@@ -6,7 +6,8 @@ loss of power: then it is logged, and the newest one is published.
 
 A copy of the machine that a drill starts elsewhere runs this, too. It must not write over what is to be read from it, so
 after each start of the machine the newest heartbeat there is is published first, and only then a new one is written: a
-copy in isolation reaches no store, and leaves its file as the backup had it.
+copy in isolation reaches no store, and leaves its file as the backup had it. A machine that was put back in its own place
+does reach the store; so each heartbeat names, as ``before_start``, the newest one that this start of the machine found.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class MachineHeartbeat:
         self.begun = begun
         self.file = Path(settings["file"])
         self.newest = max(self.found(), key=lambda one: int(one["counter"]), default=None)
+        self.before_start = before_start(self.file) if begun.exists() else self.newest
         if self.newest is None:
             begun.touch()
         elif not begun.exists():
@@ -61,8 +63,8 @@ class MachineHeartbeat:
         moment = utc_now()
         counters = [int(one["counter"]) for one in (parsed(read(self.file)), self.newest) if one]
         heartbeat = {"counter": max(counters, default=0) + 1, "written_at": moment}
-        whole = {"schema": SCHEMA, "service": self.settings["service"], "host": self.settings["host"], **heartbeat}
-        keep(self.file, json.dumps(whole) + "\n")
+        owner = {"service": self.settings["service"], "host": self.settings["host"]}
+        keep(self.file, json.dumps({"schema": SCHEMA, **owner, **heartbeat, "before_start": self.before_start}) + "\n")
         self.newest = heartbeat
         with self.log.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({**heartbeat, "host": self.settings["host"]}) + "\n")
@@ -101,6 +103,14 @@ def read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
+
+
+def before_start(file: Path) -> dict[str, Any] | None:
+    """What an agent that was restarted meanwhile has written there."""
+    try:
+        return parsed(json.dumps(json.loads(read(file))["before_start"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def parsed(text: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""``drillbook restore``: the bad day, by the very playbook that the drills prove."""
+"""``drillbook restore``: the bad day, by the very steps that the drills prove."""
 
 from typing import Annotated
 
@@ -28,6 +28,13 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
     confirm: Annotated[
         str, typer.Option(help="The group's exact name, to say that this is meant.", metavar="GROUP")
     ] = "",
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A machine that still stands and may be lost for the restore; may be given again. Services of the kind `machines` only.",
+            metavar="HOST",
+        ),
+    ] = None,
     inventory: Inventories = None,
     disaster_at: DisasterAt = None,
     point: Point = None,
@@ -50,6 +57,7 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
         opened.configuration,
         wanted,
         confirm=confirm,
+        replace=tuple(replace or ()),
         point=chosen_point(
             PointRequest(), point=point, set_label=set_label, timeline=timeline, repository_time=repository_time
         ),

@@ -6,10 +6,9 @@ from datetime import timedelta
 from drillbook.config.faults import fault
 from drillbook.config.inventory import Inventory
 from drillbook.config.schema import DrillVariables, ServiceVariables
-from drillbook.model import MACHINES, Drill, MachineGroup, Objectives, Place, PointRequest, PointType, Service
+from drillbook.model import MACHINE_POINTS, MACHINES, Drill, MachineGroup, Objectives, Place, PointRequest, Service
 
 SANDBOX_GROUP = "sandbox"
-_MACHINE_POINTS = (PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME)
 
 
 def service(group: str, values: ServiceVariables, inventory: Inventory) -> Service:
@@ -63,8 +62,8 @@ def _provider_with_range(
             key,
             "Leave sandbox out.",
         )
-    if values.point.type not in _MACHINE_POINTS:
-        known = ", ".join(_MACHINE_POINTS)
+    if values.point.type not in MACHINE_POINTS:
+        known = ", ".join(MACHINE_POINTS)
         raise fault(f"a backup of machines has no {values.point.type}", service.group, key, f"Give one of {known}.")
     provider = next(group.provider for group in machines if group.name == service.group)
     if next(found for found in places if found.name == provider).drill is None:

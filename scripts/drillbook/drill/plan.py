@@ -72,6 +72,7 @@ class Plan:
     confirm: str
     config_digest: str
     predicted: Prediction
+    replace: tuple[str, ...] = ()
 
     @property
     def rto_objective(self) -> timedelta:
@@ -119,6 +120,7 @@ class Plan:
             ],
             "deadline_seconds": seconds(self.deadline),
             "keep": self.keep,
+            **({"replace": list(self.replace)} if self.replace else {}),
             "config_digest": self.config_digest,
             "predicted": self.predicted.as_json(),
         }
@@ -163,17 +165,22 @@ def plan_drill(
 
 def _drill_steps(kind: str, timeout: timedelta) -> tuple[Step, ...]:
     if kind == MACHINES:
-        return (
-            Step("select", None, Phase.SELECT, timeout),
-            Step("restore", None, Phase.TRANSFER, timeout),
-            Step("start", None, Phase.START, timeout),
-            Step("verify", None, Phase.VERIFY, timeout),
-            Step("prove", None, Phase.PROVE, timeout),
-        )
+        return _machine_steps(timeout)
     return (
         Step("provision", PROVISION, Phase.PROVISION, timeout),
         Step("restore", RESTORE.format(kind=kind), Phase.SELECT, timeout),
         Step("prove", PROVE.format(kind=kind), Phase.PROVE, timeout),
+    )
+
+
+def _machine_steps(timeout: timedelta) -> tuple[Step, ...]:
+    """The same for the drill and for the bad day."""
+    return (
+        Step("select", None, Phase.SELECT, timeout),
+        Step("restore", None, Phase.TRANSFER, timeout),
+        Step("start", None, Phase.START, timeout),
+        Step("verify", None, Phase.VERIFY, timeout),
+        Step("prove", None, Phase.PROVE, timeout),
     )
 
 
@@ -183,16 +190,15 @@ def plan_in_place(
     *,
     confirm: str,
     point: PointRequest,
+    replace: tuple[str, ...] = (),
     disaster_at: datetime | None = None,
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
-    """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group."""
-    if service.kind == MACHINES:
-        raise RefusedError(
-            "machines are not restored in place by drillbook yet",
-            where=f"restore of {service.name}",
-            remedy="On the bad day restore their backups by the provider's own means (docs/how-to/drill-machines.md).",
-        )
+    """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group.
+
+    ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
+    """
+    _refuse_wrong_names(service, replace)
     if confirm != service.group:
         raise RefusedError(
             f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
@@ -210,25 +216,37 @@ def plan_in_place(
         objectives=service.objectives,
         disaster_at=disaster_at,
         repository_as_of_disaster=False,
-        steps=(
-            *_machines(service, timeout),
-            Step("restore", RESTORE.format(kind=kind), Phase.SELECT, timeout),
-            Step("prove", PROVE.format(kind=kind), Phase.PROVE, timeout),
-        ),
+        steps=_machine_steps(timeout) if kind == MACHINES else _in_place_steps(service, timeout),
         teardown=None,
         deadline=configuration.run_deadline,
         keep=False,
         confirm=confirm,
+        replace=replace,
         config_digest=configuration.digest,
         predicted=predict(history, name),
     )
 
 
-def _machines(service: Service, timeout: timedelta) -> tuple[Step, ...]:
-    """The step that makes the service's lost machines again, where the inventory names one."""
-    if service.provision_playbook is None:
-        return ()
-    return (Step("provision", service.provision_playbook, Phase.PROVISION, timeout),)
+def _in_place_steps(service: Service, timeout: timedelta) -> tuple[Step, ...]:
+    """First the service's lost machines are made again, where the inventory names a playbook for that."""
+    provision = service.provision_playbook
+    return (
+        *((Step("provision", provision, Phase.PROVISION, timeout),) if provision else ()),
+        Step("restore", RESTORE.format(kind=service.kind), Phase.SELECT, timeout),
+        Step("prove", PROVE.format(kind=service.kind), Phase.PROVE, timeout),
+    )
+
+
+def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
+    unknown = sorted(set(replace) - (set(service.hosts) if service.kind == MACHINES else set()))
+    if unknown:
+        raise RefusedError(
+            f"{', '.join(unknown)}: no machine of {service.name}",
+            where=f"restore of {service.name}, --replace",
+            remedy="Name machines of a service of the kind `machines`."
+            if service.kind != MACHINES
+            else f"Its machines are {', '.join(service.hosts)}.",
+        )
 
 
 def predict(history: Iterable[Mapping[str, Any]], name: str) -> Prediction:

@@ -28,12 +28,13 @@ from drillbook.model.machines import (
 )
 from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
-from drillbook.model.points import PointRequest, PointType
+from drillbook.model.points import MACHINE_POINTS, PointRequest, PointType
 from drillbook.model.services import MACHINES, Drill, EscrowItem, EvidencePlace, Mode, ObjectStore, Service
 from drillbook.model.verdicts import Verdict
 
 __all__ = [
     "MACHINES",
+    "MACHINE_POINTS",
     "Backup",
     "BackupMode",
     "BackupNote",

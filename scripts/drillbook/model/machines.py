@@ -28,7 +28,8 @@ class Machine:
     """A machine as its provider knows it.
 
     ``host`` is its inventory name, ``identifier`` the provider's own (VMID, instance id, container), ``place`` where it
-    runs (node, availability zone). ``lock`` is what holds it, as the provider names it.
+    runs (node, availability zone). ``lock`` is what holds it, as the provider names it; ``pool`` what it belongs to there, if
+    the provider has such a thing.
     """
 
     host: str
@@ -36,6 +37,7 @@ class Machine:
     place: str
     power: Power
     lock: str = ""
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)

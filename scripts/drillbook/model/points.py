@@ -30,6 +30,10 @@ class PointType(StrEnum):
         return self in (PointType.TIME, PointType.LSN, PointType.XID, PointType.NAME)
 
 
+MACHINE_POINTS = (PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME)
+"""The points that backups of whole machines have."""
+
+
 @dataclass(frozen=True, slots=True)
 class PointRequest:
     """The recovery point a drill or an operator asks for; which backup set serves it is chosen later.

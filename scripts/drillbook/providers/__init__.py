@@ -1,6 +1,17 @@
 """Where machines come from: one module per vendor behind the same Protocols."""
 
-from drillbook.providers.protocols import Backups, Machines, Restores, Snapshots
-from drillbook.providers.registry import open_backups, open_restores, open_snapshots
+from drillbook.providers.protocols import Backups, Inside, Machines, Recoveries, Restores, Snapshots
+from drillbook.providers.registry import open_backups, open_recoveries, open_restores, open_snapshots
 
-__all__ = ["Backups", "Machines", "Restores", "Snapshots", "open_backups", "open_restores", "open_snapshots"]
+__all__ = [
+    "Backups",
+    "Inside",
+    "Machines",
+    "Recoveries",
+    "Restores",
+    "Snapshots",
+    "open_backups",
+    "open_recoveries",
+    "open_restores",
+    "open_snapshots",
+]

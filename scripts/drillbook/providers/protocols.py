@@ -1,6 +1,6 @@
 """What a provider of machines can do. One module per vendor; its types and dictionaries stop there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -91,7 +91,27 @@ class Backups(Machines, Protocol):
         ...
 
 
-class Restores(Protocol):
+class Inside(Protocol):
+    """Starts restored machines, and looks at them from inside. Every call is bounded in time and raises DrillbookError."""
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        """Start it; nothing happens where it runs."""
+        ...
+
+    def answers(self, machine: Machine) -> bool:
+        """Whether programs can be run inside it now."""
+        ...
+
+    def read(self, machine: Machine, path: str) -> str | None:
+        """Read a small file inside it; None where there is none."""
+        ...
+
+    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
+        """Run a POSIX shell script inside it as root, and return what it ended with."""
+        ...
+
+
+class Restores(Inside, Protocol):
     """Makes machines from backups inside the place's drill range, cut off from everything, and removes exactly those.
 
     It asks by the drill's own credential, which can write over nothing else. Every call is bounded in time and raises
@@ -127,28 +147,12 @@ class Restores(Protocol):
         """The hardware addresses of the machine that the backup is of, as far as the drill may read them."""
         ...
 
-    def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it."""
-        ...
-
     def live(self) -> bool:
         """Whether machines are started at once here, before their disks are whole."""
         ...
 
     def finish(self, machine: Machine, timeout: timedelta) -> None:
         """Wait until nothing of a machine is read from its backup any more; at once where that is so."""
-        ...
-
-    def answers(self, machine: Machine) -> bool:
-        """Whether programs can be run inside it now."""
-        ...
-
-    def read(self, machine: Machine, path: str) -> str | None:
-        """Read a small file inside it; None where there is none."""
-        ...
-
-    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
-        """Run a POSIX shell script inside it as root, and return what it ended with."""
         ...
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
@@ -164,4 +168,40 @@ class Restores(Protocol):
 
     def overreach(self, hosts: Sequence[str]) -> str | None:
         """Try, on nothing that exists, what the drill's credential must not do to these machines; what it could do, or None."""
+        ...
+
+
+class Recoveries(Inside, Protocol):
+    """Puts machines back into their own place from their backups, over what is left of them.
+
+    It asks by a credential that only the bad day needs: it can write over production. Every call is bounded in time and raises
+    DrillbookError.
+    """
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
+        """As `Backups.backups`."""
+        ...
+
+    def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:
+        """As `Backups.fault`."""
+        ...
+
+    def standing(self, backups: Sequence[Backup]) -> Mapping[str, Machine]:
+        """Return, by host, what is left of the machines that these backups are of, in their own places.
+
+        Raises RefusedError where such a place is another machine's now, where another machine has the host's name, or where nothing
+        can be written over what is left (its node is away, it is locked).
+        """
+        ...
+
+    def put_back(self, backup: Backup, over: Machine | None, timeout: timedelta) -> Machine:
+        """Make the machine again in its own place, with its own network cards; it is left stopped.
+
+        What stands there is ``over``: it is switched off first, and its disks are lost. Where that is None and something stands there
+        after all, nothing is touched.
+        """
+        ...
+
+    def has_own_cards(self, machine: Machine, backup: Backup) -> bool:
+        """Read its network cards back: whether they are those that the machine had when it was backed up."""
         ...

@@ -1,4 +1,4 @@
-"""Which module serves which kind of place, and who asks there: snapshots, backups and drills have a credential each."""
+"""Which module serves which kind of place, and who asks there: snapshots, backups, drills and recoveries have a credential each."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.model import Ec2Place, LabPlace, Place, ProxmoxPlace
-from drillbook.providers.lab import LabBackups, LabRestores, LabSnapshots, Podman
-from drillbook.providers.protocols import Backups, Restores, Snapshots
+from drillbook.providers.lab import LabBackups, LabRecoveries, LabRestores, LabSnapshots, Podman
+from drillbook.providers.protocols import Backups, Recoveries, Restores, Snapshots
 
 SNAPSHOTS_USER = "snapshots.json"
 BACKUPS_USER = "backups.json"
 DRILL_USER = "drill.json"
+RECOVERY_USER = "recovery.json"
 _Made = TypeVar("_Made")
 _Range = TypeVar("_Range")
 _Makers = Mapping[type, Callable[[Any, Clock], _Made]]
@@ -30,6 +31,11 @@ def open_backups(place: Place, clock: Clock) -> Backups:
 def open_restores(place: Place, clock: Clock) -> Restores:
     """Return what makes a drill's machines there; raises ConfigurationError when it has no drill range."""
     return _open(_RESTORES, place, clock, "drills")
+
+
+def open_recoveries(place: Place, clock: Clock) -> Recoveries:
+    """Return what puts machines back there; raises ConfigurationError when its credentials can't be read."""
+    return _open(_RECOVERIES, place, clock, "restores in place")
 
 
 def _open(makers: _Makers[_Made], place: Place, clock: Clock, what: str) -> _Made:
@@ -77,6 +83,12 @@ def _proxmox_restores(place: ProxmoxPlace, clock: Clock) -> Restores:
     return ProxmoxRestores(_proxmox_api(place, DRILL_USER), place.name, _range(place.name, place.drill), clock)
 
 
+def _proxmox_recoveries(place: ProxmoxPlace, clock: Clock) -> Recoveries:
+    from drillbook.providers.proxmox import ProxmoxRecoveries  # noqa: PLC0415 - requests takes a while
+
+    return ProxmoxRecoveries(_proxmox_api(place, RECOVERY_USER), clock)
+
+
 def _lab_snapshots(place: LabPlace, clock: Clock) -> Snapshots:
     return LabSnapshots(Podman(place), clock)
 
@@ -87,6 +99,10 @@ def _lab_backups(place: LabPlace, clock: Clock) -> Backups:
 
 def _lab_restores(place: LabPlace, clock: Clock) -> Restores:
     return LabRestores(Podman(place), _range(place.name, place.drill), clock)
+
+
+def _lab_recoveries(place: LabPlace, clock: Clock) -> Recoveries:
+    return LabRecoveries(Podman(place), clock)
 
 
 def _range(place: str, drill: _Range | None) -> _Range:
@@ -110,3 +126,4 @@ _BACKUPS: _Makers[Backups] = {
     LabPlace: _lab_backups,
 }
 _RESTORES: _Makers[Restores] = {ProxmoxPlace: _proxmox_restores, LabPlace: _lab_restores}
+_RECOVERIES: _Makers[Recoveries] = {ProxmoxPlace: _proxmox_recoveries, LabPlace: _lab_recoveries}

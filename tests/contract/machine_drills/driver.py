@@ -1,9 +1,11 @@
-"""A drill of machines as a process of its own: what the kill tests kill. Arguments: a file with the inventory's JSON, `run` or `clean`."""
+"""A drill of machines as a process of its own: what the kill tests kill. Arguments: a file with the inventory's JSON, `run`, `restore` or `clean`."""
 
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.contract.machine_drills.world import HOSTS
 
 from drillbook.ansible import Order, Watcher
 from drillbook.clock import SystemClock
@@ -11,12 +13,12 @@ from drillbook.config import Configuration, Inventory, configuration
 from drillbook.drill.clean import Cleaner
 from drillbook.drill.gate import Gate
 from drillbook.drill.machines import ProviderGuests, open_work
-from drillbook.drill.plan import plan_drill
+from drillbook.drill.plan import Plan, plan_drill, plan_in_place
 from drillbook.drill.record import Who
 from drillbook.drill.run import DrillRunner, Outcome, Tools
 from drillbook.drill.teardown import Removers
 from drillbook.evidence import EvidenceLog, Signer
-from drillbook.model import Heartbeat
+from drillbook.model import Heartbeat, PointRequest
 
 
 class NoPlaybooks:
@@ -40,7 +42,21 @@ class Driver:
         self._published = published
 
     def run(self, name: str = "shop-latest", *, keep: bool = False) -> Outcome:
-        plan = plan_drill(self.configuration, self.configuration.drill(name), keep=keep)
+        return self._carry_out(plan_drill(self.configuration, self.configuration.drill(name), keep=keep))
+
+    def restore(self, *replace: str, point: str = "latest") -> Outcome:
+        """Put the shop back in its own place."""
+        return self._carry_out(
+            plan_in_place(
+                self.configuration,
+                self.configuration.service("shop"),
+                confirm="shop",
+                point=PointRequest.parse(point),
+                replace=replace,
+            )
+        )
+
+    def _carry_out(self, plan: Plan) -> Outcome:
         tools = Tools(
             clock=self.clock,
             playbooks=NoPlaybooks(),
@@ -68,7 +84,7 @@ def main(inventory: Path, verb: str) -> int:
     if verb == "clean":
         print(json.dumps([entry.as_json() for entry in driver.cleaner().clean()]))  # noqa: T201 - its output is its answer
         return 0
-    outcome = driver.run()
+    outcome = driver.restore(*HOSTS) if verb == "restore" else driver.run()
     print(json.dumps(outcome.record))  # noqa: T201 - its output is its answer
     return outcome.exit_code
 

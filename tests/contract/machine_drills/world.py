@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tests.support.proxmox import ProxmoxServer
     from tests.support.proxmox.state import Volume
 
-HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to/drill-machines.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+HOW_TO = DOCS / "how-to/drill-machines.md"
+RUNBOOK = DOCS / "runbooks/restore-machines-in-place.md"
+RECOVERY_USER = "drillbook-recovery@pve"
 USER, TOKEN, SECRET = "drillbook-drill@pve", "drill", "not-so-secret"
 HOSTS = {"shop-db": 100, "shop-web1": 101}
 ADDRESSES = {"shop-db": "192.0.2.11", "shop-web1": "192.0.2.12", "other": "192.0.2.50"}
@@ -32,17 +35,16 @@ HEARTBEAT = "/var/lib/drillbook/heartbeat.json"
 RANGE = range(9000, 9004)
 
 
-def documented_grants() -> list[Grant]:
-    """What the how-to's commands give to whom; the roles are put into the state by `shop`."""
-    text = HOW_TO.read_text(encoding="utf-8")
-    found = re.findall(r"pveum acl modify (\S+) \$who --roles (\S+)", text)
+def documented_grants(page: Path = HOW_TO, user: str = USER, token: str = TOKEN) -> list[Grant]:
+    """What a page's commands give to whom; the roles are put into the state by `shop`."""
+    found = re.findall(r"pveum acl modify (\S+) \$who --roles (\S+)", page.read_text(encoding="utf-8"))
     assert len(found) == 4
-    subjects = (("user", USER), ("token", f"{USER}!{TOKEN}"))
+    subjects = (("user", user), ("token", f"{user}!{token}"))
     return [Grant(path, kind, subject, role) for path, role in found for kind, subject in subjects]
 
 
-def documented_roles() -> dict[str, list[str]]:
-    text = HOW_TO.read_text(encoding="utf-8")
+def documented_roles(page: Path = HOW_TO) -> dict[str, list[str]]:
+    text = page.read_text(encoding="utf-8")
     return {name: shlex.split(rest)[0].split() for name, rest in re.findall(r"pveum role add (\S+) --privs (.+)", text)}
 
 
@@ -121,6 +123,15 @@ class DrillWorld:
         token.write_text(json.dumps({"id": "root@pam!backups", "secret": SECRET}))
         endpoint = Endpoint("127.0.0.1", self.server.port, Path(self.server.ca), token)
         return ProxmoxBackups(ProxmoxApi(endpoint), SystemClock())
+
+    def let_recover(self) -> None:
+        """Give the token for restores in place what the runbook gives it."""
+        state = self.server.state
+        state.roles |= documented_roles(RUNBOOK)
+        state.users[RECOVERY_USER] = User(tokens={"recovery": Token(SECRET)})
+        state.grants += documented_grants(RUNBOOK, RECOVERY_USER, "recovery")
+        token = {"id": f"{RECOVERY_USER}!recovery", "secret": SECRET}
+        (self.tokens / "recovery.json").write_text(json.dumps(token))
 
     def drill_guests(self) -> list[int]:
         return [vmid for vmid in self.server.state.guests if vmid in RANGE]

@@ -107,7 +107,7 @@ def test_the_newest_is_kept_logged_and_published_as_drills_read_it(world: World)
         "counter": 2,
         "written_at": MOMENTS[1],
     }
-    assert world.kept() == kept
+    assert world.kept() == {**kept, "before_start": None}
     assert world.acknowledged() == [1, 2]
     assert {key: world.published()[key] for key in kept} == kept
     read = Heartbeat.from_fact({**world.published(), "last_modified": world.published()["published_at"]})
@@ -115,6 +115,18 @@ def test_the_newest_is_kept_logged_and_published_as_drills_read_it(world: World)
     assert read.published_at is not None
     assert sorted(path.name for path in world.file.parent.iterdir()) == ["heartbeat.json"]
     assert world.file.stat().st_mode & 0o777 == 0o644
+
+
+def test_each_names_the_one_that_the_machines_start_has_found(world: World) -> None:
+    """Also when the agent is started again meanwhile, and has found a newer one."""
+    world.start().beat()
+    agent = world.boot()
+    agent.publish()
+    agent.beat()
+    found = {"counter": 1, "written_at": MOMENTS[0]}
+    assert (world.kept()["counter"], world.kept()["before_start"]) == (2, found)
+    world.start().beat()
+    assert (world.kept()["counter"], world.kept()["before_start"]) == (3, found)
 
 
 def test_nothing_is_published_before_the_first(world: World) -> None:

@@ -1,8 +1,9 @@
 """What is looked at inside the restored machines: units, ports, heartbeats (verify), and every byte (prove)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently
@@ -16,8 +17,18 @@ from drillbook.drill.machines.inside import (
 from drillbook.drill.observation import FACT_NEWEST
 from drillbook.drill.work import Run
 from drillbook.errors import ConfigurationError, DrillbookError
-from drillbook.model import Check, CheckStatus, Heartbeat, Machine, MachineGroup, MachineProbes, Stage, format_instant
-from drillbook.providers import Restores
+from drillbook.model import (
+    Check,
+    CheckStatus,
+    Heartbeat,
+    Machine,
+    MachineGroup,
+    MachineProbes,
+    Mode,
+    Stage,
+    format_instant,
+)
+from drillbook.providers import Inside
 
 POLL = timedelta(seconds=2)
 PROBE_LIMIT = timedelta(seconds=60)
@@ -29,7 +40,7 @@ class Acceptance:
 
     def __init__(
         self,
-        provider: Restores,
+        provider: Inside,
         group: MachineGroup,
         run: Run,
         clock: Clock,
@@ -101,8 +112,26 @@ class Acceptance:
         if owner != (service, machine.host):
             message = f"{path} is of {owner[1]} in the service {owner[0]}: this is another machine's disk"
             return _failed(name, Stage.VERIFY, message), None
+        if self._run.plan.mode is Mode.IN_PLACE and beat.written_at > self._run.declared_at:
+            return self._of_backup(name, path, data)
+        return self._found(name, beat)
+
+    def _of_backup(self, name: str, path: str, data: Mapping[str, Any]) -> tuple[Check, Heartbeat | None]:
+        """A machine in its own place goes on; then its heartbeats name the one that it found when it started."""
+        earlier = data.get("before_start")
+        try:
+            beat = Heartbeat.from_fact({**dict(earlier or {}), "host": data["host"]})
+        except (ValueError, KeyError, TypeError, ConfigurationError):
+            message = f"{path} is newer than the restore, and does not say which heartbeat it found"
+            return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it."), None
+        if beat.written_at > self._run.declared_at:
+            message = f"{path}: it was started twice since the disaster, so what was lost can't be told any more"
+            return _failed(name, Stage.VERIFY, message, "See why it was started again."), None
+        return self._found(name, beat)
+
+    def _found(self, name: str, beat: Heartbeat) -> tuple[Check, Heartbeat]:
         actual = f"{beat.counter} of {format_instant(beat.written_at)}"
-        return _passed(name, f"one of {machine.host} in {service}", actual), beat
+        return _passed(name, f"one of {beat.host} in {self._run.plan.service.name}", actual), beat
 
     def _read_all(self, machine: Machine) -> Check:
         name = f"{machine.host}: every file read"

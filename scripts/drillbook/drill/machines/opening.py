@@ -1,24 +1,29 @@
-"""Makes the work of a drill of machines, and who removes what it made, from the configuration."""
+"""Makes the work of a drill or a restore of machines, and who removes what it made, from the configuration."""
 
 from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.config import Configuration
+from drillbook.drill.machines.in_place import InPlaceWork
 from drillbook.drill.machines.inside import Endpoint
 from drillbook.drill.machines.isolation import Isolation
 from drillbook.drill.machines.work import MachineWork
 from drillbook.drill.plan import Plan
 from drillbook.drill.stops import StoppableClock, Stops
-from drillbook.model import MACHINES, Claim
-from drillbook.providers import open_restores
+from drillbook.drill.work import Work
+from drillbook.model import MACHINES, Claim, Mode
+from drillbook.providers import open_recoveries, open_restores
 
 
-def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> MachineWork | None:
+def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
     """Return what does the plan's steps that are no playbooks; None where it has none. Raises ConfigurationError."""
     if plan.service.kind != MACHINES:
         return None
     group = configuration.machine_group(plan.service.group)
     place = configuration.provider(group.provider)
+    if plan.mode is Mode.IN_PLACE:
+        provider = open_recoveries(place, StoppableClock(clock, stops))
+        return InPlaceWork(provider, group, plan, clock, workers=configuration.machines_at_once)
     return MachineWork(
         open_restores(place, StoppableClock(clock, stops)),
         group,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from drillbook.errors import InfrastructureError
-from drillbook.model import Backup, MachineGroup, PointRequest, PointType, format_instant
+from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
+from drillbook.model import MACHINE_POINTS, Backup, BackupRules, MachineGroup, PointRequest, PointType, format_instant
 
 _REMEDY = "See `drillbook backup list` and `drillbook backup verify`."
 
@@ -58,11 +58,13 @@ class Selection:
 
 
 def choose(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, seed: str) -> Selection:
-    """Choose for every host; raises InfrastructureError that names the hosts which have no such backup.
+    """Choose for every host; raises InfrastructureError that names the hosts which have no such backup, RefusedError for a point that
+    no backup of machines has.
 
     ``latest`` is the newest of each; ``oldest`` the first moment at which there was one of each; ``random`` a moment between that and
     the newest, by ``seed``; ``time`` the newest not later than its target. What is later than the point's ``until`` is not seen.
     """
+    _refuse_foreign(point, group)
     seen = [backup for backup in backups if point.until is None or backup.taken_at <= point.until]
     by_host = {host: [backup for backup in seen if backup.host == host] for host in group.hosts}
     _refuse_missing([host for host, found in by_host.items() if not found], group, "there is no backup")
@@ -74,6 +76,37 @@ def choose(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, 
     _refuse_missing([host for host, found in chosen.items() if not found], group, f"there is no backup before {moment}")
     newest = tuple(max(found, key=lambda backup: backup.taken_at) for found in chosen.values())
     return Selection(newest, point.target_time or (moment if point.type is PointType.RANDOM else None))
+
+
+def _refuse_foreign(point: PointRequest, group: MachineGroup) -> None:
+    given = [
+        name
+        for name, value in (
+            ("set", point.set_label),
+            ("timeline", point.timeline),
+            ("repository time", point.repository_time),
+        )
+        if value is not None
+    ]
+    if point.type not in MACHINE_POINTS:
+        given.append(point.type.value)
+    if given:
+        raise RefusedError(
+            f"a backup of machines has no {', '.join(given)}",
+            where=f"group {group.name}, recovery point",
+            remedy=f"Give one of {', '.join(MACHINE_POINTS)}.",
+        )
+
+
+def backup_rules(group: MachineGroup) -> BackupRules:
+    """How the group is backed up; raises ConfigurationError where it does not say."""
+    if group.backup is None:
+        raise ConfigurationError(
+            "it is not said how these machines are backed up",
+            where=f"group {group.name}, drillbook_machines.backup",
+            remedy="Declare it; docs/how-to/backups.md.",
+        )
+    return group.backup
 
 
 def _moment(found: Sequence[Sequence[Backup]], point: PointRequest, seed: str) -> datetime | None:

@@ -8,15 +8,15 @@ from drillbook.concurrently import concurrently, raise_failures
 from drillbook.drill.machines.acceptance import Acceptance
 from drillbook.drill.machines.claims import Claims
 from drillbook.drill.machines.isolation import Isolation, card_checks
-from drillbook.drill.machines.selection import Selection, choose
-from drillbook.drill.observation import FACT_FIRST_ANSWER, FACT_POINT, FACT_PREDICTED
+from drillbook.drill.machines.selection import Selection, backup_rules, choose
+from drillbook.drill.machines.starting import start_in_order
+from drillbook.drill.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.drill.plan import Step
 from drillbook.drill.work import Run
-from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, TakenError
-from drillbook.model import Backup, BackupRules, Check, CheckStatus, Machine, MachineGroup, Stage
+from drillbook.errors import InfrastructureError, RefusedError, TakenError
+from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, Stage
 from drillbook.providers import Restores
 
-POLL = timedelta(seconds=1)
 CLAIMS = 10
 """How often a number that somebody else was faster with is replaced by another one."""
 _REMEDY = "Read the message of each; what was made is removed by the run's teardown."
@@ -70,7 +70,7 @@ class MachineWork:
 
     def _select(self, _step: Step, run: Run) -> None:
         self._declared = self._clock.monotonic()
-        backups = self._provider.backups(self._group.hosts, self._rules())
+        backups = self._provider.backups(self._group.hosts, backup_rules(self._group))
         point = run.plan.point_at(run.declared_at)
         self._chosen = choose(backups, self._group, point, run.run_id)
         run.seen.fact(FACT_POINT, self._chosen.as_json())
@@ -114,29 +114,7 @@ class MachineWork:
         )
 
     def _start(self, _step: Step, run: Run) -> None:
-        """Stage by stage; the next one when each machine of the one before answers."""
-        by_host = {machine.host: machine for machine in self._machines}
-        for stage in self._group.stages:
-            machines = [by_host[host] for host in stage]
-            started = concurrently(
-                machines, lambda one: self._provider.start(one, self._group.ready_timeout), self._workers
-            )
-            raise_failures(started, what="starting", group=self._group.name, remedy=_REMEDY)
-            answered = concurrently(machines, lambda one: self._wait(one, run), self._workers)
-            raise_failures(answered, what="waiting for an answer", group=self._group.name, remedy=_REMEDY)
-
-    def _wait(self, machine: Machine, run: Run) -> None:
-        deadline = self._clock.monotonic() + self._group.ready_timeout
-        while not self._provider.answers(machine):
-            run.stops.raise_if_due(f"waiting for {machine.host}")
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"it did not answer within {self._group.ready_timeout.total_seconds():.0f} s of its start",
-                    where=f"{machine.host} ({machine.identifier})",
-                    remedy="Look at its console: does it boot, does its guest agent run?",
-                )
-            self._clock.sleep(POLL)
-        run.seen.fact(FACT_FIRST_ANSWER, machine.host)
+        start_in_order(self._provider, self._group, self._machines, run, self._clock, self._workers)
 
     def _verify(self, step: Step, run: Run) -> None:
         """The isolation from inside first: a machine that can reach production must not run any longer."""
@@ -162,12 +140,3 @@ class MachineWork:
                 "no backup was chosen", where=f"group {self._group.name}", remedy="Report this defect."
             )
         return self._chosen
-
-    def _rules(self) -> BackupRules:
-        if self._group.backup is None:
-            raise ConfigurationError(
-                "it is not said how these machines are backed up",
-                where=f"group {self._group.name}, drillbook_machines.backup",
-                remedy="Declare it; docs/how-to/backups.md.",
-            )
-        return self._group.backup

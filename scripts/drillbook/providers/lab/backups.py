@@ -10,7 +10,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Machine, Power
-from drillbook.providers.lab.copies import Copier, at_rest, kind_of, read_description
+from drillbook.providers.lab.copies import Copier, Description, at_rest, kind_of, read_description
 from drillbook.providers.lab.machines import LabMachines, uncopyable
 from drillbook.providers.lab.podman import HOST_LABEL, Podman, said
 from drillbook.providers.lab.recipe import recipe_of
@@ -123,3 +123,14 @@ def _backup(podman: Podman, image: Mapping[str, Any]) -> Backup | None:
         note=description.note,
         protected=any(name.startswith(repository(podman, _PROTECTED, host) + ":") for name in names),
     )
+
+
+def description_of(podman: Podman, backup: Backup) -> Description:
+    """What the image of a backup says of itself; raises RefusedError where there is no such backup of this host."""
+    image = podman.image(backup.identifier)
+    description = read_description(image["Labels"]) if image else None
+    if description is None or not backup.identifier.startswith(repository(podman, KIND, backup.host) + ":"):
+        raise RefusedError(
+            "there is no such backup of this host", where=backup.identifier, remedy="Choose one of those listed."
+        )
+    return description

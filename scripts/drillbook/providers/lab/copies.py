@@ -35,7 +35,11 @@ _KEPT = (
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a copy says of itself. ``options`` are what another container needs to run as this one did."""
+    """What a copy says of itself.
+
+    ``options`` are what another container needs to run as this one did; ``arguments`` are all that this one was made with, its networks
+    and addresses, too.
+    """
 
     source: str
     taken_at: datetime
@@ -44,6 +48,7 @@ class Description:
     command: tuple[str, ...]
     networks: tuple[str, ...]
     macs: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
 def describe(container: Mapping[str, Any], recipe: Recipe, taken_at: datetime, note: str) -> Description:
@@ -56,6 +61,7 @@ def describe(container: Mapping[str, Any], recipe: Recipe, taken_at: datetime, n
         command=recipe.command,
         networks=tuple(sorted(networks_of(container))),
         macs=tuple(sorted(macs_of(container, recipe))),
+        arguments=recipe.arguments,
     )
 
 
@@ -75,7 +81,7 @@ def read_description(labels: Mapping[str, str] | None) -> Description | None:
     try:
         text = base64.b64decode((labels or {})[DESCRIPTION_LABEL], validate=True)
         values = json.loads(text)
-        lists = {key: tuple(values[key]) for key in ("options", "command", "networks", "macs")}
+        lists = {key: tuple(values[key]) for key in ("options", "command", "networks", "macs", "arguments")}
         return Description(**{**values, **lists, "taken_at": datetime.fromisoformat(values["taken_at"])})
     except (KeyError, ValueError, TypeError, binascii.Error):
         return None

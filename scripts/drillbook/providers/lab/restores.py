@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
@@ -10,30 +9,24 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError, TakenError
-from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, LabDrillRange, Machine, NetworkCard, Power
-from drillbook.providers.lab.backups import KIND, list_backups, repository
-from drillbook.providers.lab.copies import Description, macs_of, networks_of, read_description
+from drillbook.model import Backup, BackupRules, Claim, LabDrillRange, Machine, NetworkCard, Power
+from drillbook.providers.lab.backups import description_of, list_backups
+from drillbook.providers.lab.copies import macs_of, networks_of
+from drillbook.providers.lab.inside import LabInside
 from drillbook.providers.lab.machines import DRILL_LABEL
 from drillbook.providers.lab.network import refuse_unless_isolated
-from drillbook.providers.lab.podman import HOST_LABEL, LAB_LABEL, LOOK, Podman, said
+from drillbook.providers.lab.podman import HOST_LABEL, LAB_LABEL, Podman, said
 from drillbook.providers.lab.recipe import recipe_of
 
 RUN_LABEL = "drillbook.run"
-_READY = ("running", "degraded")
-_KILLED = (124, 137)
-_PODMAN_FAILED = (125, 126, 127, 255)
-_INSIDE = 'eval "$(cat)" </dev/null'
-"""The script comes by standard input, so that it stands in no argument list, and can't be eaten by what it runs itself."""
 _CARD = "eth0"
-_ABSENT = 44
 
 
-class LabRestores:
+class LabRestores(LabInside):
     """Implements `Restores`. A claim's identifier is the container's name."""
 
     def __init__(self, podman: Podman, drill: LabDrillRange, clock: Clock) -> None:
-        self._podman = podman
-        self._clock = clock
+        super().__init__(podman, clock)
         self._range = drill
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - one storage for all
@@ -56,7 +49,7 @@ class LabRestores:
                 where=claim.identifier,
                 remedy="Nothing was made.",
             )
-        description = self._description(backup)
+        description = description_of(self._podman, backup)
         refuse_unless_isolated(self._podman, self._range.network, description.networks)
         labels = {
             LAB_LABEL: self._podman.place.prefix,
@@ -101,11 +94,9 @@ class LabRestores:
     def forbidden_macs(self, backup: Backup) -> frozenset[str]:
         """Those that the machine had when it was backed up, and those that it has now."""
         now = self._podman.inspect(backup.source)
-        return frozenset(self._description(backup).macs) | (macs_of(now, recipe_of(now)) if now else frozenset())
-
-    def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it."""
-        self._podman.call("start", machine.identifier, where=machine.host, timeout=timeout)
+        return frozenset(description_of(self._podman, backup).macs) | (
+            macs_of(now, recipe_of(now)) if now else frozenset()
+        )
 
     def live(self) -> bool:
         """Never: a container has the whole of its image."""
@@ -113,45 +104,6 @@ class LabRestores:
 
     def finish(self, machine: Machine, timeout: timedelta) -> None:
         """Nothing is to be waited for."""
-
-    def answers(self, machine: Machine) -> bool:
-        """Whether systemd has started what it was to start; a unit that failed is for the probes to find."""
-        done = self._podman.attempt("exec", machine.identifier, "systemctl", "is-system-running")
-        return done.stdout.strip() in _READY
-
-    def read(self, machine: Machine, path: str) -> str | None:
-        """By cat; a file that is there and can't be read is an error."""
-        quoted = shlex.quote(path)
-        answer = self.run(machine, f"if [ -e {quoted} ]; then cat -- {quoted}; else exit {_ABSENT}; fi", LOOK)
-        if answer.exit_code == _ABSENT:
-            return None
-        if answer.exit_code != 0:
-            raise InfrastructureError(
-                f"{path} can't be read (exit status {answer.exit_code})",
-                where=machine.host,
-                remedy="Look at it in the restored machine.",
-            )
-        return answer.output
-
-    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
-        """Run it by sh; what it started ends with it when the time is over."""
-        began = self._clock.monotonic()
-        seconds = f"{timeout.total_seconds():.3f}"
-        done = self._podman.attempt(
-            "exec", "--interactive", machine.identifier, "timeout", "--signal=KILL", seconds, "sh", "-c", _INSIDE,
-            timeout=timeout + LOOK, stdin=script,
-        )  # fmt: skip
-        if done.returncode in _KILLED and self._clock.monotonic() - began >= timeout:
-            raise InfrastructureError(
-                f"a program was not done after {timeout.total_seconds():g} s and was killed",
-                where=machine.host,
-                remedy="See what it waits for in the restored machine.",
-            )
-        if done.returncode in _PODMAN_FAILED and done.stderr.startswith("Error: "):
-            raise InfrastructureError(
-                f"nothing can be run inside: {said(done)}", where=machine.host, remedy="See whether the container runs."
-            )
-        return GuestAnswer(done.returncode, done.stdout)
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Remove the container by its id, once its name, labels and run are seen to be those of the claim."""
@@ -190,15 +142,6 @@ class LabRestores:
                 where=f"{claim.provider}, {claim.identifier}",
                 remedy="Nothing was touched.",
             )
-
-    def _description(self, backup: Backup) -> Description:
-        image = self._podman.image(backup.identifier)
-        description = read_description(image["Labels"]) if image else None
-        if description is None or not backup.identifier.startswith(repository(self._podman, KIND, backup.host) + ":"):
-            raise RefusedError(
-                "there is no such backup of this host", where=backup.identifier, remedy="Choose one of those listed."
-            )
-        return description
 
     def _inspect(self, machine: Machine) -> Mapping[str, Any]:
         found = self._podman.inspect(machine.identifier)

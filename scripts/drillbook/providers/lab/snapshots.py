@@ -2,9 +2,6 @@
 
 A container at rest is a paused one: nothing runs in it, so the image shows one moment, crash-consistent at best. What lies in
 memory, in volumes or in directories of this machine is in no image, and such a container is refused.
-
-A container can't be put back; one made of the image takes its name. The old one stands aside (`REPLACED`) until that is done, so
-that whatever kills us leaves one of both, and the same call goes on from there.
 """
 
 from collections.abc import Mapping
@@ -15,9 +12,10 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import BackupMode, Machine, Power, Quiesce, Snapshot
 from drillbook.providers.lab.copies import KIND_LABEL, Copier, at_rest, kind_of, read_description
-from drillbook.providers.lab.machines import REPLACED, REPLACEMENT, LabMachines, uncopyable
+from drillbook.providers.lab.machines import LabMachines, uncopyable
 from drillbook.providers.lab.podman import HOST_LABEL, Podman
 from drillbook.providers.lab.recipe import Recipe, recipe_of
+from drillbook.providers.lab.replacement import replace, standing
 
 KIND = "snapshot"
 
@@ -81,28 +79,22 @@ class LabSnapshots(LabMachines):
 
     def go_back(self, machine: Machine, name: str, timeout: timedelta) -> None:
         """Put a container made of the image in the place of the machine, with its name, addresses, labels and limits; it is left stopped."""
-        deadline = self._clock.monotonic() + timeout
         reference = self._reference(machine.host, name)
         if self._podman.image(reference) is None:
             raise InfrastructureError(
                 f"it has no snapshot {name}", where=machine.host, remedy="List what there is: drillbook snapshot list."
             )
-        aside, new = machine.identifier + REPLACED, machine.identifier + REPLACEMENT
-        present = self._podman.inspect(machine.identifier)
-        old = present or self._podman.inspect(aside)
+        old = standing(self._podman, machine.identifier)
         recipe = self._recipe(machine, old)
-        self._podman.remove(new)
-        arguments = ("--name", new, "--pull=never", *recipe.arguments, reference, *recipe.command)
-        self._podman.call("create", *arguments, where=machine.host, timeout=self._left(deadline))
-        if present is not None:
-            self._podman.remove(aside)
-            self._podman.unpause(machine.identifier, self._left(deadline))
-            self._podman.call(
-                "stop", "--time", "0", machine.identifier, where=machine.host, timeout=self._left(deadline)
-            )
-            self._podman.call("rename", machine.identifier, aside, where=machine.host)
-        self._podman.call("rename", new, machine.identifier, where=machine.host)
-        self._podman.remove(aside)
+        deadline = self._clock.monotonic() + timeout
+        replace(
+            self._podman,
+            machine,
+            reference,
+            recipe.arguments,
+            recipe.command,
+            lambda: deadline - self._clock.monotonic(),
+        )
         self._forget_nameless(old)
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
@@ -128,6 +120,3 @@ class LabSnapshots(LabMachines):
 
     def _reference(self, host: str, name: str) -> str:
         return f"localhost/drillbook/{KIND}/{self._podman.place.prefix}/{host}:{name}"
-
-    def _left(self, deadline: timedelta) -> timedelta:
-        return max(deadline - self._clock.monotonic(), timedelta(seconds=1))

@@ -2,7 +2,8 @@
 
 from drillbook.providers.proxmox.api import Endpoint, ProxmoxApi
 from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.recoveries import ProxmoxRecoveries
 from drillbook.providers.proxmox.restores import ProxmoxRestores
 from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
-__all__ = ["Endpoint", "ProxmoxApi", "ProxmoxBackups", "ProxmoxRestores", "ProxmoxSnapshots"]
+__all__ = ["Endpoint", "ProxmoxApi", "ProxmoxBackups", "ProxmoxRecoveries", "ProxmoxRestores", "ProxmoxSnapshots"]

@@ -12,7 +12,7 @@ from drillbook.model import Backup, BackupNote, BackupRules, Machine
 from drillbook.providers.proxmox.api import ProxmoxApi, is_verdict
 from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_of
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
-from drillbook.providers.proxmox.notes import with_cards
+from drillbook.providers.proxmox.notes import with_machine
 from drillbook.providers.proxmox.tasks import FIRST_POLL, Tasks
 
 _MACHINE_DISK = re.compile(r"(ide|sata|scsi|virtio|efidisk|tpmstate)\d+")
@@ -55,7 +55,7 @@ class ProxmoxBackups(ProxmoxMachines):
             )
         place = place_of(machine.place, storage)
         config: Mapping[str, Any] = self._api.get(f"{base(machine)}/config")
-        text = with_cards(note, config)
+        text = with_machine(note, machine, config)
         before = {backup.identifier for backup in self._storages.of_machine(machine.place, place, vmid(machine))}
         warnings = self._tasks.run(
             lambda: self._start(machine, _parameters(machine, rules, storage, text)),
@@ -85,6 +85,10 @@ class ProxmoxBackups(ProxmoxMachines):
         if now is None:
             return "it is not on its storage any more"
         return _listed_fault(now) or self._config_fault(now)
+
+    def node_of(self, backup: Backup) -> str:
+        """A node that sees it."""
+        return self._storages.node_of(backup)
 
     def protect(self, backup: Backup, *, protected: bool) -> None:
         """PUT, then read it back; the same call can be made again."""

@@ -1,6 +1,8 @@
 """A guest of Proxmox VE from inside, by its agent, and its power."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError
@@ -12,6 +14,8 @@ from drillbook.providers.proxmox.tasks import Tasks
 _POLL = timedelta(seconds=0.5)
 _SHELL = ("/bin/sh", "-s")
 _MISSING = "No such file or directory"
+# What a guest whose restore failed is left with: Proxmox VE keeps its number, and nothing else.
+_OF_AN_EMPTY_GUEST = frozenset({"digest", "lock", "meta", "vmgenid", "smbios1"})
 
 
 class Guests:
@@ -78,6 +82,11 @@ class Guests:
             what=f"{machine.host} ({machine.identifier}): {verb}",
             timeout=timeout,
         )
+
+
+def is_empty(config: Mapping[str, Any]) -> bool:
+    """Whether a guest's configuration says nothing: so a restore that failed leaves it."""
+    return set(config) <= _OF_AN_EMPTY_GUEST
 
 
 def _answer(machine: Machine, state: dict[str, object]) -> GuestAnswer:

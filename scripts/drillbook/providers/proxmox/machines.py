@@ -58,4 +58,5 @@ def _machine(host: str, entry: Mapping[str, Any]) -> Machine:
         place=str(entry["node"]),
         power=_POWER.get(str(entry.get("status")), Power.STOPPED),
         lock=str(entry.get("lock") or ""),
+        pool=str(entry.get("pool") or ""),
     )

@@ -1,7 +1,7 @@
-"""What drillbook writes into a backup's notes: whose it is, and which network cards a restore has to isolate.
+"""What drillbook writes into a backup's notes: whose it is, where that machine was, and which network cards it had.
 
-``drillbook/1 host=shop-db group=shop run=... source=qemu/100 cards=net0/virtio/BC:24:11:00:00:64``: the machine may be
-gone when this is read.
+``drillbook/1 host=shop-db group=shop run=... source=qemu/100 node=pve1 pool=shop cards=net0/virtio/BC:24:11:00:00:64``: the machine
+may be gone when this is read.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from drillbook.model import Backup
+from drillbook.model import Backup, Machine
 
 _MARK = "drillbook/1"
 _CARD = re.compile(r"^net\d+$")
@@ -28,16 +28,23 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Read from a backup's notes; ``cards`` by their key in the configuration."""
+    """Read from a backup's notes; ``cards`` by their key in the configuration, ``node`` and ``pool`` "" where they were not said."""
 
     host: str
     group: str
     cards: Mapping[str, Card]
+    node: str = ""
+    pool: str = ""
 
 
 def write_note(host: str, group: str, config: Mapping[str, Any]) -> str:
     """Return the notes for a backup of a machine with this configuration."""
     return with_cards(f"{_MARK} host={host} group={group}", config)
+
+
+def with_machine(note: str, machine: Machine, config: Mapping[str, Any]) -> str:
+    """Return the note with what a restore needs to know of the machine behind it."""
+    return with_cards(f"{note} node={machine.place} pool={machine.pool}", config)
 
 
 def with_cards(note: str, config: Mapping[str, Any]) -> str:
@@ -60,7 +67,7 @@ def read_note(text: str) -> Note | None:
         if len(parts) != 3 or not _CARD.match(parts[0]):
             return None
         cards[parts[0]] = Card(parts[1], parts[2])
-    return Note(values["host"], values["group"], cards)
+    return Note(values["host"], values["group"], cards, values.get("node", ""), values.get("pool", ""))
 
 
 def cards_of(config: Mapping[str, Any]) -> dict[str, Card]:

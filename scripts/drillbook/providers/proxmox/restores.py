@@ -10,7 +10,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power, ProxmoxDrillRange
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.guests import Guests
+from drillbook.providers.proxmox.guests import Guests, is_empty
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import listed_backup, read_note
@@ -20,8 +20,6 @@ _CARD = re.compile(r"^net\d+$")
 _MAC = re.compile(r"(?:^|[=,])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})")
 _POLL = timedelta(seconds=0.5)
 _NO_NETWORK = "none"
-# What a guest whose restore failed is left with: Proxmox VE keeps its number, and nothing else.
-_OF_AN_EMPTY_GUEST = frozenset({"digest", "lock", "meta", "vmgenid", "smbios1"})
 
 
 class ProxmoxRestores:
@@ -246,8 +244,7 @@ class ProxmoxRestores:
     def _refuse_foreign(self, claim: Claim, number: int, config: Mapping[str, Any]) -> None:
         """A guest without the run's tag is another's, unless it has nothing at all: so a restore that failed leaves it."""
         tags = re.split(r"[;, ]+", str(config.get("tags") or ""))
-        empty = set(config) <= _OF_AN_EMPTY_GUEST
-        if run_tag(claim.run_id) not in tags and not empty:
+        if run_tag(claim.run_id) not in tags and not is_empty(config):
             raise self._foreign(claim, f"{number} does not carry the tag {run_tag(claim.run_id)}")
 
     def _foreign(self, claim: Claim, why: str) -> RefusedError:

@@ -1,0 +1,257 @@
+"""A restore of machines in their own place: what comes back, what is refused before anything is lost, and what turns it red."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.contract.machine_drills.driver import Driver
+from tests.contract.machine_drills.test_drill import check, failed, posts
+from tests.contract.machine_drills.test_killed import finish, running, start, wait_for
+from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, RUNBOOK, DrillWorld, documented_roles, shop
+from tests.support.proxmox import ProxmoxServer, add_machine
+
+from drillbook.model import Heartbeat, Verdict, format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from drillbook.drill.run import Outcome
+
+NEEDED = [(role, privilege) for role, privileges in documented_roles(RUNBOOK).items() for privilege in privileges]
+REPLACE_ALL = tuple(HOSTS)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[DrillWorld]:
+    """And in the end: every request was one that the official schema knows."""
+    with ProxmoxServer(shop()) as server:
+        made = DrillWorld(server, tmp_path / "state")
+        made.let_recover()
+        for host in HOSTS:
+            made.beat(host)
+        for machine in (taker := made.taker()).find(tuple(HOSTS)):
+            group = Driver(made.inventory()).configuration.machine_group("shop")
+            assert group.backup is not None
+            note = f"drillbook/1 host={machine.host} group=shop run=one source={machine.identifier}"
+            taker.back_up(machine, group.backup, note=note, timeout=timedelta(seconds=20))
+        for volume in server.state.volumes.values():
+            volume.ctime -= 60
+        yield made
+        assert made.control.invalid() == []
+
+
+@pytest.fixture
+def driver(world: DrillWorld) -> Driver:
+    now = datetime.now(UTC)
+    published = tuple(Heartbeat(host, 7, now - timedelta(seconds=5), now, now) for host in HOSTS)
+    return Driver(world.inventory(), published)
+
+
+def lose(world: DrillWorld, *hosts: str) -> None:
+    state = world.server.state
+    for host in hosts:
+        del state.guests[HOSTS[host]]
+        state.pools["shop"].vms.remove(HOSTS[host])
+
+
+def changes(world: DrillWorld) -> list[dict[str, Any]]:
+    return [one for one in world.control.served() if one["method"] != "GET" and one["status"] == 200]
+
+
+def refused(world: DrillWorld, driver: Driver, *replace: str, **options: str) -> str:
+    """What a run says that was refused before it touched anything."""
+    world.control.forget_served()
+    before = {vmid: dict(guest.config) for vmid, guest in world.server.state.guests.items()}
+    outcome = driver.restore(*replace, **options)
+    assert outcome.verdict is Verdict.ERROR
+    assert outcome.exit_code != 0
+    assert changes(world) == []
+    assert {vmid: guest.config for vmid, guest in world.server.state.guests.items()} == before
+    return str(outcome.record["error"]["message"])
+
+
+def good(outcome: Outcome) -> bool:
+    return (outcome.verdict, failed(outcome), outcome.exit_code) == (Verdict.PASS, [], 0)
+
+
+def test_machines_that_are_gone_come_back_as_they_were(world: DrillWorld, driver: Driver) -> None:
+    before = {vmid: dict(world.server.state.guests[vmid].config) for vmid in HOSTS.values()}
+    nodes = {vmid: world.server.state.guests[vmid].node for vmid in HOSTS.values()}
+    lose(world, *HOSTS)
+    outcome = driver.restore()
+    assert good(outcome), outcome.record
+    state = world.server.state
+    for vmid, config in before.items():
+        guest = state.guests[vmid]
+        assert (guest.node, guest.status, vmid in state.pools["shop"].vms) == (nodes[vmid], "running", True)
+        kept = {key: value for key, value in guest.config.items() if key in ("name", "net0", "tags", "onboot")}
+        assert kept == {key: config[key] for key in kept}
+        assert set(kept) == {"name", "net0", "tags", "onboot"}
+    assert 4 < outcome.record["rpo"]["actual_seconds"] < 60
+    assert check(outcome, "what stands was named")["actual"] == "gone: shop-db, shop-web1"
+    assert outcome.record["leftovers"] == []
+
+
+def test_what_stands_is_lost_only_where_it_is_named(world: DrillWorld, driver: Driver) -> None:
+    world.write("shop-db", "/etc/later", "written after the backup")
+    lose(world, "shop-web1")
+    said = refused(world, driver)
+    assert "still there, and their disks would be lost: shop-db (qemu/100, running)" in said
+    outcome = driver.restore("shop-db")
+    assert good(outcome), outcome.record
+    assert world.control.read(world.disk(100), "/etc/later", "pve1") is None
+    assert world.control.read(world.disk(100), HEARTBEAT, "pve1") is not None
+    restored = {int(one["parameters"]["vmid"]): one["parameters"] for one in posts(world, "/qemu")}
+    assert "force" in restored[100]
+    assert "force" not in restored[101], "what is gone is restored over nothing"
+
+
+OTHERS: dict[str, tuple[Callable[[DrillWorld], object], str]] = {
+    "its number is another's": (
+        lambda world: (lose(world, "shop-db"), add_machine(world.server.state, 100, "pve2", "ceph", name="bank-db")),
+        "its number 100 is that of the qemu guest bank-db",
+    ),
+    "its number is that of a guest without a name": (
+        lambda world: (lose(world, "shop-db"), add_machine(world.server.state, 100, "pve2", "ceph").config.pop("name")),
+        "its number 100 is that of the qemu guest",
+    ),
+    "another has its name": (
+        lambda world: add_machine(world.server.state, 700, "pve2", "ceph", name="shop-db"),
+        "another guest has its name: qemu/700 on pve2",
+    ),
+    "its node is away": (lambda world: world.control.faults(offline=["pve2"]), "it is on pve2, which is away"),
+    "something holds it": (
+        lambda world: world.server.state.guests[100].config.update(lock="migrate"),
+        "it is locked (migrate)",
+    ),
+    "its backup is damaged": (
+        lambda world: world.control.backup(backup_of(world, 101), damaged=True),
+        "its configuration can't be read out of it",
+    ),
+    "there is no backup": (
+        lambda world: world.server.state.volumes.pop(f"|{backup_of(world, 101)}"),
+        "there is no backup of shop-web1",
+    ),
+    "no credential": (
+        lambda world: (world.tokens / "recovery.json").unlink(),
+        "the token's id and secret can't be read",
+    ),
+}
+
+
+def backup_of(world: DrillWorld, vmid: int) -> str:
+    (found,) = [
+        volume.volid
+        for volume in world.server.state.volumes.values()
+        if volume.content == "backup" and volume.vmid == vmid
+    ]
+    return str(found)
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_can_t_be_put_back_is_refused_before_anything_is_lost(
+    world: DrillWorld, driver: Driver, what: str
+) -> None:
+    spoil, why = OTHERS[what]
+    spoil(world)
+    assert why in refused(world, driver, *REPLACE_ALL)
+
+
+@pytest.mark.parametrize("point", ["random", "immediate"])
+def test_a_point_that_makes_no_sense_is_refused(world: DrillWorld, driver: Driver, point: str) -> None:
+    assert point in refused(world, driver, *REPLACE_ALL, point=point)
+
+
+def test_it_comes_back_on_another_node_where_its_own_is_away(world: DrillWorld, driver: Driver) -> None:
+    lose(world, *HOSTS)
+    world.control.faults(offline=["pve2"])
+    outcome = driver.restore()
+    assert good(outcome), outcome.record
+    assert world.server.state.guests[101].node == "pve1"
+
+
+def test_a_restore_that_fails_is_named_and_can_be_made_again(world: DrillWorld, driver: Driver) -> None:
+    world.control.faults(fail={"qmrestore": ["no space left", "no space left"]})
+    outcome = driver.restore(*REPLACE_ALL)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERROR, 3), outcome.record
+    assert "no space left" in outcome.record["error"]["message"]
+    assert "--replace" in outcome.record["error"]["remedy"]
+    world.control.repair()
+    assert good(driver.restore(*REPLACE_ALL))
+
+
+def test_sigkill_leaves_what_the_same_command_goes_on_from(world: DrillWorld, driver: Driver) -> None:
+    world.control.faults(slow={"qmrestore": 2.0})
+    child = start(world, "restore")
+    wait_for(lambda: running(world, "qmrestore") or child.poll() is not None, "qmrestore")
+    assert child.poll() is None, child.communicate()
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate(timeout=10)
+    wait_for(lambda: not running(world, "qmrestore"), "the node to end what it was told to")
+    world.control.repair()
+    cleaned = finish(start(world, "clean"))
+    assert [(entry["left"], entry["closed"]) for entry in cleaned] == [([], True)]
+    assert set(HOSTS.values()) <= set(world.server.state.guests), "a machine of production is nobody's leftover"
+    assert good(driver.restore(*REPLACE_ALL))
+
+
+def test_other_network_cards_are_red(world: DrillWorld, driver: Driver) -> None:
+    """The note is what the machine had; a restore that gives it others must not be believed."""
+    volume = backup_of(world, 100)
+    notes = str(next(one.notes for one in world.server.state.volumes.values() if one.volid == volume))
+    world.control.backup(volume, notes=notes.replace("BC:24:11", "BC:24:99"))
+    outcome = driver.restore(*REPLACE_ALL)
+    assert (outcome.verdict, failed(outcome)) == (Verdict.FAIL, ["shop-db: its own network cards"])
+
+
+def test_a_service_that_does_not_come_back_is_red(world: DrillWorld) -> None:
+    inventory = world.inventory(probes={"shop-db": {"units": ["nginx"]}})
+    outcome = Driver(inventory).restore(*REPLACE_ALL)
+    assert outcome.verdict is Verdict.FAIL
+    assert "shop-db: unit nginx" in failed(outcome)
+
+
+def beat_on(world: DrillWorld, before_start: dict[str, Any] | None) -> None:
+    """Have the backup of shop-db hold what the machine's agent writes soon after its restore."""
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    body = {"service": "shop", "host": "shop-db", "counter": 9, "written_at": format_instant(later)}
+    for volume in world.server.state.volumes.values():
+        if volume.archive is not None and volume.vmid == HOSTS["shop-db"]:
+            for files in volume.archive.disks.values():
+                files[HEARTBEAT] = json.dumps({**body, "before_start": before_start}).encode()
+
+
+def test_what_was_lost_is_told_by_the_heartbeat_that_the_start_has_found(world: DrillWorld, driver: Driver) -> None:
+    written = datetime.now(UTC) - timedelta(seconds=100)
+    beat_on(world, {"counter": 3, "written_at": format_instant(written)})
+    outcome = driver.restore(*REPLACE_ALL)
+    assert good(outcome), outcome.record
+    assert 99 < outcome.record["rpo"]["actual_seconds"] < 130
+    assert outcome.record["rpo"]["inputs"]["counter"] == 3
+
+
+@pytest.mark.parametrize(
+    ("before_start", "why"),
+    [(None, "does not say which heartbeat it found"), ({"counter": 9, "written_at": "2999-01-01T00:00:00Z"}, "twice")],
+)
+def test_what_was_lost_is_never_guessed(
+    world: DrillWorld, driver: Driver, before_start: dict[str, Any] | None, why: str
+) -> None:
+    beat_on(world, before_start)
+    outcome = driver.restore(*REPLACE_ALL)
+    assert (outcome.verdict, failed(outcome)) == (Verdict.FAIL, ["shop-db: heartbeat found"])
+    assert why in check(outcome, "shop-db: heartbeat found")["message"]
+
+
+@pytest.mark.parametrize(("role", "privilege"), NEEDED)
+def test_each_documented_privilege_is_needed(world: DrillWorld, driver: Driver, role: str, privilege: str) -> None:
+    lose(world, *HOSTS)
+    world.server.state.roles[role].remove(privilege)
+    outcome = driver.restore()
+    assert outcome.verdict in (Verdict.ERROR, Verdict.FAIL), f"{privilege} is given for nothing"
