@@ -100,8 +100,6 @@ def hostile(world: DrillWorld, driver: Driver, identifier: str, run_id: str = "d
 
 CLAIMS = {
     "a machine of production": ("qemu/100", "is not in the drill range"),
-    "a container": ("lxc/9000", "is not in the drill range"),
-    "no number": ("qemu/9000; rm", "is not in the drill range"),
     "another's in the range, not in the pool": ("qemu/9001", "it is not in the pool drill"),
     "another run's in range and pool": ("qemu/9002", "does not carry the tag drillbook-dead"),
     "another's with nothing but a name": ("qemu/9003", "does not carry the tag drillbook-dead"),

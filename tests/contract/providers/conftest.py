@@ -1,4 +1,4 @@
-"""The worlds, each fresh for a test."""
+"""The worlds, each fresh for a test, or as good as fresh."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
+from tests.contract.machine_drills.world import shop as drilled_shop
 from tests.contract.providers.ec2 import Ec2World
 from tests.contract.providers.lab import LabWorld, base_image
+from tests.contract.providers.lab_restores import LabRestoreWorld
 from tests.contract.providers.proxmox import ProxmoxWorld, shop
+from tests.contract.providers.proxmox_restores import ProxmoxRestoreWorld
 from tests.support import moto_images
 from tests.support.proxmox import ProxmoxServer
 
@@ -20,7 +23,7 @@ from drillbook import process
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.providers.world import BackupWorld, World
+    from tests.contract.providers.world import BackupWorld, RestoreWorld, World
 
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,8 +80,8 @@ def containers_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def lab_shop(containers_conf: Path) -> Iterator[LabWorld]:
+@pytest.fixture(scope="module")
+def lab_of_the_module(containers_conf: Path) -> Iterator[LabWorld]:
     """Containers of the lab's base image with names and networks of their own; nothing of them stays."""
     made = LabWorld(containers_conf)
     try:
@@ -86,6 +89,15 @@ def lab_shop(containers_conf: Path) -> Iterator[LabWorld]:
         yield made
     finally:
         made.remove()
+
+
+@pytest.fixture
+def lab_shop(lab_of_the_module: LabWorld) -> Iterator[LabWorld]:
+    """They take most of a second to make, so each test leaves them to the next as they were."""
+    try:
+        yield lab_of_the_module
+    finally:
+        lab_of_the_module.renew()
 
 
 @pytest.fixture
@@ -99,14 +111,40 @@ def lab_database(containers_conf: Path) -> Iterator[LabWorld]:
         made.remove()
 
 
-@pytest.fixture(params=["ec2", "proxmox"])
+WORLDS = ("ec2", "proxmox", pytest.param("lab_shop", marks=pytest.mark.lab, id="lab"))
+
+
+@pytest.fixture(params=WORLDS)
 def backup_world(request: pytest.FixtureRequest) -> BackupWorld:
-    """The lab's backups have tests of their own (test_lab.py): an image's labels can't be changed, so nothing can lie in them."""
     made: BackupWorld = request.getfixturevalue(request.param)
     return made
 
 
-@pytest.fixture(params=["ec2", "proxmox", pytest.param("lab_shop", marks=pytest.mark.lab, id="lab")])
+@pytest.fixture(params=WORLDS)
 def world(request: pytest.FixtureRequest) -> World:
     made: World = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def proxmox_restores(tmp_path: Path) -> Iterator[ProxmoxRestoreWorld]:
+    """And in the end: every request was one that the official schema knows."""
+    with ProxmoxServer(drilled_shop()) as server:
+        yield ProxmoxRestoreWorld(server, tmp_path / "state")
+        assert server.control.invalid() == []
+
+
+@pytest.fixture
+def lab_restores(lab_shop: LabWorld) -> LabRestoreWorld:
+    return LabRestoreWorld(lab_shop)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("proxmox_restores", id="proxmox"),
+        pytest.param("lab_restores", marks=pytest.mark.lab, id="lab"),
+    ]
+)
+def restore_world(request: pytest.FixtureRequest) -> RestoreWorld:
+    made: RestoreWorld = request.getfixturevalue(request.param)
     return made

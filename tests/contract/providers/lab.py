@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import secrets
 import subprocess
 import tarfile
+from datetime import timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drillbook.clock import SystemClock
-from drillbook.model import LabDrillRange, LabPlace
-from drillbook.providers.lab import LabSnapshots, Podman
+from drillbook.model import BackupMode, BackupRules, LabDrillRange, LabPlace, Retention
+from drillbook.providers.lab import LabBackups, LabSnapshots, Podman
+from drillbook.providers.lab.copies import DESCRIPTION_LABEL
 
 if TYPE_CHECKING:
-    from drillbook.model import Machine
+    from drillbook.model import Backup, Machine
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ("shop-db", "shop-web1", "shop-web2")
@@ -50,13 +53,28 @@ class LabWorld:
         self.production, self.drill = f"{self.prefix}-production", f"{self.prefix}-sandbox"
         self.place = LabPlace("lab", self.prefix, containers_conf, LabDrillRange(self.drill, ""))
         self.snapshots = LabSnapshots(Podman(self.place), SystemClock())
+        self.backups = LabBackups(Podman(self.place), SystemClock())
+        self.rules = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))
         self.image = base_image()
 
     def build(self, hosts: tuple[str, ...] = HOSTS) -> None:
         for network in (self.production, self.drill):
             self.podman("network", "create", "--internal", "--disable-dns", network)
-        for host in hosts:
-            self.add(f"{self.prefix}-{host}", host, f"--network={self.production}:mac={MACS[host]}")
+        self.renew(hosts)
+
+    def renew(self, hosts: tuple[str, ...] = HOSTS) -> None:
+        """Have these hosts' containers, running, and nothing else; what was written to their disks stays."""
+        self._remove_images()
+        wanted = {self.name(host): host for host in hosts}
+        states = self.states()
+        running = {name for name, state in states.items() if name in wanted and state == "running"}
+        for name in states.keys() - running:
+            self.podman("rm", "--force", "--time", "0", "--volumes", name)
+        for name in sorted(wanted.keys() - running):
+            self.add(name, wanted[name], f"--network={self.production}:mac={MACS[wanted[name]]}")
+
+    def name(self, host: str) -> str:
+        return f"{self.prefix}-{host}"
 
     def add(self, name: str, host: str, *options: str) -> None:
         """Start a container of the shop."""
@@ -70,17 +88,24 @@ class LabWorld:
         return machine
 
     def remove(self) -> None:
-        label = f"label=drillbook.lab={self.prefix}"
-        for name in self.podman("ps", "--all", "--quiet", "--filter", label).split():
+        for name in self.names():
             self.podman("rm", "--force", "--time", "0", "--volumes", name)
-        while images := self.podman("images", "--all", "--quiet", "--filter", label).split():
-            self.podman("image", "rm", "--force", images[0])
+        self._remove_images()
         for network in (self.production, self.drill):
             self.podman("network", "rm", "--force", network)
 
+    def _remove_images(self) -> None:
+        """And whatever stands on them."""
+        images = ("images", "--all", "--quiet", "--filter", f"label=drillbook.lab={self.prefix}")
+        if found := self.podman(*images).split():
+            self.podman("image", "rm", "--force", "--ignore", *dict.fromkeys(found))
+
     def write(self, machine: Machine, text: str) -> None:
+        self.put(machine.identifier, FILE, text)
+
+    def put(self, container: str, path: str, text: str) -> None:
         """Into the container's disk, whether it runs or not."""
-        self.podman("cp", "-", f"{machine.identifier}:/", stdin=archive(text))
+        self.podman("cp", "-", f"{container}:/", stdin=archive(path, text))
 
     def read(self, machine: Machine) -> str:
         return unpacked(self.podman_bytes("cp", f"{machine.identifier}:{FILE}", "-"))
@@ -91,16 +116,56 @@ class LabWorld:
     def twin(self, host: str) -> None:
         self.add(f"{self.prefix}-second-{host}", host, f"--network={self.production}")
 
+    def lose(self, host: str) -> None:
+        self.podman("rm", "--force", "--time", "0", self.name(host))
+
+    def damage(self, backup: Backup) -> None:
+        """Lose one file of those that it holds itself, as a disk does that goes bad."""
+        files = (path for path in sorted(self.layer(backup).rglob("*")) if path.is_file() and not path.is_symlink())
+        next(path for path in files if path.stat().st_size).unlink()
+
+    def layer(self, backup: Backup) -> Path:
+        """Where podman keeps the files that only this backup has."""
+        return Path(
+            self.podman("image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", backup.identifier).strip()
+        )
+
+    def lie(self, backup: Backup, note: str) -> None:
+        """Make another image of it that says so, and give it the backup's name: whoever may use podman can."""
+        labels = json.loads(self.podman("image", "inspect", "--format", "{{json .Labels}}", backup.identifier))
+        told = {**json.loads(base64.b64decode(labels[DESCRIPTION_LABEL])), "note": note}
+        label = base64.b64encode(json.dumps(told).encode()).decode()
+        passing = self.podman("create", "--pull=never", backup.identifier, "/bin/true").strip()
+        self.podman("commit", "--quiet", f"--change=LABEL {DESCRIPTION_LABEL}={label}", passing, backup.identifier)
+        self.podman("rm", passing)
+
+    def foreign(self, host: str) -> None:
+        """An image of the container where the backups are, with the labels of the container only."""
+        reference = f"localhost/drillbook/backup/{self.prefix}/{host}:before-upgrade"
+        self.podman("commit", "--quiet", self.name(host), reference)
+
+    def stored(self) -> int:
+        names = "{{.ID}} {{.Repository}}"
+        listed = self.podman("images", "--format", names, "--filter", f"label=drillbook.lab={self.prefix}")
+        return len({line for line in listed.splitlines() if f"/backup/{self.prefix}/" in line})
+
     def state(self, container: str) -> str:
         return str(self.inspect(container)["State"]["Status"])
 
     def inspect(self, container: str) -> Any:
-        return json.loads(self.podman("container", "inspect", container))[0]
+        return self.inspect_all(container)[0]
+
+    def inspect_all(self, *containers: str) -> list[Any]:
+        return list(json.loads(self.podman("container", "inspect", *containers)))
 
     def names(self) -> set[str]:
         """All containers of the shop."""
-        listed = self.podman("ps", "--all", "--format", "{{.Names}}", "--filter", f"label=drillbook.lab={self.prefix}")
-        return set(listed.split())
+        return set(self.states())
+
+    def states(self) -> dict[str, str]:
+        """Theirs, by name."""
+        listed = self.podman("ps", "--all", "--format", "json", "--filter", f"label=drillbook.lab={self.prefix}")
+        return {entry["Names"][0]: entry["State"] for entry in json.loads(listed)}
 
     def podman(self, *arguments: str, stdin: bytes | None = None) -> str:
         return self.podman_bytes(*arguments, stdin=stdin).decode()
@@ -112,11 +177,11 @@ class LabWorld:
         return done.stdout
 
 
-def archive(text: str) -> bytes:
-    """The file with this content, as `podman cp` reads it."""
+def archive(path: str, text: str) -> bytes:
+    """A file with this content, as `podman cp` reads it."""
     packed, content = io.BytesIO(), text.encode()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        entry = tarfile.TarInfo(FILE.lstrip("/"))
+        entry = tarfile.TarInfo(path.lstrip("/"))
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()

@@ -21,9 +21,11 @@ from drillbook.cli.main import main
 from drillbook.config import read_inventory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.contract.providers.ec2 import Ec2World
+    from tests.contract.providers.lab import LabWorld
 
 LIMIT = timedelta(seconds=20)
 
@@ -206,18 +208,40 @@ def test_two_at_once_on_a_group_exclude_each_other(shop: BackupShop) -> None:
     assert first.returncode == 0
 
 
-def test_a_region_is_backed_up_by_the_same_words(ec2: Ec2World, proxmox: ProxmoxWorld, tmp_path: Path) -> None:
-    shop = BackupShop(proxmox, tmp_path, backup={"copy_to_region": "eu-west-1"})
+def region(world: Ec2World) -> dict[str, Any]:
+    return {
+        "kind": "ec2", "region": world.place.region, "endpoint": world.place.endpoint,
+        "credentials_directory": str(world.place.credentials_directory),
+    }  # fmt: skip
+
+
+def lab(world: LabWorld) -> dict[str, Any]:
+    return {"kind": "lab", "prefix": world.prefix, "containers_conf": str(world.place.containers_conf)}
+
+
+@pytest.mark.parametrize(
+    ("world", "declared", "backup", "places"),
+    [
+        pytest.param("ec2", region, {"copy_to_region": "eu-west-1"}, ["eu-central-1", "eu-west-1"], id="ec2"),
+        pytest.param("lab_shop", lab, {}, ["cluster"], marks=pytest.mark.lab, id="lab"),
+    ],
+)
+def test_other_providers_are_backed_up_by_the_same_words(
+    request: pytest.FixtureRequest,
+    proxmox: ProxmoxWorld,
+    tmp_path: Path,
+    world: str,
+    declared: Callable[[Any], dict[str, Any]],
+    backup: dict[str, Any],
+    places: list[str],
+) -> None:
+    shop = BackupShop(proxmox, tmp_path, backup=backup)
     everywhere = yaml.safe_load((shop.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
-    everywhere["drillbook_providers"] = [
-        {
-            "name": proxmox.place.name, "kind": "ec2", "region": ec2.place.region, "endpoint": ec2.place.endpoint,
-            "credentials_directory": str(ec2.place.credentials_directory),
-        }
-    ]  # fmt: skip
+    provider = {"name": proxmox.place.name, **declared(request.getfixturevalue(world))}
+    everywhere["drillbook_providers"] = [provider]
     (shop.inventory / "group_vars/all.yml").write_text(yaml.safe_dump(everywhere), encoding="utf-8")
     code, made, said = shop.run("create", "shop")
     assert (code, [one["error"] for one in made]) == (0, [None] * 3), said
     listed = shop.run("list", "shop")[1]
-    assert [[copy["place"] for copy in one["copies"]] for one in listed] == [["eu-central-1", "eu-west-1"]] * 3
+    assert [[copy["place"] for copy in one["copies"]] for one in listed] == [places] * 3
     assert shop.run("verify", "shop")[0] == 0

@@ -1,10 +1,9 @@
-"""The lab's backups, and a drill's containers made of them: what comes back, and what is never touched."""
+"""What only the lab's backups, and a drill's containers made of them, can get wrong; the rest is in the suites for all providers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,14 @@ import pytest
 from tests.contract.providers.lab import FILE, MACS
 
 from drillbook.clock import SystemClock
-from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, TakenError
-from drillbook.model import BackupMode, BackupRules, Claim, LabDrillRange, Machine, Retention
+from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
+from drillbook.model import BackupMode, BackupNote, BackupRules, LabDrillRange, Retention
 from drillbook.providers import Backups, Restores, open_backups, open_restores
 
 if TYPE_CHECKING:
     from tests.contract.providers.lab import LabWorld
+
+    from drillbook.model import Backup, Machine
 
 pytestmark = pytest.mark.lab
 LIMIT = timedelta(seconds=60)
@@ -35,6 +36,11 @@ def restores(lab_database: LabWorld) -> Restores:
     return open_restores(lab_database.place, SystemClock())
 
 
+def back_up(backups: Backups, machine: Machine) -> Backup:
+    note = BackupNote(machine.host, "shop", "one", machine.identifier).render()
+    return backups.back_up(machine, RULES, note=note, timeout=LIMIT)
+
+
 def wait_until_it_answers(restores: Restores, machine: Machine) -> None:
     deadline = monotonic() + 30
     while not restores.answers(machine):
@@ -42,53 +48,34 @@ def wait_until_it_answers(restores: Restores, machine: Machine) -> None:
         sleep(0.2)
 
 
-def test_what_was_backed_up_comes_back_beside_the_machine(
+def test_a_note_is_kept_letter_by_letter(lab_database: LabWorld, backups: Backups) -> None:
+    made = backups.back_up(lab_database.database(), RULES, note='{"a": "b $HOME"}', timeout=LIMIT)
+    assert made.note == '{"a": "b $HOME"}'
+    assert made.source == lab_database.database().identifier
+    assert made.size
+
+
+def test_a_restored_container_has_one_card_and_no_way_out(
     lab_database: LabWorld, backups: Backups, restores: Restores
 ) -> None:
     world, original = lab_database, lab_database.database()
-    world.write(original, "good")
-    assert backups.refusal(original, RULES) is None
-    made = backups.back_up(original, RULES, note='{"a": "b $HOME"}', timeout=LIMIT)
-    world.write(original, "bad")
-    assert restores.backups(("shop-db", "shop-web1"), RULES) == (made,)
-    assert (made.host, made.source, made.note, made.protected) == (
-        "shop-db",
-        original.identifier,
-        '{"a": "b $HOME"}',
-        False,
-    )
-    assert made.size
-
-    claim = restores.claim("shop-db", RUN, ())
-    machine = restores.restore(claim, made, LIMIT)
-    assert world.state(machine.identifier) == "created"
+    made = back_up(backups, original)
+    machine = restores.restore(restores.claim("shop-db", RUN, ()), made, LIMIT)
     (card,) = restores.cards(machine)
-    assert card.network == restores.isolated_network() == world.drill
     assert MACS["shop-db"] in restores.forbidden_macs(made)
-    assert card.mac not in restores.forbidden_macs(made)
-    assert not restores.answers(machine)
     restores.start(machine, LIMIT)
     wait_until_it_answers(restores, machine)
-
-    inside = restores.run(machine, f"cat; cat {FILE}; echo; hostname; ls /sys/class/net; exit 3", LIMIT)
-    assert (inside.exit_code, inside.output.split()) == (3, ["good", "shop-db", "eth0", "lo"])
-    assert restores.cards(machine) == (card,)
-    assert card.mac == restores.run(machine, "cat /sys/class/net/eth0/address", LIMIT).output.strip()
+    inside = restores.run(machine, "cat; hostname; ls /sys/class/net; cat /sys/class/net/eth0/address", LIMIT)
+    assert inside.output.split() == ["shop-db", "eth0", "lo", card.mac]
     # No way out: not one route with a gateway, and none to the network that the machine itself is on.
     routes = [line.split()[:3] for line in restores.run(machine, "cat /proc/net/route", LIMIT).output.splitlines()[1:]]
     assert [(interface, gateway) for interface, _target, gateway in routes] == [("eth0", "00000000")]
     made_of = world.inspect(machine.identifier)
     assert (made_of["Mounts"], made_of["HostConfig"]["PortBindings"]) == ([], {})
-    assert (world.read(original), world.runs(original)) == ("bad", True)
     assert [found.identifier for found in world.snapshots.find(("shop-db",))] == [original.identifier]
-
     with pytest.raises(InfrastructureError, match="in use"):
         backups.remove(made, LIMIT)
     assert backups.backups(("shop-db",), RULES) == (made,)
-    for _ in range(2):
-        restores.destroy(claim, LIMIT)
-        assert world.names() == {original.identifier}
-    assert not restores.separate()
     assert "podman" in str(restores.overreach(("shop-db",)))
 
 
@@ -96,7 +83,7 @@ def test_a_script_stays_out_of_argument_lists_and_ends_in_time(
     lab_database: LabWorld, backups: Backups, restores: Restores
 ) -> None:
     claim = restores.claim("shop-db", RUN, ())
-    machine = restores.restore(claim, backups.back_up(lab_database.database(), RULES, note="", timeout=LIMIT), LIMIT)
+    machine = restores.restore(claim, back_up(backups, lab_database.database()), LIMIT)
     restores.start(machine, LIMIT)
     wait_until_it_answers(restores, machine)
     looks = (
@@ -104,10 +91,8 @@ def test_a_script_stays_out_of_argument_lists_and_ends_in_time(
         'case $all in *"$word-hush"*) echo seen;; *) echo hidden;; esac'
     )
     assert restores.run(machine, looks, LIMIT).output == "hidden\n"
-    began = monotonic()
     with pytest.raises(InfrastructureError, match="was killed"):
         restores.run(machine, "sleep 4321 & sleep 4321", timedelta(seconds=1))
-    assert monotonic() - began < 10
     assert restores.run(machine, "cat /proc/[0-9]*/comm | grep -c '^sleep$'", LIMIT).output == "0\n"
     assert restores.run(machine, "exit 137", LIMIT).exit_code == 137
     lab_database.podman("stop", "--time", "0", machine.identifier)
@@ -116,57 +101,25 @@ def test_a_script_stays_out_of_argument_lists_and_ends_in_time(
         restores.run(machine, "true", LIMIT)
 
 
-def test_a_name_that_is_taken_is_left_and_another_one_claimed(
-    lab_database: LabWorld, backups: Backups, restores: Restores
-) -> None:
-    made = backups.back_up(lab_database.database(), RULES, note="", timeout=LIMIT)
-    first = restores.claim("shop-db", RUN, ())
-    restores.restore(first, made, LIMIT)
-    before = lab_database.inspect(first.identifier)["Id"]
-    with pytest.raises(TakenError):
-        restores.restore(first, made, LIMIT)
-    assert lab_database.inspect(first.identifier)["Id"] == before
-    second = restores.claim("shop-db", RUN, {first.identifier})
-    assert second.identifier not in {first.identifier, restores.claim("shop-db", OTHER_RUN, ()).identifier}
-    restores.restore(second, made, LIMIT)
-    restores.destroy(second, LIMIT)
-    assert first.identifier in lab_database.names()
-
-
-def test_hostile_claims_remove_nothing(lab_database: LabWorld, backups: Backups, restores: Restores) -> None:
+def test_what_is_no_backup_of_the_host_is_refused(lab_database: LabWorld, backups: Backups, restores: Restores) -> None:
     world, original = lab_database, lab_database.database()
-    made = backups.back_up(original, RULES, note="", timeout=LIMIT)
-    claim = restores.claim("shop-db", RUN, ())
-    restores.restore(claim, made, LIMIT)
-    unmarked = f"{world.prefix}-drill-unmarked-shop-db"
-    world.add(unmarked, "shop-web2", f"--network={world.production}")
-    there = world.names()
-    for hostile in (
-        Claim("lab", "shop-db", original.identifier, RUN),
-        Claim("lab", "shop-db", world.inspect(claim.identifier)["Id"], RUN),
-        Claim("lab", "shop-db", unmarked, RUN),
-        Claim("lab", "shop-db", unmarked, ""),
-        replace(claim, run_id=OTHER_RUN),
-        replace(claim, run_id=""),
-        replace(claim, provider="elsewhere"),
-    ):
-        with pytest.raises(RefusedError, match=r"a drill's|not this run's"):
-            restores.destroy(hostile, LIMIT)
-        assert world.names() == there
-    with pytest.raises(RefusedError, match="are a drill's"):
-        restores.restore(replace(claim, identifier=f"{world.prefix}-shop-db2"), made, LIMIT)
-    for hostile in (replace(claim, host="shop-web1"), replace(claim, run_id="")):
-        with pytest.raises(RefusedError, match="it is claimed for"):
-            restores.restore(replace(hostile, identifier=f"{claim.identifier}-2"), made, LIMIT)
+    made, claim = back_up(backups, original), restores.claim("shop-db", RUN, ())
     for wrong in (world.inspect(original.identifier)["ImageName"], f"{made.identifier}0"):
         with pytest.raises(RefusedError, match="no such backup"):
-            restores.restore(restores.claim("shop-db", OTHER_RUN, ()), replace(made, identifier=wrong), LIMIT)
-    assert world.names() == there
+            restores.restore(claim, replace(made, identifier=wrong), LIMIT)
+    renamed = made.identifier.replace("/shop-db:", "/shop-web1:")
+    world.podman("tag", made.identifier, renamed)
+    with pytest.raises(RefusedError, match=r"its labels that it is of shop-db"):
+        restores.restore(
+            restores.claim("shop-web1", RUN, ()), replace(made, identifier=renamed, host="shop-web1"), LIMIT
+        )
+    assert world.names() == {original.identifier}
+    assert claim.identifier != restores.claim("shop-db", OTHER_RUN, ()).identifier
 
 
 def test_a_network_that_is_not_isolated_is_refused(lab_database: LabWorld, backups: Backups) -> None:
     world = lab_database
-    made = backups.back_up(world.database(), RULES, note="", timeout=LIMIT)
+    made = back_up(backups, world.database())
     world.podman("network", "create", f"{world.prefix}-open")
     try:
         for network, why in (
@@ -188,7 +141,7 @@ def test_a_network_that_is_not_isolated_is_refused(lab_database: LabWorld, backu
 
 def test_a_card_elsewhere_is_seen(lab_database: LabWorld, backups: Backups, restores: Restores) -> None:
     world = lab_database
-    machine = restores.restore(restores.claim("shop-db", RUN, ()), backups.back_up(world.database(), RULES, note="", timeout=LIMIT), LIMIT)  # fmt: skip
+    machine = restores.restore(restores.claim("shop-db", RUN, ()), back_up(backups, world.database()), LIMIT)
     world.podman("network", "connect", world.production, machine.identifier)
     assert {card.network for card in restores.cards(machine)} == {world.drill, world.production}
     bare = replace(
@@ -200,41 +153,23 @@ def test_a_card_elsewhere_is_seen(lab_database: LabWorld, backups: Backups, rest
     assert [card.network for card in restores.cards(bare)] == ["host"]
 
 
-def test_a_damaged_backup_is_red(lab_database: LabWorld, backups: Backups) -> None:
+def test_a_backup_with_one_letter_changed_is_red(lab_database: LabWorld, backups: Backups) -> None:
     world, machine = lab_database, lab_database.database()
     world.write(machine, "good")
-    made = backups.back_up(machine, RULES, note="", timeout=LIMIT)
+    made = back_up(backups, machine)
     assert backups.fault(made, RULES, LIMIT) is None
-    layer = world.podman("image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", made.identifier).strip()
-    file = Path(layer) / FILE.lstrip("/")
-    file.write_text("gooD")
+    (world.layer(made) / FILE.lstrip("/")).write_text("gooD")
     assert "checksum failed" in str(backups.fault(made, RULES, LIMIT))
-    file.unlink()
-    assert "can't be read" in str(backups.fault(made, RULES, LIMIT))
-    backups.remove(made, LIMIT)
-    assert backups.fault(made, RULES, LIMIT) == "the image is gone"
 
 
-def test_backups_outlive_their_machine_and_go_when_they_may(lab_database: LabWorld, backups: Backups) -> None:
+def test_a_machine_that_is_shut_down_for_its_backup_runs_again(lab_database: LabWorld, backups: Backups) -> None:
     world, machine = lab_database, lab_database.database()
-    first = backups.back_up(machine, RULES, note="first", timeout=LIMIT)
-    second = backups.back_up(machine, replace(RULES, mode=BackupMode.STOP), note="second", timeout=LIMIT)
-    assert world.runs(machine)
     world.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
-    world.podman("rm", "--force", "--time", "0", machine.identifier)
-    assert backups.backups(("shop-db",), RULES) == (first, second)
-    assert backups.backups(("shop-web1",), RULES) == ()
-    for _ in range(2):
-        backups.protect(first, protected=True)
-        assert [backup.protected for backup in backups.backups(("shop-db",), RULES)] == [True, False]
-    with pytest.raises(RefusedError, match="protected"):
-        backups.remove(first, LIMIT)
-    for _ in range(2):
-        backups.protect(first, protected=False)
-    for _ in range(2):
-        backups.remove(first, LIMIT)
-    assert backups.backups(("shop-db",), RULES) == (second,)
-    assert [found.name for found in world.snapshots.snapshots(machine)] == ["drillbook-one"]
+    started = world.inspect(machine.identifier)["State"]["StartedAt"]
+    backups.back_up(machine, replace(RULES, mode=BackupMode.STOP), note="", timeout=LIMIT)
+    assert world.runs(machine)
+    assert world.inspect(machine.identifier)["State"]["StartedAt"] != started
+    assert len(backups.backups(("shop-db",), RULES)) == 1, "and its snapshot is none"
 
 
 def test_what_can_not_be_backed_up_is_refused_by_name(lab_database: LabWorld, backups: Backups) -> None:
@@ -246,3 +181,7 @@ def test_what_can_not_be_backed_up_is_refused_by_name(lab_database: LabWorld, ba
     with pytest.raises(RefusedError, match="paused already"):
         backups.back_up(paused, RULES, note="", timeout=LIMIT)
     lab_database.snapshots.thaw(machine, LIMIT)
+    lab_database.podman("rename", machine.identifier, f"{machine.identifier}.replaced")
+    assert "was not finished" in str(backups.refusal(machine, RULES))
+    lab_database.podman("rm", "--force", "--time", "0", f"{machine.identifier}.replaced")
+    assert backups.refusal(machine, RULES) == "its container is not there any more"

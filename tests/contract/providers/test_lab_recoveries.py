@@ -9,7 +9,7 @@ import pytest
 
 from drillbook.clock import SystemClock
 from drillbook.errors import RefusedError
-from drillbook.model import Backup, BackupMode, BackupRules, Retention
+from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Retention
 from drillbook.providers.lab import LabBackups, LabRecoveries, Podman
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ RULES = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(), timedelta(hour
 def backup(lab_database: LabWorld) -> Backup:
     machine = lab_database.database()
     lab_database.write(machine, "before")
-    taken = LabBackups(Podman(lab_database.place), SystemClock()).back_up(machine, RULES, note="", timeout=LIMIT)
+    note = BackupNote(machine.host, "shop", "one", machine.identifier).render()
+    taken = LabBackups(Podman(lab_database.place), SystemClock()).back_up(machine, RULES, note=note, timeout=LIMIT)
     lab_database.write(machine, "after")
     return taken
 

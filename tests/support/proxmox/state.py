@@ -105,6 +105,7 @@ class Program:
     exitcode: int = 0
     out: str = ""
     err: str = ""
+    hangs: bool = False
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Backups of the lab's containers: images with names of their own, in the same storage as the containers.
 
-They outlive a container, and a mistake in it, but not this machine: the lab shows how backups are drilled, it is no place to keep them.
+They outlive a container, and a mistake in it, but not this machine, and what is the same in two of them podman keeps once: the lab
+shows how backups are drilled, it is no place to keep them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,9 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Machine, Power
 from drillbook.providers.lab.copies import Copier, Description, at_rest, kind_of, read_description
+from drillbook.providers.lab.faults import lie_in, unreadable
 from drillbook.providers.lab.machines import LabMachines, uncopyable
-from drillbook.providers.lab.podman import HOST_LABEL, Podman, said
+from drillbook.providers.lab.podman import HOST_LABEL, Podman
 from drillbook.providers.lab.recipe import recipe_of
 
 KIND = "backup"
@@ -36,9 +38,7 @@ class LabBackups(LabMachines):
         if machine.power is Power.PAUSED:
             return "it is paused already"
         container = self._podman.inspect(machine.identifier)
-        if container is None:
-            return "going back to a snapshot was not finished: do that again"
-        return uncopyable(container)
+        return self._absent(machine) if container is None else uncopyable(container)
 
     def back_up(self, machine: Machine, rules: BackupRules, *, note: str, timeout: timedelta) -> Backup:
         """Commit it under a name of this moment; with mode `stop` it is shut down meanwhile, else paused."""
@@ -64,13 +64,11 @@ class LabBackups(LabMachines):
         return list_backups(self._podman, hosts)
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - one storage for all
-        """Read all its layers: podman compares each file with the checksum that it kept when the layer was made."""
-        if self._podman.image(backup.identifier) is None:
-            return "the image is gone"
-        done = self._podman.attempt(
-            "image", "save", "--quiet", "--format", "docker-archive", "--output", "/dev/null", backup.identifier, timeout=timeout
-        )  # fmt: skip
-        return None if done.returncode == 0 else f"a layer can't be read: {said(done)}"
+        """Compare its note with its labels, and read all its layers."""
+        image = self._podman.image(backup.identifier)
+        if image is None:
+            return "its image is not there any more"
+        return lie_in(image, backup) or unreadable(self._podman, backup.identifier, timeout)
 
     def protect(self, backup: Backup, *, protected: bool) -> None:
         """Give the image a second name, or take it away."""
@@ -84,7 +82,11 @@ class LabBackups(LabMachines):
     def remove(self, backup: Backup, timeout: timedelta) -> None:
         """Remove the image; nothing happens where it is gone. One that a container stands on can't be removed."""
         if self._podman.image(self._protecting(backup)) is not None:
-            raise RefusedError("it is protected", where=backup.identifier, remedy="Take the protection away first.")
+            raise RefusedError(
+                f"{backup.identifier} is protected",
+                where=f"{backup.host}, {backup.place}",
+                remedy="It was protected on purpose; take the protection away first: drillbook backup unprotect.",
+            )
         if self._podman.image(backup.identifier) is not None:
             self._podman.call("rmi", backup.identifier, where=backup.host, timeout=timeout)
 
@@ -126,11 +128,15 @@ def _backup(podman: Podman, image: Mapping[str, Any]) -> Backup | None:
 
 
 def description_of(podman: Podman, backup: Backup) -> Description:
-    """What the image of a backup says of itself; raises RefusedError where there is no such backup of this host."""
+    """What the image of a backup says of itself; raises RefusedError where there is no such backup of this host, or where it lies."""
     image = podman.image(backup.identifier)
     description = read_description(image["Labels"]) if image else None
-    if description is None or not backup.identifier.startswith(repository(podman, KIND, backup.host) + ":"):
+    named = backup.identifier.startswith(repository(podman, KIND, backup.host) + ":")
+    if image is None or description is None or not named:
         raise RefusedError(
             "there is no such backup of this host", where=backup.identifier, remedy="Choose one of those listed."
         )
+    lie = lie_in(image, backup)
+    if lie:
+        raise RefusedError(lie, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")
     return description

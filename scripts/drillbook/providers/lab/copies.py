@@ -96,10 +96,14 @@ def at_rest(podman: Podman, machine: Machine, mode: BackupMode) -> Iterator[None
     if podman.status(machine.identifier) != "running":
         yield
         return
-    seconds = str(int(SHUTDOWN.total_seconds()))
-    rest, go_on = (("stop", "--time", seconds), "start") if mode is BackupMode.STOP else (("pause",), "unpause")
+    stop = mode is BackupMode.STOP
+    go_on = "start" if stop else "unpause"
     with podman.promised(go_on, machine.identifier):
-        podman.call(*rest, machine.identifier, where=machine.host, timeout=LOOK + SHUTDOWN)
+        if stop:
+            seconds = str(int(SHUTDOWN.total_seconds()))
+            podman.call("stop", "--time", seconds, machine.identifier, where=machine.host, timeout=LOOK + SHUTDOWN)
+        else:
+            podman.pause(machine.identifier, where=machine.host)
         try:
             yield
         finally:

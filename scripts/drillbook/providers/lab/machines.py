@@ -49,6 +49,12 @@ class LabMachines:
             for identifier, power in found[host].items()
         )
 
+    def _absent(self, machine: Machine) -> str:
+        """Why there is no container of a machine that was found."""
+        if self._podman.inspect(machine.identifier + REPLACED) is None:
+            return "its container is not there any more"
+        return "going back to a snapshot was not finished: do that again"
+
 
 def uncopyable(container: Mapping[str, Any]) -> str | None:
     """Say what of a container no image holds, or why none could be made like it; None if nothing is in the way."""

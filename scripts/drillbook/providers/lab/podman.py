@@ -12,6 +12,9 @@ from drillbook.model import LabPlace
 
 LOOK = timedelta(seconds=60)
 """Longest time that a look at containers and images, or a change that copies nothing, may take."""
+PAUSES = 5
+"""How often a container is asked to pause."""
+_NOT_FROZEN = "unable to freeze"
 LAB_LABEL = "drillbook.lab"
 HOST_LABEL = "drillbook.host"
 _GUARD = 'read -r first; read -r done || exec timeout 60 podman "$@" >/dev/null 2>&1'
@@ -70,6 +73,16 @@ class Podman:
                 remedy="Bring the lab up.",
             )
         return str(found["State"]["Status"])
+
+    def pause(self, container: str, *, where: str, timeout: timedelta = LOOK) -> None:
+        """Pause it; asked again where the kernel gives up ("unable to freeze"), as it may on cgroup v1 while processes are being made."""
+        for _ in range(PAUSES - 1):
+            done = self.attempt("pause", container, timeout=timeout)
+            if done.returncode == 0:
+                return
+            if _NOT_FROZEN not in done.stderr:
+                break
+        self.call("pause", container, where=where, timeout=timeout)
 
     def unpause(self, container: str, timeout: timedelta) -> None:
         """Let it go on; nothing happens where it is not paused."""

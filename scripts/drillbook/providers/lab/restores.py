@@ -1,6 +1,7 @@
 """A drill's containers, made of backups: on the isolated network only, and nothing else is ever removed."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -12,6 +13,7 @@ from drillbook.errors import InfrastructureError, RefusedError, TakenError
 from drillbook.model import Backup, BackupRules, Claim, LabDrillRange, Machine, NetworkCard, Power
 from drillbook.providers.lab.backups import description_of, list_backups
 from drillbook.providers.lab.copies import macs_of, networks_of
+from drillbook.providers.lab.faults import unreadable
 from drillbook.providers.lab.inside import LabInside
 from drillbook.providers.lab.machines import DRILL_LABEL
 from drillbook.providers.lab.network import refuse_unless_isolated
@@ -41,16 +43,25 @@ class LabRestores(LabInside):
         return Claim(provider=self._podman.place.name, host=host, identifier=chosen, run_id=run_id)
 
     def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
-        """Create the container, with one card on the drill's network and nothing of this machine in it."""
+        """Create the container, with one card on the drill's network and nothing of this machine in it.
+
+        It stands on the layers of the backup, so that nothing of them would be read before it is needed: they are read first.
+        """
         self._refuse_foreign(claim)
-        if claim.host != backup.host or not claim.run_id:
+        if claim.host != backup.host:
             raise RefusedError(
-                f"it is claimed for {claim.host} by run {claim.run_id or '(none)'}, and the backup is of {backup.host}",
-                where=claim.identifier,
+                f"it is of {backup.host}, and {claim.host} is to be restored",
+                where=backup.identifier,
                 remedy="Nothing was made.",
             )
         description = description_of(self._podman, backup)
         refuse_unless_isolated(self._podman, self._range.network, description.networks)
+        deadline = self._clock.monotonic() + timeout
+        spoilt = unreadable(self._podman, backup.identifier, timeout)
+        if spoilt:
+            raise InfrastructureError(
+                f"it can't be restored: {spoilt}", where=backup.identifier, remedy="See `drillbook backup verify`."
+            )
         labels = {
             LAB_LABEL: self._podman.place.prefix,
             HOST_LABEL: claim.host,
@@ -63,7 +74,7 @@ class LabRestores(LabInside):
             # An address of the production network is no longer its own; services that bind it start all the same.
             "--dns=none", "--no-hosts", "--sysctl=net.ipv4.ip_forward=0", "--sysctl=net.ipv4.ip_nonlocal_bind=1",
             *(f"--label={key}={value}" for key, value in labels.items()), backup.identifier, *description.command,
-            timeout=timeout,
+            timeout=deadline - self._clock.monotonic(),
         )  # fmt: skip
         if done.returncode != 0:
             if "is already in use" in done.stderr:
@@ -113,11 +124,7 @@ class LabRestores(LabInside):
             return
         labels = container["Config"]["Labels"] or {}
         expected = {LAB_LABEL: self._podman.place.prefix, RUN_LABEL: claim.run_id, DRILL_LABEL: "true"}
-        wrong = [
-            f"{key} is {labels.get(key, '')!r}"
-            for key, value in expected.items()
-            if not value or labels.get(key) != value
-        ]
+        wrong = [f"{key} is {labels.get(key, '')!r}" for key, value in expected.items() if labels.get(key) != value]
         if wrong:
             raise RefusedError(
                 f"it is not this run's: {', '.join(wrong)}", where=claim.identifier, remedy="Nothing was touched."
@@ -136,10 +143,11 @@ class LabRestores(LabInside):
         return f"{self._podman.place.prefix}-drill-"
 
     def _refuse_foreign(self, claim: Claim) -> None:
-        if claim.provider != self._podman.place.name or not claim.identifier.startswith(self._prefix()):
+        ours = claim.provider == self._podman.place.name and claim.run_id
+        if not ours or not re.fullmatch(rf"{re.escape(self._prefix())}[A-Za-z0-9_.-]+", claim.identifier):
             raise RefusedError(
-                f"only containers called {self._prefix()}... are a drill's",
-                where=f"{claim.provider}, {claim.identifier}",
+                f"only containers called {self._prefix()}... that a run claims are a drill's",
+                where=f"{claim.provider}, {claim.identifier}, run {claim.run_id or '(none)'}",
                 remedy="Nothing was touched.",
             )
 

@@ -35,13 +35,11 @@ class LabSnapshots(LabMachines):
         if machine.power is Power.PAUSED:
             return "it is paused already"
         container = self._podman.inspect(machine.identifier)
-        if container is None:
-            return "going back to a snapshot was not finished: do that again"
-        return uncopyable(container)
+        return self._absent(machine) if container is None else uncopyable(container)
 
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         """Pause it: its file systems are at rest because nothing runs in it."""
-        self._podman.call("pause", machine.identifier, where=machine.host, timeout=timeout)
+        self._podman.pause(machine.identifier, where=machine.host, timeout=timeout)
 
     def thaw(self, machine: Machine, timeout: timedelta) -> None:
         """Let it go on."""

@@ -10,6 +10,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power, ProxmoxDrillRange
 from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.claims import number_of, refuse_another_s
 from drillbook.providers.proxmox.guests import Guests, is_empty
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
@@ -62,7 +63,9 @@ class ProxmoxRestores:
 
     def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
         """Take the number, restore over it, and read back what there is."""
-        number = self._number(claim)
+        number = number_of(claim, self._provider, self._drill)
+        refuse_another_s(claim, backup)
+        cards = self._isolated(backup)
         deadline = self._clock.monotonic() + timeout
         what = f"{claim.host} ({claim.identifier})"
         mark = {
@@ -82,7 +85,7 @@ class ProxmoxRestores:
         parameters: dict[str, Any] = {"archive": backup.identifier, "force": 1, "unique": 1, "onboot": 0}
         if self._drill.live:
             parameters["live-restore"] = 1
-        parameters |= {"storage": self._drill.storage, "pool": pool, **mark, **self._isolated(backup)}
+        parameters |= {"storage": self._drill.storage, "pool": pool, **mark, **cards}
         upid = self._tasks.begin(
             lambda: self._api.post(path, vmid=number, **parameters),
             node=self._drill.node,
@@ -139,7 +142,7 @@ class ProxmoxRestores:
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Wait for the end of what holds it, stop it, remove it; each of number, pool and tag is looked at first."""
-        number = self._number(claim)
+        number = number_of(claim, self._provider, self._drill)
         deadline = self._clock.monotonic() + timeout
         config = self._unlocked(claim, number, deadline)
         if config is None:
@@ -195,18 +198,6 @@ class ProxmoxRestores:
         except ConfigurationError:
             return False
         return True
-
-    def _number(self, claim: Claim) -> int:
-        """The claim's number; raises RefusedError where it is none of the range, whatever the ledger says."""
-        kind, _, text = claim.identifier.partition("/")
-        number = int(text) if text.isdecimal() else -1
-        if kind != "qemu" or not self._drill.first_vmid <= number <= self._drill.last_vmid:
-            raise RefusedError(
-                f"{claim.identifier} is not in the drill range {self._drill.first_vmid} to {self._drill.last_vmid}: left alone",
-                where=f"{self._provider}, run {claim.run_id}",
-                remedy="Look at what wrote that into the ledger; remove by hand what is a drill's.",
-            )
-        return number
 
     def _unlocked(self, claim: Claim, number: int, deadline: timedelta) -> Mapping[str, Any] | None:
         """The guest's configuration once nothing holds it; None where there is no such guest.

@@ -202,7 +202,7 @@ def execute(call: Call) -> Any:
             f"Guest agent command failed, error was 'Failed to execute child process “{command[0]}” (No such file or directory)'"
         )
     pid = 900 + call.state.next_number()
-    result: dict[str, Any] = {"exited": 1, "exitcode": program.exitcode}
+    result: dict[str, Any] = {"exited": 0} if program.hangs else {"exited": 1, "exitcode": program.exitcode}
     if program.out:
         result["out-data"] = program.out
     if program.err:
@@ -232,7 +232,7 @@ def _run(call: Call, guest: Guest, command: list[str]) -> Program | None:
 def _shell(call: Call, guest: Guest, script: str) -> Program | None:
     """Answer a script as the disk's own ``/bin/sh`` says: a list of {contains, exitcode, out}, the first that fits.
 
-    With ``reached`` in place of ``out``, each ``try ADDRESS PORT`` of the script is answered: open where it is listed.
+    With ``hangs`` it never ends. With ``reached`` in place of ``out``, each ``try ADDRESS PORT`` of the script is answered: open where it is listed.
     """
     try:
         rules = json.loads(read_in_guest(call, guest, "/bin/sh"))
@@ -241,7 +241,7 @@ def _shell(call: Call, guest: Guest, script: str) -> Program | None:
     for rule in rules:
         if rule["contains"] in script:
             out = _tried(script, rule["reached"]) if "reached" in rule else str(rule.get("out", ""))
-            return Program(exitcode=int(rule.get("exitcode", 0)), out=out)
+            return Program(exitcode=int(rule.get("exitcode", 0)), out=out, hangs=bool(rule.get("hangs")))
     return Program(exitcode=127)
 
 
@@ -256,9 +256,10 @@ def _tried(script: str, reached: list[str]) -> str:
 
 @handles("GET", f"{_BASE}/exec-status")
 def execution(call: Call) -> Any:
-    """Return what became of a program; it is told once, as by the agent itself."""
+    """Return what became of a program; that it ended is told once, as by the agent itself."""
     guest = _guest(call)
     pid = int(call.get("pid"))
     if pid not in guest.executions:
         raise _failed(f"PID {pid} does not exist")
-    return guest.executions.pop(pid)
+    result = guest.executions[pid]
+    return guest.executions.pop(pid) if result["exited"] else result

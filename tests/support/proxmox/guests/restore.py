@@ -51,6 +51,11 @@ def restore_into(call: Call, task: Task, guest: Guest, volid: str, changes: Conf
     """Fill a guest from a backup; keys of the call stand above the archive's."""
     archive = check_archive(call, volid)
     _log_beginning(call, task, volid, archive)
+    volume = find_volume(call.engine, call.node, volid)
+    if volume is not None and volume.damaged:
+        raise PveError(
+            f"unable to restore: '{volid}' can't be read to its end"
+        )  # the text differs by storage and version
     guest.config |= {key: value for key, value in archive.config.items() if _survives(guest.kind, key)}
     for key, line in drives(guest.kind, archive.config):
         if key in archive.disks:
