@@ -145,7 +145,7 @@ class App:
     def removers(self, playbooks: Playbooks) -> Removers:
         """Who removes what a run made."""
         guests = ProviderGuests(self.configuration, self.clock)
-        return Removers(playbooks, guests, self.configuration.machine_timeout)
+        return Removers(playbooks, guests, self.configuration.machine_timeout, self.configuration.machines_at_once)
 
     def work(self, plan: Plan, stops: Stops) -> Work | None:
         """What does a plan's steps that are no playbooks."""

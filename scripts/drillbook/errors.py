@@ -44,6 +44,10 @@ class InfrastructureError(DrillbookError):
     exit_code = 3
 
 
+class UnreachedError(InfrastructureError):
+    """What was asked for did not get there: nothing was done, so there is nothing to undo."""
+
+
 class UnknownOutcomeError(InfrastructureError):
     """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
 

@@ -30,7 +30,10 @@ class Taken:
 
 
 def find_each(provider: Backups, hosts: Sequence[str]) -> tuple[dict[str, Machine], dict[str, DrillbookError]]:
-    """Return the machines that there are, and why others can't be found: one that is gone does not keep the rest unsaved."""
+    """Return the machines that there are, and why others can't be found: one that is gone does not keep the rest unsaved.
+
+    Raises ConfigurationError where none can be found: then it is not the machines that are wrong.
+    """
     try:
         return {machine.host: machine for machine in provider.find(hosts)}, {}
     except ConfigurationError:
@@ -41,6 +44,8 @@ def find_each(provider: Backups, hosts: Sequence[str]) -> tuple[dict[str, Machin
                 found[host] = provider.find((host,))[0]
             except ConfigurationError as error:
                 lost[host] = error
+        if not found:
+            raise
         return found, lost
 
 

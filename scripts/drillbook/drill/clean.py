@@ -14,7 +14,7 @@ from drillbook.drill.journal import Journal
 from drillbook.drill.ledger import FILE_NAME, Kind, Ledger, Resource
 from drillbook.drill.observation import Observation
 from drillbook.drill.record import build_successor_record
-from drillbook.drill.teardown import Removers, remove
+from drillbook.drill.teardown import Removers, batches, remove_together
 from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
 
 
@@ -93,12 +93,12 @@ class Cleaner:
     def _remove_all(self, run_id: str, ledger: Ledger, outstanding: Sequence[Resource]) -> str | None:
         """Orphans first, so that nothing is created any more while the rest is removed."""
         first_problem: str | None = None
-        for resource in sorted(outstanding, key=lambda entry: entry.kind is not Kind.PROCESS):
-            if resource.kind is not Kind.PROCESS:
+        for together in batches(sorted(outstanding, key=lambda entry: entry.kind is not Kind.PROCESS)):
+            if together[0].kind is not Kind.PROCESS:
                 process.kill_marked(run_id)
             try:
-                remove(
-                    resource,
+                remove_together(
+                    together,
                     run_id=run_id,
                     ledger=ledger,
                     removers=self._removers,

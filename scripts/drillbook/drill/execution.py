@@ -17,7 +17,7 @@ from drillbook.drill.record import Findings, build_record, identity
 from drillbook.drill.recovery_objective import Loss, Observed, judge_loss, refuse_wrong_clocks
 from drillbook.drill.stops import Stops
 from drillbook.drill.stopwatch import Stopwatch
-from drillbook.drill.teardown import machine_resource, remove
+from drillbook.drill.teardown import batches, machine_resource, remove_together
 from drillbook.drill.verdict import implied_checks, judge
 from drillbook.drill.work import Run, Work
 from drillbook.errors import DrillbookError, InfrastructureError
@@ -156,14 +156,16 @@ class Execution:
     def _tear_down(self) -> None:
         self._switch(Phase.TEARDOWN)
         first: DrillbookError | None = None
-        for resource in self._ledger.outstanding():
-            if resource.kind in (Kind.MACHINE, Kind.GUEST) and self._plan.keep:
-                self._ledger.settle(resource, State.KEPT)
+        for together in batches(self._ledger.outstanding()):
+            if together[0].kind in (Kind.MACHINE, Kind.GUEST) and self._plan.keep:
+                for resource in together:
+                    self._ledger.settle(resource, State.KEPT)
                 continue
-            self._emit("teardown", {"kind": resource.kind.value, "name": resource.name})
+            for resource in together:
+                self._emit("teardown", {"kind": resource.kind.value, "name": resource.name})
             try:
-                remove(
-                    resource,
+                remove_together(
+                    together,
                     run_id=self._run_id,
                     ledger=self._ledger,
                     removers=self._tools.removers,

@@ -1,14 +1,16 @@
 """Removes what a ledger names, newest first; used by the run itself and by its successor."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
 from drillbook import process
 from drillbook.ansible import Order, Playbooks, Watcher
+from drillbook.concurrently import concurrently
 from drillbook.drill.ledger import Kind, Ledger, Resource
 from drillbook.drill.plan import Step
 from drillbook.errors import InfrastructureError, RefusedError
@@ -35,11 +37,44 @@ class Guests(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Removers:
-    """Who removes what: playbooks the sandbox hosts, providers their guests, each within ``timeout``."""
+    """Who removes what: playbooks the sandbox hosts, providers their guests, each within ``timeout``, ``at_once`` guests side by side."""
 
     playbooks: Playbooks
     guests: Guests
     timeout: timedelta
+    at_once: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    host: str
+    resource: Resource
+
+
+def batches(resources: Iterable[Resource]) -> Iterator[tuple[Resource, ...]]:
+    """What can be removed together, in the order that they have: guests that follow each other, all else one by one."""
+    for guests, found in groupby(resources, key=lambda resource: resource.kind is Kind.GUEST):
+        if guests:
+            yield tuple(found)
+        else:
+            yield from ((resource,) for resource in found)
+
+
+def remove_together(
+    resources: Sequence[Resource], *, run_id: str, ledger: Ledger, removers: Removers, watcher: Watcher
+) -> None:
+    """Remove a batch; all of it is tried before the first DrillbookError is raised."""
+    if len(resources) == 1:
+        remove(resources[0], run_id=run_id, ledger=ledger, removers=removers, watcher=watcher)
+        return
+    outcomes = concurrently(
+        [_Guest(resource.name, resource) for resource in resources],
+        lambda one: remove(one.resource, run_id=run_id, ledger=ledger, removers=removers, watcher=watcher),
+        removers.at_once,
+    )
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
 
 
 def remove(resource: Resource, *, run_id: str, ledger: Ledger, removers: Removers, watcher: Watcher) -> None:

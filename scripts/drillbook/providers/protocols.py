@@ -35,7 +35,7 @@ class Snapshots(Machines, Protocol):
         ...
 
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
-        """Bring its file systems to rest; whoever calls this calls `thaw`, whatever happens."""
+        """Bring its file systems to rest; raises UnreachedError where nothing was frozen. Whatever else happens, `thaw` it."""
         ...
 
     def thaw(self, machine: Machine, timeout: timedelta) -> None:
@@ -43,7 +43,7 @@ class Snapshots(Machines, Protocol):
         ...
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
-        """Take a snapshot and return when it is there."""
+        """Take a snapshot and return when it is there; raises TakenError where the machine has one of that name."""
         ...
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:

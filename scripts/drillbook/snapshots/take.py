@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.errors import DrillbookError, LeftoversError, RefusedError
+from drillbook.errors import DrillbookError, LeftoversError, RefusedError, TakenError, UnreachedError
 from drillbook.model import Machine, MachineGroup, Power, Quiesce
 from drillbook.providers import Snapshots
 from drillbook.snapshots.sets import NAME_FORMAT, SnapshotSet, note, sets_of
@@ -58,11 +58,12 @@ class GroupSnapshots:
         """
         self.refuse(group, machines)
         name = self._clock.now().strftime(NAME_FORMAT)
+        asked: list[Machine] = []
         try:
             with self._at_rest(group, machines):
-                self._take(group, machines, name)
+                self._take(group, machines, name, asked)
         except DrillbookError as error:
-            self._remove_again(group, machines, name, error)
+            self._remove_again(group, asked, name, error)
             raise
         return self._read_back(group, machines, name)
 
@@ -101,24 +102,33 @@ class GroupSnapshots:
 
     @contextmanager
     def _frozen(self, group: MachineGroup, running: Sequence[Machine]) -> Iterator[None]:
-        """More at once than elsewhere, as each holds its clients until the last one is done."""
+        """More at once than elsewhere, as each holds its clients until the last one is done.
+
+        What could not be frozen is said when the others go on, and the guard has nothing left to do.
+        """
         at_once = max(self._limits.workers, _FREEZE_AT_ONCE)
+        reached, failed = list(running), False
         with self._guard(running):
             try:
                 frozen = concurrently(running, lambda one: self._provider.freeze(one, FREEZE_LIMIT), at_once)
-                raise_failures(
-                    frozen, what="freezing", group=group.name, remedy="See that the guest agent runs in each of them."
-                )
-                self._tell(f"{len(running)} machines are at rest")
-                yield
+                reached = [outcome.machine for outcome in frozen if not isinstance(outcome.error, UnreachedError)]
+                failed = any(outcome.error is not None for outcome in frozen)
+                if not failed:
+                    self._tell(f"{len(running)} machines are at rest")
+                    yield
             finally:
-                thawed = concurrently(running, lambda one: self._provider.thaw(one, self._limits.timeout), at_once)
+                thawed = concurrently(reached, lambda one: self._provider.thaw(one, self._limits.timeout), at_once)
                 raise_failures(
                     thawed, what="thawing", group=group.name, remedy="Thaw them by hand at once: their clients wait."
                 )
-                self._tell(f"{len(running)} machines go on")
+                self._tell(f"{len(reached)} machines go on")
+        if failed:
+            raise_failures(
+                frozen, what="freezing", group=group.name, remedy="See that the guest agent runs in each of them."
+            )
 
-    def _take(self, group: MachineGroup, machines: Sequence[Machine], name: str) -> None:
+    def _take(self, group: MachineGroup, machines: Sequence[Machine], name: str, asked: list[Machine]) -> None:
+        """``asked`` gets those that may have a snapshot of ours afterwards; one that had the name before is another's."""
         by_host = {machine.host: machine for machine in machines}
         text = note(group.name, members=len(machines), quiesced=group.quiesce is not Quiesce.NONE)
         for stage in group.stages:
@@ -127,6 +137,7 @@ class GroupSnapshots:
                 lambda one: self._provider.take(one, name, ram=group.ram, note=text, timeout=self._limits.timeout),
                 self._limits.workers,
             )
+            asked += [outcome.machine for outcome in taken if not isinstance(outcome.error, TakenError)]
             raise_failures(
                 taken, what=f"snapshot {name}", group=group.name, remedy="Mend that and take the whole set again."
             )

@@ -98,6 +98,29 @@ def test_each_nodes_own_storage_is_read_and_what_is_not_seen_is_not_taken_for_go
     assert proxmox.backups.backups(proxmox.hosts, proxmox.rules) == (), "a shared one is read on any node"
 
 
+def test_a_storage_of_some_nodes_is_read_on_those(proxmox: ProxmoxWorld) -> None:
+    proxmox.server.state.storages["local"].nodes = ["pve1", "pve2"]
+    made = back_up(proxmox, storage="local")
+    assert proxmox.backups.backups(proxmox.hosts, replace(proxmox.rules, storage="local")) == (made,)
+    proxmox.server.state.storages["local"].nodes = ["pve2"]
+    proxmox.control.faults(inactive_storages=["local"])
+    with pytest.raises(InfrastructureError, match=r"storage local can't be read on pve2"):
+        proxmox.backups.backups(proxmox.hosts, replace(proxmox.rules, storage="local"))
+
+
+def test_a_nodes_storage_is_asked_for_once_and_again_where_it_was_not_active(proxmox: ProxmoxWorld) -> None:
+    machines = proxmox.backups.find((HOST, "shop-mail"))
+    assert {machine.place for machine in machines} == {"pve1"}
+    proxmox.control.faults(inactive_storages=["nas"])
+    assert "is not active" in (proxmox.backups.refusal(machines[0], proxmox.rules) or "")
+    proxmox.control.repair()
+    proxmox.control.forget_served()
+    assert [proxmox.backups.refusal(machine, proxmox.rules) for machine in machines] == [None, None]
+    note = BackupNote(HOST, "shop", "one", machines[0].identifier).render()
+    proxmox.backups.back_up(machines[0], proxmox.rules, note=note, timeout=LIMIT)
+    assert len([one for one in proxmox.control.served("GET") if one["path"].endswith("/storage")]) == 1
+
+
 def config(**changes: str) -> Callable[[ProxmoxWorld], None]:
     return lambda world: world.server.state.guests[100].config.update(changes)
 
@@ -114,7 +137,7 @@ REFUSALS: dict[str, tuple[Callable[[ProxmoxWorld], object], dict[str, Any], str 
     "sound": (lambda _: None, {}, None),
     "locked": (lambda world: world.control.guest(100, lock="migrate"), {}, "it is locked (migrate)"),
     "storage unknown": (lambda _: None, {"storage": "nope"}, "node pve1 has no storage nope"),
-    "storage on other nodes": (storage("nas", nodes=["pve2"]), {}, "node pve1 has no storage nas"),
+    "storage on other nodes": (storage("nas", nodes=["pve2"]), {}, "storage nas is disabled, or not for node pve1"),
     "storage for other content": (storage("nas", content="images"), {}, "storage nas does not take content backup"),
     "storage disabled": (storage("nas", options={"disable": 1}), {}, "storage nas is disabled"),
     "storage inactive": (lambda world: world.control.faults(inactive_storages=["nas"]), {}, "is not active on node pve1"),

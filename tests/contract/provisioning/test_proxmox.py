@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -100,6 +102,29 @@ def test_what_differs_is_shown_and_corrected(made: Made) -> None:
     done = made.cluster.controller.provision(ONE, variables=ADOPTED)
     assert done.status == 0, done.output
     assert made.cluster.config(101) == before
+
+
+def test_what_somebody_changes_meanwhile_is_not_written_over(made: Made) -> None:
+    """Between the role's reading and the change, as if another operator were at it; the dynamic inventory reads before that."""
+    cluster = made.cluster
+    config = cluster.config(101)
+    before = deepcopy(config)
+    config["cores"] = 1
+    control = cluster.server.control
+    control.forget_served()
+    with ThreadPoolExecutor(1) as operator:
+        run = operator.submit(cluster.controller.provision, ONE)
+        while not [one for one in control.served("GET", "/101/config") if "current" in one["parameters"]]:
+            assert not run.done(), run.result().output
+            time.sleep(0.02)
+        config["description"] = "mine"
+        done = run.result()
+    found = deepcopy(config)
+    config.clear()
+    config |= before
+    assert done.status != 0, done.output
+    assert "checksum mismatch (file change by other user?)" in done.sentence()
+    assert found == {**before, "cores": 1, "description": "mine"}
 
 
 @pytest.mark.parametrize("case", REFUSALS)

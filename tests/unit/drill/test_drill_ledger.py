@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from tests.unit.drill.world import FakeClock, FakePlaybooks, removers
 
 from drillbook import process
-from drillbook.drill.ledger import Kind, Ledger, Resource, State, process_resource
-from drillbook.drill.teardown import remove
+from drillbook.drill.ledger import Kind, Ledger, Resource, State, guest_resource, process_resource
+from drillbook.drill.teardown import Removers, batches, remove, remove_together
 from drillbook.errors import InfrastructureError
+from drillbook.model import Claim
 
 
 @pytest.fixture
@@ -74,3 +77,32 @@ def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> 
             watcher=None,
         )  # type: ignore[arg-type] # no watcher is asked
     assert outside.is_dir()
+
+
+def test_guests_that_follow_each_other_are_removed_together_and_all_else_alone() -> None:
+    guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("1", "2", "3")]
+    process_, file = Resource(Kind.PROCESS, "7"), Resource(Kind.FILE, "/x")
+    given = [process_, guests[0], guests[1], file, file, guests[2]]
+    assert list(batches(given)) == [(process_,), (guests[0], guests[1]), (file,), (file,), (guests[2],)]
+
+
+class FakeGuests:
+    """Removes when two are asked for at once; the machine `bad` stays."""
+
+    def __init__(self) -> None:
+        self._both = Barrier(2, timeout=10)
+
+    def destroy(self, claim: Claim, _timeout: timedelta) -> None:
+        self._both.wait()
+        if claim.host == "bad":
+            raise InfrastructureError("it is locked", where=claim.identifier, remedy="Unlock it.")
+
+
+def test_one_that_stays_keeps_no_other(ledger: Ledger) -> None:
+    guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("good", "bad")]
+    for resource in guests:
+        ledger.intend(resource)
+    who = Removers(FakePlaybooks(), FakeGuests(), timedelta(seconds=1))
+    with pytest.raises(InfrastructureError, match="it is locked"):
+        remove_together(guests, run_id="x", ledger=ledger, removers=who, watcher=None)  # type: ignore[arg-type] # no watcher is asked
+    assert [entry.name for entry in ledger.outstanding()] == ["cluster: qemu/bad"]

@@ -46,7 +46,12 @@ def failed(record: dict[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(record)
     changed["checks"][0].update(status="failed", message="PUT was allowed", remedy="Take the right away")
     changed["checks"][1].update(status="skipped", message="no network")
-    changed["error"] = {"class": "InfrastructureError", "message": "The store is down", "remedy": "Start it"}
+    changed["error"] = {
+        "class": "InfrastructureError",
+        "message": "The store is down",
+        "where": "store1:7480",
+        "remedy": "Start it",
+    }
     changed["rto"]["met"] = False
     changed["rpo"].update(actual_seconds=None, met=None)
     changed.update(leftovers=["container x"], verdict="ERROR")
@@ -207,6 +212,7 @@ def test_text_is_a_table_and_names_what_failed(record: dict[str, Any]) -> None:
     for expected in (
         "RTO        5 min   58.412 s  missed",
         "failed  gate/repository_reader_is_powerless",
+        "where: store1:7480",
         "remedy: Start it",
     ):
         assert expected in text, expected

@@ -2,12 +2,22 @@
 
 import pytest
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, TakenError
+from drillbook.errors import (
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    RefusedError,
+    TakenError,
+    UnreachedError,
+)
 from drillbook.providers.proxmox.faults import from_answer, from_text
 
 TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
     "VM is locked (backup)": (InfrastructureError, "qm unlock"),
-    "snapshot name 'live' already used": (RefusedError, "another name"),
+    "snapshot name 'live' already used": (TakenError, "another name"),
+    "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout": (InfrastructureError, "Another call holds"),
+    "VM 100 qmp command 'guest-ping' failed - got timeout": (InfrastructureError, "guest agent's log"),
+    "VM quit/powerdown failed - got timeout": (InfrastructureError, "task log"),
     "snapshot 'none' does not exist": (InfrastructureError, "snapshot list"),
     "snapshot feature is not available": (RefusedError, "storage with snapshots"),
     "could not activate storage 'nope': storage 'nope' does not exist": (ConfigurationError, "storage's name"),
@@ -18,13 +28,20 @@ TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
     "can't use storage 'thin' for backups - wrong content type": (ConfigurationError, "takes this content"),
     "checksum mismatch (file change by other user?)": (InfrastructureError, "changed it meanwhile"),
     "unable to open file '/etc/pve/nodes/a/qemu-server/1.conf.tmp.3' - Permission denied": (InfrastructureError, "quorum"),
-    "QEMU guest agent is not running": (InfrastructureError, "qemu-guest-agent"),
-    "VM 301 is not running": (InfrastructureError, "Start it"),
+    "QEMU guest agent is not running": (UnreachedError, "qemu-guest-agent"),
+    "VM 301 is not running": (UnreachedError, "Start it"),
     "unable to restore VM 100 - VM 100 already exists on node 'pvelab'": (TakenError, "nothing was written over"),
     "interrupted by signal": (InfrastructureError, "stopped the task"),
     "Configuration file 'nodes/pvelab/qemu-server/999.conf' does not exist": (ConfigurationError, "no such machine"),
     "Backup of VM 999 failed - unable to find VM '999'": (ConfigurationError, "no such machine"),
     "hostname lookup 'ghost' failed - failed to get address info": (ConfigurationError, "no such node"),
+    "Backup of VM 100 failed - Permission check failed (/vms/100, VM.Backup)": (ConfigurationError, "that privilege"),
+    "Failed to obtain guest migration lock - replication running?": (InfrastructureError, "Another call holds"),
+    "snapshot 'one' needed by replication job '100-0' - run replication first": (RefusedError, "replication run once more"),
+    "storage 'nas' is not online": (InfrastructureError, "storage's server"),
+    "connection check for storage 'nas' failed - timeout": (InfrastructureError, "storage's server"),
+    "storage 'nas' is disabled": (ConfigurationError, "Enable that storage"),
+    "can't remove VM 100 - protection mode enabled": (RefusedError, "option `protection`"),
     "something that nobody has seen yet": (InfrastructureError, "task log"),
 }  # fmt: skip
 

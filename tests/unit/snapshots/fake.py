@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from drillbook.errors import InfrastructureError
+from drillbook.errors import InfrastructureError, TakenError
 from drillbook.model import Machine, MachineGroup, Power, Quiesce, Retention, Snapshot
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -56,6 +56,8 @@ class FakeProvider:
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
         self._do("take", machine)
+        if any((entry.host, entry.name) == (machine.host, name) for entry in self.kept):
+            raise TakenError(f"{name} is already used", where=machine.host, remedy="Take another name.")
         self.now += timedelta(seconds=self.seconds_each)
         self.kept.append(Snapshot(machine.host, name, self.now, ram, note))
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 from tests.unit.drill.world import FakeClock
-from tests.unit.snapshots.fake import FakeProvider, group, nothing
+from tests.unit.snapshots.fake import START, FakeProvider, group, nothing
 
 from drillbook.errors import InfrastructureError, LeftoversError, RefusedError
-from drillbook.model import MachineGroup, Quiesce
+from drillbook.model import MachineGroup, Quiesce, Snapshot
 from drillbook.snapshots import GroupSnapshots, Limits, SetState, SnapshotSet
 
 
@@ -90,6 +90,16 @@ def test_whatever_fails_all_go_on_and_nothing_is_left(failing: tuple[str, str]) 
         create(provider, group(quiesce=Quiesce.AGENT))
     assert sorted(verbs(provider, "thaw")) == ["db", "web1", "web2"]
     assert provider.kept == []
+
+
+def test_snapshots_that_somebody_else_took_under_the_name_stay() -> None:
+    """Also that of a machine whose turn had not come when another one said so."""
+    foreign = [Snapshot(host, "drillbook-20260131T120000Z", START, False, "theirs") for host in ("web1", "mail")]
+    provider = FakeProvider(hosts=("db", "web1", "mail"), kept=list(foreign))
+    with pytest.raises(InfrastructureError, match=r"web1: .* is already used"):
+        create(provider, group(("db",), ("web1",), ("mail",)))
+    assert provider.kept == foreign
+    assert verbs(provider, "remove") == ["db"]
 
 
 def test_what_can_not_be_removed_again_is_named() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from drillbook.concurrently import concurrently
 from drillbook.drill.machines.inside import CannotProbeError, Endpoint, Reached, reach_script, read_reached
 from drillbook.errors import DrillbookError
 from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
@@ -12,6 +13,8 @@ from drillbook.providers import Restores
 PROBE_LIMIT = timedelta(seconds=60)
 PORTS = (22, 80, 443, 2379, 3306, 5432, 6379, 6432, 8006)
 """Tried on each address of production beside the ports that are declared for its machines."""
+_PEERS = 8
+"""So many others of a group are each machine's control; were it all of them, what is tried would grow with the group's square."""
 _REMEDY = "Close the drill's network: nothing may be routed from it, and nothing of production may be in it."
 
 
@@ -30,8 +33,8 @@ class Isolation:
     names: tuple[str, ...]
     control: str
 
-    def prove(self, provider: Restores, machines: Sequence[Machine]) -> tuple[Check, ...]:
-        """Two checks for each machine: nothing forbidden answers, and something that must answer does."""
+    def prove(self, provider: Restores, machines: Sequence[Machine], *, workers: int) -> tuple[Check, ...]:
+        """Two checks for each machine, ``workers`` of them probed at once: nothing forbidden answers, and something that must answer does."""
         hosts = {machine.host for machine in machines}
         restored = {address for host, address in self.addresses.items() if address and host in hosts}
         others = {host: address for host, address in self.addresses.items() if host not in hosts}
@@ -41,17 +44,23 @@ class Isolation:
             for address in sorted({address for address in others.values() if address} - restored)
             for port in sorted({*PORTS, *self.ports})
         ]
-        return tuple(
-            check
-            for machine in machines
-            for check in self._of(
+        probed = concurrently(
+            machines,
+            lambda machine: self._of(
                 provider, machine, [*forbidden, *self.outside], self._controls(machine, restored), unknown
-            )
+            ),
+            workers,
         )
+        for outcome in probed:
+            if outcome.error is not None:
+                raise outcome.error
+        return tuple(check for outcome in probed for check in outcome.value or ())
 
     def _controls(self, machine: Machine, restored: set[str]) -> list[Endpoint]:
         """The restored machines have their addresses of production still, so in the drill's network they answer to each other."""
-        peers = sorted(restored - {self.addresses.get(machine.host) or ""})
+        own = self.addresses.get(machine.host) or ""
+        around = [*sorted(one for one in restored if one > own), *sorted(one for one in restored if one < own)]
+        peers = around[:_PEERS]
         found = [Endpoint(address, port) for address in peers for port in sorted({22, *self.ports})]
         if self.control:
             found.append(Endpoint.parse(self.control))

@@ -12,7 +12,7 @@ from drillbook.drill.plan import Plan
 from drillbook.drill.stops import StoppableClock, Stops
 from drillbook.drill.work import Work
 from drillbook.model import MACHINES, Claim, Mode
-from drillbook.providers import open_recoveries, open_restores
+from drillbook.providers import Restores, open_recoveries, open_restores
 
 
 def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
@@ -45,7 +45,12 @@ class ProviderGuests:
     def __init__(self, configuration: Configuration, clock: Clock) -> None:
         self._configuration = configuration
         self._clock = clock
+        self._opened: dict[str, Restores] = {}
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
-        """Remove it; raises DrillbookError."""
-        open_restores(self._configuration.provider(claim.provider), self._clock).destroy(claim, timeout)
+        """Remove it; raises DrillbookError. Each provider is opened once."""
+        opened = self._opened.get(claim.provider)
+        if opened is None:
+            opened = open_restores(self._configuration.provider(claim.provider), self._clock)
+            self._opened[claim.provider] = opened
+        opened.destroy(claim, timeout)

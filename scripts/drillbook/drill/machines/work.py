@@ -118,7 +118,7 @@ class MachineWork:
 
     def _verify(self, step: Step, run: Run) -> None:
         """The isolation from inside first: a machine that can reach production must not run any longer."""
-        for check in self._isolation.prove(self._provider, self._machines):
+        for check in self._isolation.prove(self._provider, self._machines, workers=self._workers):
             run.seen.check(check)
         if not run.seen.must_stop:
             self._acceptance(run, step).verify(self._machines)

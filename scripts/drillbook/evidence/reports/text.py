@@ -8,6 +8,7 @@ from drillbook.evidence.reports import view
 
 # A hostile name must not move the reader's cursor or clear the screen.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ERROR = {"error": "message", "where": "where", "remedy": "remedy"}
 
 
 def render_text(record: Mapping[str, JSON]) -> str:
@@ -26,7 +27,7 @@ def render_text(record: Mapping[str, JSON]) -> str:
     lines += _checks(record)
     error = view.mapping(record.get("error"))
     if error:
-        lines += ["", f"error: {view.text(error.get('message'))}", f"remedy: {view.text(error.get('remedy'))}"]
+        lines += ["", *(f"{label}: {view.text(error.get(key))}" for label, key in _ERROR.items() if error.get(key))]
     lines += [f"left behind: {view.text(item)}" for item in view.items(record.get("leftovers"))]
     lines += ["", f"record sha256 {view.record_sha256(record)}"]
     return "\n".join(_CONTROL.sub("\ufffd", line) for line in lines) + "\n"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.errors import InfrastructureError, RefusedError, TakenError
 from drillbook.model import BackupMode, Machine, Power, Quiesce, Snapshot
 from drillbook.providers.lab.copies import KIND_LABEL, Copier, at_rest, kind_of, read_description
 from drillbook.providers.lab.machines import LabMachines, uncopyable
@@ -49,7 +49,7 @@ class LabSnapshots(LabMachines):
         """Commit it; a running one is paused meanwhile, one that is paused or stopped stays so."""
         reference = self._reference(machine.host, name)
         if self._podman.image(reference) is not None:
-            raise RefusedError(f"it has a snapshot {name} already", where=machine.host, remedy="Choose another name.")
+            raise TakenError(f"it has a snapshot {name} already", where=machine.host, remedy="Choose another name.")
         recipe = self._recipe(machine, self._podman.inspect(machine.identifier))
         with at_rest(self._podman, machine, BackupMode.SUSPEND):
             self._copier.commit(machine, recipe, reference, kind=KIND, note=note, timeout=timeout)

@@ -9,6 +9,7 @@ from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.notes import listed_backup
 
 PBS = "pbs"
+_UNKNOWN = "No such storage"
 
 
 class BackupStorages:
@@ -17,11 +18,20 @@ class BackupStorages:
     def __init__(self, api: ProxmoxApi) -> None:
         self._api = api
         self._nodes: dict[str, str] = {}
+        self._active: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def on_node(self, node: str, name: str) -> Mapping[str, Any] | None:
-        """The storage as that node sees it now; None where it is not there, or the token may not write to it."""
-        found: Sequence[Mapping[str, Any]] = self._api.get(f"/nodes/{node}/storage", storage=name)
-        return next(iter(found), None)
+        """The storage as that node sees it; None where there is none, or the token may not write to it.
+
+        One that is not for this node is listed all the same, and not enabled. One that was active is not asked for again: a node has many
+        machines, and what uses it says for itself when it is gone.
+        """
+        if (node, name) not in self._active:
+            storage = self._asked(node, name)
+            if storage is None or not storage.get("active"):
+                return storage
+            self._active[node, name] = storage
+        return self._active[node, name]
 
     def all(self, name: str) -> list[Backup]:
         """All backups on the storage that drillbook took, oldest first. A storage of each node's own is read on every node.
@@ -50,6 +60,15 @@ class BackupStorages:
             self._nodes[backup.place] = next(self._places(backup.place))[0]
         return self._nodes[backup.place]
 
+    def _asked(self, node: str, name: str) -> Mapping[str, Any] | None:
+        try:
+            found: Sequence[Mapping[str, Any]] = self._api.get(f"/nodes/{node}/storage", storage=name)
+        except ConfigurationError as error:
+            if _UNKNOWN in error.message:
+                return None
+            raise
+        return next(iter(found), None)
+
     def _places(self, name: str) -> Iterator[tuple[str, str]]:
         """Each node to be asked, and what the place is called there; one is enough where they share it."""
         seen, away = False, []
@@ -58,8 +77,8 @@ class BackupStorages:
             if entry.get("status") == "offline":
                 away.append(node)
                 continue
-            storage = self.on_node(node, name)
-            if storage is None:
+            storage = self._asked(node, name)
+            if storage is None or not storage.get("enabled", 1):
                 continue
             if not storage.get("active"):
                 away.append(node)

@@ -219,7 +219,7 @@ def _unusable(storage: Mapping[str, Any] | None, name: str, content: str, node: 
     if content not in str(storage.get("content", "")).split(","):
         return f"storage {name} does not take content {content}"
     if not storage.get("enabled", 1):
-        return f"storage {name} is disabled"
+        return f"storage {name} is disabled, or not for node {node}"
     return None if storage.get("active") else f"storage {name} is not active on node {node}"
 
 

@@ -7,28 +7,43 @@ of an HTTP status or as the exit status of a task.
 import re
 from collections.abc import Mapping
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, TakenError
+from drillbook.errors import (
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    RefusedError,
+    TakenError,
+    UnreachedError,
+)
 
+_MAY_NOT = "Give the token's role that privilege on that path."
 _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
     (r"is locked \(", InfrastructureError, "Wait for what holds it; a lock that a crash left is removed by `qm unlock VMID`."),
-    (r"snapshot name '.*' already used", RefusedError, "Take another name, or remove that snapshot."),
+    (r"snapshot name '.*' already used", TakenError, "Take another name, or remove that snapshot."),
+    (r"snapshot '.*' needed by replication job", RefusedError, "Let that replication run once more, and repeat this."),
     (r"snapshot '.*' does not exist", InfrastructureError, "List what there is with `drillbook snapshot list`."),
     (r"snapshot feature is not available", RefusedError, "Move its disks to a storage with snapshots, or take a backup."),
     (r"could not activate storage|storage '.*' does not exist", ConfigurationError, "Correct the storage's name, or mount it on this node."),
+    (r"storage '.*' is not online|connection check for storage", InfrastructureError, "See that the storage's server answers this node."),
+    (r"storage '.*' is disabled", ConfigurationError, "Enable that storage, or name another."),
+    (r"protection mode enabled", RefusedError, "Somebody set its option `protection`: it is not removed while that is there."),
     (r"(can't|cannot) remove .*protected|volume .* is protected", RefusedError, "It was protected on purpose; take the protection away first."),
     (r"number of protected backups per guest is limited", RefusedError, "Unprotect an older one, or raise max-protected-backups of the storage."),
     (r"No space left on device|write error", InfrastructureError, "The storage is full: prune, or make it larger."),
     (r"wrong content type|does not support content", ConfigurationError, "Name a storage that takes this content, or allow it there."),
     (r"checksum mismatch|detected modified configuration", InfrastructureError, "Somebody changed it meanwhile: look, and run again."),
     (r"/etc/pve/.*Permission denied|cluster not ready - no quorum", InfrastructureError, "The cluster has no quorum: bring its nodes back first."),
-    (r"guest agent is not running|got timeout|agent not running", InfrastructureError, "Start qemu-guest-agent in the guest, or take it out of the drill."),
+    (r"can't lock file|got lock timeout|guest migration lock", InfrastructureError, "Another call holds its configuration: run again when that is done."),
+    (r"guest agent is not running|agent not running", UnreachedError, "Start qemu-guest-agent in the guest, or leave this machine out."),
+    (r"'guest-.*' failed - got timeout", InfrastructureError, "See the guest agent's log; restart it there."),
     (r"No QEMU guest agent configured", ConfigurationError, "Set agent=1 for this machine."),
     (r"already exists on node", TakenError, "That number is taken: nothing was written over it."),
-    (r"VM \d+ is not running|VM is not running", InfrastructureError, "Start it first."),
+    (r"VM \d+ is not running|VM is not running", UnreachedError, "Start it first."),
     (r"interrupted by signal|received interrupt", InfrastructureError, "Somebody stopped the task; see who in the node's task list."),
     (r"can't rollback, .* is not most recent|not most recent snapshot", RefusedError, "This storage goes back to the newest snapshot only: remove newer ones."),
     (r"Configuration file '.*' does not exist", ConfigurationError, "There is no such machine on that node any more: look where it went."),
     (r"unable to find VM '\d+'", ConfigurationError, "There is no such machine on that node any more."),
+    (r"Permission check failed", ConfigurationError, _MAY_NOT),
     (r"hostname lookup '.*' failed", ConfigurationError, "There is no such node: correct the inventory."),
 )  # fmt: skip
 _UNKNOWN = "See the node's task log and journal."
@@ -57,9 +72,7 @@ def from_answer(status: int, reason: str, errors: Mapping[str, str] | None, wher
             remedy="Give a token that exists and has not expired (drillbook_providers, tokens_directory).",
         )
     if status == 403:
-        return ConfigurationError(
-            f"the token may not do that: {text}", where=where, remedy="Give its role that privilege on that path."
-        )
+        return ConfigurationError(f"the token may not do that: {text}", where=where, remedy=_MAY_NOT)
     if status == 501:
         return ConfigurationError(
             f"this Proxmox VE does not know the call: {text}", where=where, remedy="Version 8.4 or newer is needed."

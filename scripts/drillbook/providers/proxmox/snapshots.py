@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import DrillbookError, InfrastructureError
+from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce, Snapshot
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
@@ -97,7 +97,11 @@ class ProxmoxSnapshots(ProxmoxMachines):
             return False
 
     def _frozen(self, machine: Machine) -> bool:
-        return bool(self._api.post(f"{base(machine)}/agent/fsfreeze-status")["result"] == "frozen")
+        """Whether it is; an agent that does not say leaves that unknown, for it may have frozen them before."""
+        try:
+            return bool(self._api.post(f"{base(machine)}/agent/fsfreeze-status")["result"] == "frozen")
+        except UnreachedError as error:
+            raise InfrastructureError(error.message, where=error.where, remedy=error.remedy) from error
 
     def _run(self, machine: Machine, verb: str, call: Callable[[], Any], name: str, timeout: timedelta) -> None:
         prefix = "vz" if is_container(machine) else "qm"

@@ -16,35 +16,47 @@ _OWN_FIELDS = frozenset({"storage", "type", "content", "shared", "nodes", "delet
 
 
 def storage_status(call: Call, node: str, storage: Storage) -> dict[str, Any]:
-    """Return a storage's figures on a node."""
-    used = used_space(call.engine, node, storage)
+    """Return a storage's figures on a node; one that is not active there has none."""
+    enabled = _enabled(storage, node)
+    active = enabled and storage.name not in call.engine.faults.inactive_storages
+    total, used = (storage.total, used_space(call.engine, node, storage)) if active else (0, 0)
     return {
         "type": storage.kind,
         "content": storage.content,
         "shared": int(storage.shared),
-        "active": int(storage.name not in call.engine.faults.inactive_storages and not storage.options.get("disable")),
-        "enabled": int(not storage.options.get("disable")),
-        "total": storage.total,
+        "active": int(active),
+        "enabled": int(enabled),
+        "total": total,
         "used": used,
-        "avail": storage.total - used,
+        "avail": total - used,
     }
+
+
+def _enabled(storage: Storage, node: str) -> bool:
+    return not storage.options.get("disable") and (not storage.nodes or node in storage.nodes)
 
 
 @handles("GET", "/nodes/{node}/storage")
 def list_on_node(call: Call) -> Any:
-    """Return the storages of a node that the caller may see."""
+    """Return the storages that the caller may see, also those that are not for this node: `enabled` says so.
+
+    Contents leave out those without them, and those that are not enabled; asking for one that is left out is refused.
+    """
+    contents, named = str(call.get("content") or ""), call.get("storage")
+    known = [storage for storage in call.state.storages.values() if not contents or _takes(call, storage, contents)]
+    if named and named not in {storage.name for storage in known}:
+        raise refuse_parameters(storage="No such storage.")
     listed = []
-    for storage in call.state.storages.values():
-        if storage.nodes and call.node not in storage.nodes:
-            continue
-        if call.get("storage") and call.get("storage") != storage.name:
-            continue
-        if call.get("content") and not set(str(call.get("content")).split(",")) & set(storage.content.split(",")):
-            continue
-        if call.may(f"/storage/{storage.name}", *_READ, any_of=True):
+    for storage in known:
+        if named in (None, storage.name) and call.may(f"/storage/{storage.name}", *_READ, any_of=True):
             status = storage_status(call, call.node, storage)
-            listed.append({"storage": storage.name, "used_fraction": status["used"] / storage.total, **status})
+            fraction = {"used_fraction": status["used"] / status["total"]} if status["total"] else {}
+            listed.append({"storage": storage.name, **fraction, **status})
     return listed
+
+
+def _takes(call: Call, storage: Storage, contents: str) -> bool:
+    return _enabled(storage, call.node) and bool(set(contents.split(",")) & set(storage.content.split(",")))
 
 
 @handles("GET", "/nodes/{node}/storage/{storage}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Barrier
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -52,13 +54,18 @@ class Inside:
 
     open: tuple[str, ...]
     drop: tuple[str, ...] = ()
+    together: Barrier | None = None
+    tried: dict[str, set[str]] = field(default_factory=dict)
 
-    def run(self, _machine: Machine, script: str, _timeout: timedelta) -> GuestAnswer:
+    def run(self, machine: Machine, script: str, _timeout: timedelta) -> GuestAnswer:
+        if self.together is not None:
+            self.together.wait()
         lines = []
         for line in script.splitlines():
             words = line.split(" ")
             if words[0] == "try" and len(words) == 4:
                 target = f"{words[1]}:{words[2]}"
+                self.tried.setdefault(machine.host, set()).add(words[1])
                 if target not in self.drop:
                     lines.append(f"{'open' if target in self.open else 'silent'} {words[1]} {words[2]}")
         return GuestAnswer(0, "\n".join(lines))
@@ -69,11 +76,27 @@ def prove(inside: Inside, *hosts: str, control: str = "", addresses: dict[str, s
         ADDRESSES if addresses is None else addresses, (5432,), (Endpoint("198.51.100.1", 443),), (), control
     )
     machines = [Machine(host, f"qemu/{host}", "pve1", Power.RUNNING) for host in hosts]
-    return statuses(isolation.prove(cast("Restores", inside), machines))
+    return statuses(isolation.prove(cast("Restores", inside), machines, workers=2))
 
 
 def test_members_are_each_others_control_and_not_forbidden() -> None:
     assert prove(Inside(("192.0.2.1:22", "192.0.2.2:5432")), "web", "db") == ["passed"] * 4
+
+
+def test_of_a_large_group_a_few_are_each_ones_control_and_never_itself() -> None:
+    addresses: dict[str, str | None] = {f"node{number}": f"192.0.2.{number}" for number in range(1, 31)}
+    inside = Inside(())
+    prove(inside, *addresses, addresses=addresses)
+    for number in range(1, 31):
+        tried = inside.tried[f"node{number}"] - {"198.51.100.1"}
+        assert (len(tried), f"192.0.2.{number}" in tried) == (8, False)
+    counted = Counter(address for tried in inside.tried.values() for address in tried)
+    assert {counted[str(address)] for address in addresses.values()} == {8}, "none is asked more than another"
+
+
+def test_machines_are_probed_side_by_side() -> None:
+    inside = Inside(("192.0.2.1:22", "192.0.2.2:5432"), together=Barrier(2, timeout=10))
+    assert prove(inside, "web", "db") == ["passed"] * 4
 
 
 def test_one_machine_alone_needs_a_control() -> None:
