@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from drillbook.errors import DrillbookError, InfrastructureError
+from drillbook.errors import DrillbookError, InfrastructureError, LockedError
 
 
 class OfHost(Protocol):
@@ -48,10 +48,14 @@ def concurrently(
 
 
 def raise_failures(outcomes: Sequence[Outcome[Subject, Value]], *, what: str, group: str, remedy: str) -> None:
-    """Raise one InfrastructureError that names every machine that failed, and why; nothing if none did."""
+    """Raise one InfrastructureError that names every machine that failed, and why; nothing if none did.
+
+    It is a LockedError where a lock is all that was in the way.
+    """
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:
-        raise InfrastructureError(
+        kind = LockedError if all(isinstance(one.error, LockedError) for one in failed) else InfrastructureError
+        raise kind(
             f"{what} failed for {len(failed)} of {len(outcomes)} machines: "
             + "; ".join(f"{outcome.machine.host}: {outcome.error}" for outcome in failed),
             where=f"group {group}",

@@ -52,6 +52,10 @@ class UnknownOutcomeError(InfrastructureError):
     """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
 
 
+class LockedError(InfrastructureError):
+    """Something else holds a machine, and nothing was done to it: the same may be asked for again."""
+
+
 class EvidenceError(DrillbookError):
     """The evidence log can't be written, read or trusted."""
 

@@ -1,11 +1,15 @@
-"""What moto's EC2 lacks: placement groups, and the empty snapshot of a volume that was made of none."""
+"""What moto's EC2 lacks: placement groups, the empty snapshot of a volume that was made of none, and snapshots that take time."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from moto.core.responses import ActionResult
+from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
+
+if TYPE_CHECKING:
+    import pytest
 
 # Any, because calls are added to the class and replaced in it.
 _EC2: Any = EC2Response
@@ -63,3 +67,24 @@ def complete_ec2() -> None:
     _EC2.describe_placement_groups = _describe
     _EC2.run_instances = _run
     _EC2.describe_volumes = _volumes
+
+
+class SlowSnapshots:
+    """For the length of a test, snapshots are ``pending`` when they are made, until they are told how they end."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.made: list[Any] = []
+        original = EC2Backend.create_snapshot
+
+        def create(backend: Any, *arguments: Any, **options: Any) -> Any:
+            snapshot: Any = original(backend, *arguments, **options)
+            snapshot.status = "pending"
+            self.made.append(snapshot)
+            return snapshot
+
+        patch.setattr(EC2Backend, "create_snapshot", create)
+
+    def end(self, status: str = "completed", *, only: int | None = None) -> None:
+        """End all of them, or one."""
+        for snapshot in self.made if only is None else (self.made[only],):
+            snapshot.status = status

@@ -2,7 +2,7 @@
 
 from drillbook.backups.held import Held, TakenBackup, held, open_rules
 from drillbook.backups.prune import BackupDecision, decide_backups, prune_backups
-from drillbook.backups.take import Taken, find_each, refusals, take_all
+from drillbook.backups.take import Taken, refusals, take_all
 from drillbook.backups.verify import Finding, verify
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Taken",
     "TakenBackup",
     "decide_backups",
-    "find_each",
     "held",
     "open_rules",
     "prune_backups",

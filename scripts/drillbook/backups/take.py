@@ -7,9 +7,10 @@ from datetime import timedelta
 from drillbook.backups.held import TakenBackup, open_rules
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently
-from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
+from drillbook.errors import DrillbookError, RefusedError
+from drillbook.locks import Locks
 from drillbook.model import BackupNote, BackupRules, Machine, MachineGroup
-from drillbook.providers import Backups
+from drillbook.providers import Backups, find_each
 
 RUN_FORMAT = "drillbook-%Y%m%dT%H%M%SZ"
 Tell = Callable[[str], None]
@@ -29,26 +30,6 @@ class Taken:
         return tuple(line for copy in self.backup.copies for line in copy.warnings) if self.backup else ()
 
 
-def find_each(provider: Backups, hosts: Sequence[str]) -> tuple[dict[str, Machine], dict[str, DrillbookError]]:
-    """Return the machines that there are, and why others can't be found: one that is gone does not keep the rest unsaved.
-
-    Raises ConfigurationError where none can be found: then it is not the machines that are wrong.
-    """
-    try:
-        return {machine.host: machine for machine in provider.find(hosts)}, {}
-    except ConfigurationError:
-        found: dict[str, Machine] = {}
-        lost: dict[str, DrillbookError] = {}
-        for host in hosts:
-            try:
-                found[host] = provider.find((host,))[0]
-            except ConfigurationError as error:
-                lost[host] = error
-        if not found:
-            raise
-        return found, lost
-
-
 def refusals(
     provider: Backups, group: MachineGroup, machines: Sequence[Machine], workers: int
 ) -> dict[str, DrillbookError]:
@@ -59,16 +40,19 @@ def refusals(
 
 
 def take_all(provider: Backups, clock: Clock, group: MachineGroup, *, workers: int, tell: Tell) -> tuple[Taken, ...]:
-    """Take a backup of each member, at most ``workers`` at once, the stages one after the other; an outcome for each."""
+    """Take a backup of each member, at most ``workers`` at once, the stages one after the other; an outcome for each.
+
+    Who is locked has its turn after those of its stage that are not, or LockedError when the group's ``lock_wait`` is over; each
+    stage waits that long.
+    """
     rules = open_rules(group)
     run = clock.now().strftime(RUN_FORMAT)
     machines, lost = find_each(provider, group.hosts)
     made = {host: Taken(host, None, error) for host, error in lost.items()}
     for stage in group.stages:
-        outcomes = concurrently(
+        outcomes = Locks(provider, clock, group, workers=workers, tell=tell).each(
             [machines[host] for host in stage if host in machines],
             lambda machine: _take(provider, machine, group.name, rules, run),
-            workers,
         )
         for outcome in outcomes:
             made[outcome.machine.host] = Taken(outcome.machine.host, outcome.value, outcome.error)

@@ -11,7 +11,6 @@ from drillbook.backups import (
     Held,
     TakenBackup,
     decide_backups,
-    find_each,
     held,
     open_rules,
     prune_backups,
@@ -25,7 +24,7 @@ from drillbook.cli.output import console, show, table
 from drillbook.drill.hold import hold
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
 from drillbook.model import BackupRules, MachineGroup, format_instant
-from drillbook.providers import Backups, open_backups
+from drillbook.providers import Backups, find_each, open_backups
 
 app = typer.Typer(no_args_is_help=True, help="Backups of groups of machines.")
 Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.")]

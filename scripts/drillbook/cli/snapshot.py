@@ -24,6 +24,7 @@ from drillbook.snapshots import (
     SnapshotSet,
     chosen,
     decide,
+    free_to_go_back,
     go_back,
     prune,
     refuse_to_go_back,
@@ -135,8 +136,11 @@ def prune_sets(group: Group, inventory: Inventories = None, check: Check = False
     with _alone(opened, group):
         world = _open(opened, group)
         decisions = decide(world.sets, world.group.retention)
-        if not check:
-            prune(world.provider, world.group, decisions, world.machines, world.limits, _tell)
+        if check:
+            _say_locked(world)
+        else:
+            locks = world.snapshots.locks(world.group)
+            prune(world.provider, world.group, decisions, world.machines, world.limits, locks, _tell)
     said: list[dict[str, Any]] = [
         {"name": entry.set.name, "state": entry.set.state.value, "kept": entry.kept, "reasons": list(entry.reasons)}
         for entry in decisions
@@ -160,9 +164,12 @@ def restore(
     with _alone(opened, group):
         world = _open(opened, group)
         wanted = chosen(world.sets, set_name, group=group)
-        refuse_to_go_back(world.group, wanted, world.machines, group if check else confirm)
-        if not check:
-            go_back(world.provider, world.group, wanted, world.machines, world.limits, _tell)
+        if check:
+            refuse_to_go_back(world.group, wanted, world.machines, group)
+        else:
+            locks = world.snapshots.locks(world.group)
+            wanted, machines = free_to_go_back(world.snapshots, world.group, wanted, world.machines, locks, confirm)
+            go_back(world.provider, world.group, wanted, machines, world.limits, locks, _tell)
     show(wanted.as_json(), as_json=as_json, text=partial(_say_restored, wanted, check))
 
 
@@ -189,6 +196,12 @@ def _say_what_would_be_taken(world: _World, *, as_json: bool) -> None:
         as_json=as_json,
         text=lambda screen: screen.print(f"would be taken: {'; then '.join(', '.join(stage) for stage in stages)}"),
     )
+
+
+def _say_locked(world: _World) -> None:
+    locked = [f"{machine.host} ({machine.lock})" for machine in world.machines if machine.lock]
+    if locked:
+        _tell(f"locked now, and waited for at most {world.group.lock_wait.total_seconds():.0f} s: {', '.join(locked)}")
 
 
 def _say_restored(wanted: SnapshotSet, check: bool, screen: Console) -> None:

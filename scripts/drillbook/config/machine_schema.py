@@ -168,6 +168,12 @@ class MachinesVariables(Strict):
         default=10.0,
         description="longest time between first and last snapshot, if the members are not at rest; beyond it the set is torn",
     )
+    lock_wait_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="longest time that a command waits for machines that are locked (a backup, a migration); 0: refuse at once",
+    )
     retention: RetentionVariables = Field(default=RetentionVariables(), description="what `snapshot prune` keeps")
     backup: BackupVariables | None = Field(default=None, description="how they are backed up")
     probes: dict[str, MachineProbesVariables] = Field(

@@ -74,6 +74,7 @@ def machine_group(
         outside=values.outside,
         outside_names=values.outside_names,
         hook=_hook(values),
+        lock_wait=timedelta(seconds=values.lock_wait_seconds),
     )
 
 

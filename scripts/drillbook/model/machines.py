@@ -168,6 +168,7 @@ class MachineGroup:
     ``window`` is the longest time between the first and the last snapshot for the set to be whole. ``probes`` are by host;
     ``heartbeat_file`` is the path inside each machine, ``ready_timeout`` how long one may take to be as it should after its start;
     ``outside`` (address:port) and ``outside_names`` are what a drill tries to reach and must not. ``hook`` is there with ``Quiesce.HOOK`` only.
+    ``lock_wait`` is how long one command waits in all for members that something else holds; zero refuses them at once.
     """
 
     name: str
@@ -184,6 +185,7 @@ class MachineGroup:
     outside: tuple[str, ...] = ()
     outside_names: tuple[str, ...] = ()
     hook: QuiesceHook | None = None
+    lock_wait: timedelta = timedelta(minutes=10)
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Where machines come from: one module per vendor behind the same Protocols."""
 
+from drillbook.providers.finding import find_each
 from drillbook.providers.protocols import Backups, Inside, Machines, Recoveries, Restores, Snapshots
 from drillbook.providers.registry import open_backups, open_recoveries, open_restores, open_snapshots
 
@@ -10,6 +11,7 @@ __all__ = [
     "Recoveries",
     "Restores",
     "Snapshots",
+    "find_each",
     "open_backups",
     "open_recoveries",
     "open_restores",

@@ -17,7 +17,7 @@ from drillbook.model import (
 
 
 class Machines(Protocol):
-    """Finds machines."""
+    """Finds machines, with what holds them."""
 
     def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
         """Return the machines of these inventory hosts, in this order.
@@ -26,9 +26,16 @@ class Machines(Protocol):
         """
         ...
 
+    def explain_lock(self, machine: Machine) -> str:
+        """Say who holds a machine that is locked, as far as this credential may see, and what frees it if nobody does."""
+        ...
+
 
 class Snapshots(Machines, Protocol):
-    """Takes, lists, removes and goes back to snapshots of single machines. Every call is bounded in time and raises DrillbookError."""
+    """Takes, lists, removes and goes back to snapshots of single machines. Every call is bounded in time and raises DrillbookError.
+
+    That is LockedError where a lock kept it from being done, and only if nothing was done.
+    """
 
     def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:
         """Say why this machine can't be snapshotted now (storage, lock, state); None when it can."""
@@ -43,7 +50,18 @@ class Snapshots(Machines, Protocol):
         ...
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
-        """Take a snapshot and return when it is there; raises TakenError where the machine has one of that name."""
+        """Take a snapshot and return when its point in time is fixed: what the machine writes from then on is not in it.
+
+        It may still have to be completed: `finish` waits for that, and until then it is not listed. Raises TakenError where the machine
+        has one of that name.
+        """
+        ...
+
+    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """Wait until a snapshot that was taken is complete; at once where `take` returns complete ones.
+
+        Raises InfrastructureError where it will never be.
+        """
         ...
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
@@ -64,7 +82,10 @@ class Snapshots(Machines, Protocol):
 
 
 class Backups(Machines, Protocol):
-    """Takes, lists, reads again and removes backups of single machines. Every call is bounded in time and raises DrillbookError."""
+    """Takes, lists, reads again and removes backups of single machines. Every call is bounded in time and raises DrillbookError.
+
+    That is LockedError where a lock kept a machine from being backed up, and only if nothing was done.
+    """
 
     def refusal(self, machine: Machine, rules: BackupRules) -> str | None:
         """Say why this machine can't be backed up so now (storage, lock, disks that a backup leaves out); None when it can."""

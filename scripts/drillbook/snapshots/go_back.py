@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from drillbook.concurrently import concurrently, raise_failures
+from drillbook.concurrently import raise_failures
 from drillbook.errors import ConfigurationError, RefusedError
+from drillbook.locks import Locks
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Snapshots
 from drillbook.snapshots.sets import SetState, SnapshotSet
-from drillbook.snapshots.take import Limits, Tell
+from drillbook.snapshots.take import GroupSnapshots, Limits, Tell
 
 
 def chosen(sets: Sequence[SnapshotSet], name: str | None, *, group: str) -> SnapshotSet:
@@ -44,17 +45,39 @@ def refuse_to_go_back(group: MachineGroup, wanted: SnapshotSet, machines: Sequen
             raise RefusedError(fault, where=f"group {group.name}, set {wanted.name}", remedy=remedy)
 
 
+def free_to_go_back(
+    snapshots: GroupSnapshots,
+    group: MachineGroup,
+    wanted: SnapshotSet,
+    machines: Sequence[Machine],
+    locks: Locks,
+    confirm: str,
+) -> tuple[SnapshotSet, tuple[Machine, ...]]:
+    """Refuse what `refuse_to_go_back` does, wait for who is locked, and return set and machines as they are then.
+
+    What held a member may have removed its snapshot, so after a wait all is asked again. Raises LockedError when the
+    group's ``lock_wait`` is over.
+    """
+    refuse_to_go_back(group, wanted, locks.overlooked(machines), confirm)
+    free = locks.free(machines)
+    if any(machine.lock for machine in machines):
+        wanted = chosen(snapshots.sets(group, free), wanted.name, group=group.name)
+        refuse_to_go_back(group, wanted, free, confirm)
+    return wanted, free
+
+
 def go_back(
     provider: Snapshots,
     group: MachineGroup,
     wanted: SnapshotSet,
     machines: Sequence[Machine],
     limits: Limits,
+    locks: Locks,
     tell: Tell,
 ) -> None:
     """Put all members back, then start them stage by stage; raises InfrastructureError that names those that failed.
 
-    It can be repeated: a member that is back already goes back again.
+    One that is locked meanwhile has its turn when it is free. It can be repeated: a member that is back already goes back again.
     """
     by_host = {machine.host: machine for machine in machines}
     _all(
@@ -62,7 +85,7 @@ def go_back(
         lambda one: provider.go_back(one, wanted.name, limits.timeout),
         what=f"going back to {wanted.name}",
         group=group,
-        limits=limits,
+        locks=locks,
     )
     tell(f"{len(machines)} machines are back at {wanted.name}")
     for stage in group.stages:
@@ -71,16 +94,16 @@ def go_back(
             lambda one: provider.start(one, limits.timeout),
             what="starting",
             group=group,
-            limits=limits,
+            locks=locks,
         )
         tell(f"started: {', '.join(stage)}")
 
 
 def _all(
-    machines: Sequence[Machine], action: Callable[[Machine], None], *, what: str, group: MachineGroup, limits: Limits
+    machines: Sequence[Machine], action: Callable[[Machine], None], *, what: str, group: MachineGroup, locks: Locks
 ) -> None:
     raise_failures(
-        concurrently(machines, action, limits.workers),
+        locks.each(machines, action),
         what=what,
         group=group.name,
         remedy="Mend that and run the same command again.",

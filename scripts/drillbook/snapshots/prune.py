@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from drillbook.concurrently import concurrently, raise_failures
+from drillbook.concurrently import raise_failures
+from drillbook.locks import Locks
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Snapshots
 from drillbook.snapshots.retention import Decision
@@ -16,19 +17,21 @@ def prune(
     decisions: Sequence[Decision],
     machines: Sequence[Machine],
     limits: Limits,
+    locks: Locks,
     tell: Tell,
 ) -> None:
     """Remove each set that is not kept, oldest first, one set at a time; raises InfrastructureError that names what stayed.
 
+    Who is locked is waited for before the first one is touched; LockedError says that it was in vain, and that nothing went.
     After an interruption the same call goes on: a set that is half removed is partial, and goes first.
     """
-    by_host = {machine.host: machine for machine in machines}
-    for decision in decisions:
-        if decision.kept:
-            continue
+    doomed = [decision for decision in decisions if not decision.kept]
+    concerned = {snapshot.host for decision in doomed for snapshot in decision.set.snapshots}
+    by_host = {one.host: one for one in locks.free([machine for machine in machines if machine.host in concerned])}
+    for decision in doomed:
         name = decision.set.name
         holders = [by_host[snapshot.host] for snapshot in decision.set.snapshots if snapshot.host in by_host]
-        removed = concurrently(holders, _removal(provider, name, limits.timeout), limits.workers)
+        removed = locks.each(holders, _removal(provider, name, limits.timeout))
         raise_failures(
             removed, what=f"removing {name}", group=group.name, remedy="Mend that and run the same command again."
         )

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.errors import DrillbookError, LeftoversError, RefusedError, TakenError, UnreachedError
+from drillbook.errors import DrillbookError, LeftoversError, LockedError, RefusedError, TakenError, UnreachedError
+from drillbook.locks import Locks
 from drillbook.model import Machine, MachineGroup, Power, Quiesce
 from drillbook.providers import Snapshots
 from drillbook.snapshots.sets import NAME_FORMAT, SnapshotSet, note, sets_of
@@ -53,19 +54,34 @@ class GroupSnapshots:
     def create(self, group: MachineGroup, machines: Sequence[Machine]) -> SnapshotSet:
         """Take a set and return it as the provider shows it afterwards; whether it is torn is for the caller to judge.
 
-        Raises RefusedError before anything is touched, InfrastructureError when a member failed (what was taken is removed
-        again), LeftoversError when that could not be removed.
+        Who is locked is waited for while all others run on and nothing is taken. A lock that comes later undoes the set, which
+        is then waited for and taken again. Raises RefusedError before anything is touched, LockedError when the group's
+        ``lock_wait`` is over, InfrastructureError when a member failed (what was taken is removed again), LeftoversError
+        when that could not be removed.
         """
-        self.refuse(group, machines)
-        name = self._clock.now().strftime(NAME_FORMAT)
-        asked: list[Machine] = []
-        try:
-            with self._at_rest(group, machines):
-                self._take(group, machines, name, asked)
-        except DrillbookError as error:
-            self._remove_again(group, asked, name, error)
-            raise
-        return self._read_back(group, machines, name)
+        locks = self.locks(group)
+        self.refuse(group, locks.overlooked(machines))
+        while True:
+            machines = self._free(group, machines, locks)
+            name = self._clock.now().strftime(NAME_FORMAT)
+            asked: list[Machine] = []
+            try:
+                with self._at_rest(group, machines):
+                    self._take(group, machines, name, asked)
+                self._finish(group, machines, name)
+            except LockedError as error:
+                self._remove_again(group, asked, name, error, locks)
+                self._tell(f"{name} is undone: a lock came between")
+                machines = locks.again(machines, error)
+            except DrillbookError as error:
+                self._remove_again(group, asked, name, error, locks)
+                raise
+            else:
+                return self._read_back(group, machines, name)
+
+    def locks(self, group: MachineGroup) -> Locks:
+        """Return the wait of one command for what holds the group's members."""
+        return Locks(self._provider, self._clock, group, workers=self._limits.workers, tell=self._tell)
 
     def refuse(self, group: MachineGroup, machines: Sequence[Machine]) -> None:
         """Raise RefusedError that names every member which can't be snapshotted now, and why."""
@@ -88,6 +104,13 @@ class GroupSnapshots:
         listed = concurrently(machines, self._provider.snapshots, self._limits.workers)
         raise_failures(listed, what="listing", group=group.name, remedy="See that the provider answers.")
         return sets_of(group, [snapshot for outcome in listed for snapshot in outcome.value or ()])
+
+    def _free(self, group: MachineGroup, machines: Sequence[Machine], locks: Locks) -> tuple[Machine, ...]:
+        """After a wait they are asked again: one may have moved to another node meanwhile, or have a disk more."""
+        free = locks.free(machines)
+        if any(machine.lock for machine in machines):
+            self.refuse(group, free)
+        return free
 
     @contextmanager
     def _at_rest(self, group: MachineGroup, machines: Sequence[Machine]) -> Iterator[None]:
@@ -143,11 +166,20 @@ class GroupSnapshots:
             )
             self._tell(f"{name}: {', '.join(stage)}")
 
-    def _remove_again(self, group: MachineGroup, machines: Sequence[Machine], name: str, cause: DrillbookError) -> None:
-        """A part of a set is good for nothing, and would be taken for a whole one on a worse day."""
-        removed = concurrently(
-            machines, lambda one: self._provider.remove(one, name, self._limits.timeout), self._limits.workers
+    def _finish(self, group: MachineGroup, machines: Sequence[Machine], name: str) -> None:
+        """Nobody is at rest for this: the points in time are fixed."""
+        finished = concurrently(
+            machines, lambda one: self._provider.finish(one, name, self._limits.timeout), self._limits.workers
         )
+        raise_failures(
+            finished, what=f"completing {name}", group=group.name, remedy="Mend that and take the whole set again."
+        )
+
+    def _remove_again(
+        self, group: MachineGroup, machines: Sequence[Machine], name: str, cause: DrillbookError, locks: Locks
+    ) -> None:
+        """A part of a set is good for nothing, and would be taken for a whole one on a worse day."""
+        removed = locks.each(machines, lambda one: self._provider.remove(one, name, self._limits.timeout))
         left = [outcome for outcome in removed if outcome.error is not None]
         if left:
             raise LeftoversError(

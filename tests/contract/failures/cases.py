@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Strike = Callable[["Console", "pytest.MonkeyPatch"], object]
 # What each failure says of itself, and no other does.
 SENTENCES = {
-    "locked": r"locked(: shop-db)? \(backup\)",
+    "locked": r"still locked after \d+ s of waiting, since [^ ]+: shop-db \(backup\)",
     "configuration held": r"can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout",
     "duplicate snapshot": rf"snapshot name '{RUN.format(0)}' already used",
     "missing storage": r"no storage backups|storage '(backups|scratch)' does not exist",
@@ -124,7 +124,9 @@ STOPPED = "Somebody stopped the task; see who in the node's task list."
 NODE_AWAY = "See that the node is up and its certificate belongs to the cluster."
 TOO_OLD = "Version 8.4 or newer is needed."
 SEE_LOG = "See the node's task log and journal."
-UNLOCK = "a lock that a crash left is removed by `qm unlock VMID`"
+AFTER_THE_LOCK = (
+    "Run the same command again when nothing holds them, or wait longer: drillbook_machines.lock_wait_seconds."
+)
 ANOTHER_CALL = "Another call holds its configuration: run again when that is done."
 STORAGE_NAME = "Correct the storage's name, or mount it on this node."
 AGENT = "Start qemu-guest-agent in the guest, or leave this machine out."
@@ -162,10 +164,10 @@ TOKENS = {
     DRILL: (DRILL_USER, DRILL_TOKEN),
 }
 SINGLE = (
-    Case("locked", CREATE, lock, 2, "in group shop", "Mend that, or take them out of the group"),
-    Case("locked", RESTORE, lock, 2, f"in group shop, set {RUN.format(1)}", "Wait for what holds them."),
-    Case("locked", PRUNE, lock, 3, "task UPID:pve1:", UNLOCK),
-    Case("locked", BACK_UP, lock, 3, "in shop-db (qemu/100)", "Mend that; nothing was touched there."),
+    *(
+        Case("locked", command, lock, 3, "in group shop", AFTER_THE_LOCK)
+        for command in (CREATE, RESTORE, PRUNE, BACK_UP)
+    ),
     Case(
         "duplicate snapshot", CREATE, take_the_name, 3, "task UPID:pve2:", "Take another name, or remove that snapshot."
     ),

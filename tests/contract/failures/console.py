@@ -75,6 +75,7 @@ class Console(DrillWorld):
             (self.tokens / f"{name}.json").write_text(json.dumps(token), encoding="utf-8")
         self.machines: dict[str, Any] = {
             "retention": {"last": 1},
+            "lock_wait_seconds": 0.5,
             "backup": {"storage": "backups", "retention": {"last": 1}},
         }
         self._taken = 0

@@ -100,6 +100,25 @@ def lab_shop(lab_of_the_module: LabWorld) -> Iterator[LabWorld]:
         lab_of_the_module.renew()
 
 
+@pytest.fixture(scope="module")
+def small_lab_of_the_module(containers_conf: Path) -> Iterator[LabWorld]:
+    made = LabWorld(containers_conf, small=True)
+    try:
+        made.build()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def small_lab_shop(small_lab_of_the_module: LabWorld) -> Iterator[LabWorld]:
+    """Nothing runs in them but `sleep`, which backups don't mind: a look at one reads a few MB."""
+    try:
+        yield small_lab_of_the_module
+    finally:
+        small_lab_of_the_module.renew()
+
+
 @pytest.fixture
 def lab_database(containers_conf: Path) -> Iterator[LabWorld]:
     """The same with the database's container alone."""
@@ -111,16 +130,13 @@ def lab_database(containers_conf: Path) -> Iterator[LabWorld]:
         made.remove()
 
 
-WORLDS = ("ec2", "proxmox", pytest.param("lab_shop", marks=pytest.mark.lab, id="lab"))
-
-
-@pytest.fixture(params=WORLDS)
+@pytest.fixture(params=["ec2", "proxmox", pytest.param("small_lab_shop", marks=pytest.mark.lab, id="lab")])
 def backup_world(request: pytest.FixtureRequest) -> BackupWorld:
     made: BackupWorld = request.getfixturevalue(request.param)
     return made
 
 
-@pytest.fixture(params=WORLDS)
+@pytest.fixture(params=["ec2", "proxmox", pytest.param("lab_shop", marks=pytest.mark.lab, id="lab")])
 def world(request: pytest.FixtureRequest) -> World:
     made: World = request.getfixturevalue(request.param)
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import secrets
 import subprocess
 import tarfile
@@ -48,16 +49,21 @@ class LabWorld:
 
     hosts = HOSTS
 
-    def __init__(self, containers_conf: Path) -> None:
+    def __init__(self, containers_conf: Path, *, small: bool = False) -> None:
+        """``small``: of an image of a few MB in which only `sleep` runs, for what has to read whole copies again and again."""
         self.prefix = f"t{secrets.token_hex(4)}"
         self.production, self.drill = f"{self.prefix}-production", f"{self.prefix}-sandbox"
         self.place = LabPlace("lab", self.prefix, containers_conf, LabDrillRange(self.drill, ""))
         self.snapshots = LabSnapshots(Podman(self.place), SystemClock())
         self.backups = LabBackups(Podman(self.place), SystemClock())
         self.rules = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))
-        self.image = base_image()
+        self.small = small
+        self.image = f"localhost/drillbook/small:{self.prefix}" if small else base_image()
+        self.command = ("/bin/sleep", "infinity") if small else ("/sbin/init",)
 
     def build(self, hosts: tuple[str, ...] = HOSTS) -> None:
+        if self.small:
+            self.podman("import", "--quiet", "-", self.image, stdin=sleep_alone())
         for network in (self.production, self.drill):
             self.podman("network", "create", "--internal", "--disable-dns", network)
         self.renew(hosts)
@@ -80,7 +86,7 @@ class LabWorld:
         """Start a container of the shop."""
         labels = (f"--label=drillbook.lab={self.prefix}", "--label", f"drillbook.host={host}")
         self.podman(
-            "run", "--name", name, "--detach=True", "--hostname", host, *OPTIONS, *labels, *options, self.image, "/sbin/init"
+            "run", "--name", name, "--detach=True", "--hostname", host, *OPTIONS, *labels, *options, self.image, *self.command
         )  # fmt: skip
 
     def database(self) -> Machine:
@@ -91,6 +97,8 @@ class LabWorld:
         for name in self.names():
             self.podman("rm", "--force", "--time", "0", "--volumes", name)
         self._remove_images()
+        if self.small:
+            self.podman("image", "rm", "--force", "--ignore", self.image)
         for network in (self.production, self.drill):
             self.podman("network", "rm", "--force", network)
 
@@ -175,6 +183,16 @@ class LabWorld:
         done = subprocess.run(argv, input=stdin, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
+
+
+def sleep_alone() -> bytes:
+    """A root directory with this machine's `sleep` and the libraries that it wants."""
+    linked = subprocess.run(["/usr/bin/ldd", "/bin/sleep"], capture_output=True, text=True, check=True).stdout
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
+        for path in ("/bin/sleep", *re.findall(r"(/\S+) \(0x", linked)):
+            tar.add(path)
+    return packed.getvalue()
 
 
 def archive(path: str, text: str) -> bytes:

@@ -66,7 +66,7 @@ class BackupShop(Shop):
 
 @pytest.fixture
 def shop(proxmox: ProxmoxWorld, tmp_path: Path) -> BackupShop:
-    return BackupShop(proxmox, tmp_path, backup={"storage": "nas", "retention": {"last": 1}})
+    return BackupShop(proxmox, tmp_path, lock_wait_seconds=0, backup={"storage": "nas", "retention": {"last": 1}})
 
 
 def jobs(shop: BackupShop) -> int:
@@ -223,7 +223,7 @@ def lab(world: LabWorld) -> dict[str, Any]:
     ("world", "declared", "backup", "places"),
     [
         pytest.param("ec2", region, {"copy_to_region": "eu-west-1"}, ["eu-central-1", "eu-west-1"], id="ec2"),
-        pytest.param("lab_shop", lab, {}, ["cluster"], marks=pytest.mark.lab, id="lab"),
+        pytest.param("small_lab_shop", lab, {}, ["cluster"], marks=pytest.mark.lab, id="lab"),
     ],
 )
 def test_other_providers_are_backed_up_by_the_same_words(

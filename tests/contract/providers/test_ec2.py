@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.moto_ec2 import SlowSnapshots
 
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.model import Ec2Place, Quiesce
@@ -28,12 +29,36 @@ def test_what_it_has_not_is_refused_by_name(ec2: Ec2World) -> None:
 def test_a_set_that_lacks_a_volume_is_none(ec2: Ec2World) -> None:
     (machine,) = ec2.snapshots.find(("shop-db",))
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    assert len(ec2.snapshots.snapshots(machine)) == 1
     ec2.client.delete_snapshot(
         SnapshotId=ec2.client.describe_snapshots(Filters=[{"Name": "tag:drillbook:set", "Values": ["drillbook-one"]}])[
             "Snapshots"
         ][0]["SnapshotId"]
     )
     assert ec2.snapshots.snapshots(machine) == ()
+
+
+def test_a_snapshot_is_taken_at_once_and_listed_when_it_is_complete(
+    ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine,), slow = ec2.snapshots.find(("shop-db",)), SlowSnapshots(monkeypatch)
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    assert {snapshot.status for snapshot in slow.made} == {"pending"}
+    for only in (0, 1):
+        assert ec2.snapshots.snapshots(machine) == ()
+        with pytest.raises(InfrastructureError, match="snapshot drillbook-one was not complete in time"):
+            ec2.snapshots.finish(machine, "drillbook-one", timedelta(milliseconds=100))
+        slow.end(only=only)
+    ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+    assert [found.name for found in ec2.snapshots.snapshots(machine)] == ["drillbook-one"]
+
+
+def test_a_snapshot_that_ends_in_error_is_named(ec2: Ec2World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine,), slow = ec2.snapshots.find(("shop-db",)), SlowSnapshots(monkeypatch)
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    slow.end("error", only=1)
+    with pytest.raises(InfrastructureError, match=f"snapshot {slow.made[1].id} ended in error"):
+        ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
 
 
 def test_no_volume_is_left_over_and_each_is_what_it_was(ec2: Ec2World) -> None:

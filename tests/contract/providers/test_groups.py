@@ -153,7 +153,8 @@ def test_a_member_that_fails_takes_the_set_with_it(shop: Shop) -> None:
     assert shop.frozen() == []
 
 
-def test_nothing_is_touched_where_a_member_can_not_be_snapshotted(shop: Shop) -> None:
+def test_nothing_is_touched_where_a_member_can_not_be_snapshotted(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
+    shop = Shop(proxmox, tmp_path, quiesce="agent", lock_wait_seconds=0)
     shop.world.control.guest(101, lock="migrate")
     code, answer, _ = shop.run("create", "shop")
     assert (code, "shop-web1: it is locked (migrate)" in answer["error"]["message"]) == (2, True)

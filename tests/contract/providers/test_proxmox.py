@@ -9,7 +9,7 @@ import pytest
 from tests.contract.providers.proxmox import ProxmoxWorld, documented_privileges, shop
 from tests.support.proxmox import ProxmoxServer
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError
 from drillbook.model import Machine, Quiesce
 from drillbook.providers.proxmox import Endpoint, ProxmoxApi, tasks
 from drillbook.providers.proxmox.api import UnknownOutcomeError
@@ -83,7 +83,7 @@ def lock(world: ProxmoxWorld) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[ProxmoxWorld], object], type[DrillbookError], str]] = {
-    "locked": (lock, InfrastructureError, r"VM is locked \(backup\).*qm unlock"),
+    "locked": (lock, LockedError, r"VM is locked \(backup\).*qm unlock"),
     "aborted": (
         lambda world: world.control.faults(abort={"qmsnapshot": 1}),
         InfrastructureError,

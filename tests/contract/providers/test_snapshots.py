@@ -23,6 +23,12 @@ def test_machines_are_found_by_name_in_the_order_asked_for(world: World) -> None
     assert all(machine.place for machine in found)
 
 
+def test_what_nothing_holds_is_not_locked(world: World) -> None:
+    (machine,) = world.snapshots.find(("shop-db",))
+    assert machine.lock == ""
+    assert world.snapshots.explain_lock(machine)
+
+
 def test_an_unknown_name_is_refused_by_name(world: World) -> None:
     with pytest.raises(ConfigurationError, match="shop-web9"):
         world.snapshots.find((*world.hosts, "shop-web9"))
@@ -39,6 +45,7 @@ def test_a_snapshot_is_listed_with_what_was_said_of_it(world: World) -> None:
     machine, other, *_ = world.snapshots.find(world.hosts)
     assert world.snapshots.refusal(machine, ram=False, quiesce=Quiesce.NONE) is None
     world.snapshots.take(machine, "drillbook-one", ram=False, note='{"a": "b"}', timeout=LIMIT)
+    world.snapshots.finish(machine, "drillbook-one", LIMIT)
     (found,) = world.snapshots.snapshots(machine)
     assert (found.host, found.name, found.ram, found.note) == ("shop-db", "drillbook-one", False, '{"a": "b"}')
     assert began <= found.taken_at <= datetime.now(UTC) + timedelta(seconds=1)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.unit.drill.world import FakeClock
 from tests.unit.snapshots.fake import group as snapshot_group
 
 from drillbook.backups import decide_backups, held, prune_backups, take_all, verify
 from drillbook.clock import SystemClock
-from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.errors import ConfigurationError, InfrastructureError, LockedError, RefusedError
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine, MachineGroup, Power, Retention
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -33,17 +34,32 @@ class Fake:
     blind: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
+    """For how many looks a host is locked."""
+    late: set[str] = field(default_factory=set)
+    """Hosts whose next backup is kept from being made by a lock."""
+    looks: int = 0
 
     def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
         lost = [host for host in hosts if host in self.missing]
         if lost:
             raise ConfigurationError(f"{', '.join(lost)}: no machine", where="fake", remedy="Nothing.")
-        return tuple(Machine(host, f"id-{host}", "zone", Power.RUNNING) for host in hosts)
+        self.looks += 1
+        return tuple(
+            Machine(host, f"id-{host}", "zone", Power.RUNNING, "backup" if self.looks <= self.held.get(host, 0) else "")
+            for host in hosts
+        )
+
+    def explain_lock(self, machine: Machine) -> str:
+        return f"task 7 holds {machine.host}"
 
     def refusal(self, machine: Machine, rules: BackupRules) -> str | None:
         return self.faults.get(machine.host)
 
     def back_up(self, machine: Machine, rules: BackupRules, *, note: str, timeout: timedelta) -> Backup:
+        if machine.host in self.late:
+            self.late.remove(machine.host)
+            raise LockedError("VM is locked (snapshot)", where=machine.host, remedy="Wait.")
         made = Backup(machine.host, f"new-{machine.host}", "first", machine.identifier, START, note=note)
         self.kept.append(made)
         return made
@@ -123,6 +139,48 @@ def test_one_that_is_gone_or_refused_stops_no_other() -> None:
     provider = Fake(faults={"web1": "it is locked"}, missing={"db"})
     made = take_all(provider, SystemClock(), GROUP, workers=2, tell=lambda _: None)
     assert [(one.host, one.error is None) for one in made] == [("db", False), ("web1", False), ("web2", True)]
+
+
+def test_one_that_is_locked_has_its_turn_last_and_keeps_no_other() -> None:
+    provider, clock = Fake(held={"web1": 3}), FakeClock()
+    made = take_all(provider, clock, GROUP, workers=1, tell=lambda _: None)
+    assert [one.error for one in made] == [None] * 3
+    assert [one.host for one in provider.kept] == ["db", "web2", "web1"]
+    assert (provider.looks, clock.passed - FakeClock().passed) == (4, timedelta(seconds=2 + 3 + 4.5))
+
+
+def test_one_that_stays_locked_is_named_with_what_holds_it_and_the_others_are_backed_up() -> None:
+    provider, clock, said = Fake(held={"db": 1000, "web1": 1000}), FakeClock(), list[str]()
+    made = take_all(provider, clock, replace(GROUP, lock_wait=timedelta(seconds=60)), workers=1, tell=said.append)
+    assert [type(one.error) for one in made] == [LockedError, LockedError, type(None)]
+    assert "still locked after 60 s of waiting, since 2026-" in str(made[1].error)
+    assert "web1 (backup). web1: task 7 holds web1" in str(made[1].error)
+    assert "waiting at most 60 s for what holds web1 (backup)" in said, "each stage waits as long"
+    assert clock.passed - FakeClock().passed == timedelta(seconds=120)
+
+
+def test_a_lock_that_comes_late_is_waited_for_and_the_backup_is_made_once() -> None:
+    provider = Fake(late={"db"})
+    made = take_all(provider, FakeClock(), GROUP, workers=1, tell=lambda _: None)
+    assert [one.error for one in made] == [None] * 3
+    assert [one.host for one in provider.kept] == ["db", "web1", "web2"]
+
+
+def test_with_no_time_to_wait_each_is_asked_at_once() -> None:
+    provider, clock = Fake(held={"db": 9}, late={"web1"}, faults={"db": "it is locked (backup)"}), FakeClock()
+    made = take_all(provider, clock, replace(GROUP, lock_wait=timedelta()), workers=1, tell=lambda _: None)
+    assert [type(one.error) for one in made] == [RefusedError, LockedError, type(None)]
+    assert (provider.looks, clock.passed) == (1, FakeClock().passed)
+
+
+def test_one_that_goes_while_it_is_waited_for_stops_no_other() -> None:
+    provider = Fake(held={"web1": 3, "web2": 3})
+
+    def lose(_line: str) -> None:
+        provider.missing.add("web1")
+
+    made = take_all(provider, FakeClock(), GROUP, workers=1, tell=lose)
+    assert [type(one.error) for one in made] == [type(None), ConfigurationError, type(None)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from drillbook.errors import (
     ConfigurationError,
     DrillbookError,
     InfrastructureError,
+    LockedError,
     RefusedError,
     TakenError,
     UnreachedError,
@@ -13,7 +14,7 @@ from drillbook.errors import (
 from drillbook.providers.proxmox.faults import from_answer, from_text
 
 TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
-    "VM is locked (backup)": (InfrastructureError, "qm unlock"),
+    "VM is locked (backup)": (LockedError, "qm unlock"),
     "snapshot name 'live' already used": (TakenError, "another name"),
     "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout": (InfrastructureError, "Another call holds"),
     "VM 100 qmp command 'guest-ping' failed - got timeout": (InfrastructureError, "guest agent's log"),

@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from drillbook.errors import InfrastructureError, TakenError
+from drillbook.errors import DrillbookError, InfrastructureError, LockedError, TakenError
 from drillbook.model import Machine, MachineGroup, Power, Quiesce, Retention, Snapshot
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
 def group(
-    *stages: tuple[str, ...], quiesce: Quiesce = Quiesce.NONE, window: float = 5, ram: bool = False
+    *stages: tuple[str, ...],
+    quiesce: Quiesce = Quiesce.NONE,
+    window: float = 5,
+    ram: bool = False,
+    lock_wait: float = 600,
 ) -> MachineGroup:
     return MachineGroup(
         name="shop",
@@ -27,12 +31,17 @@ def group(
         backup=None,
         probes={},
         heartbeat_file="/var/lib/drillbook/heartbeat.json",
+        lock_wait=timedelta(seconds=lock_wait),
     )
 
 
 @dataclass
 class FakeProvider:
-    """``fail`` holds (verb, host) pairs that raise; ``seconds_each`` is what a snapshot takes by the provider's clock."""
+    """``fail`` holds (verb, host) pairs that raise; ``seconds_each`` is what a snapshot takes by the provider's clock.
+
+    ``held`` says for how many looks a host is locked, ``late`` how often a (verb, host) pair is kept from being done by a lock.
+    ``looks`` are the looks, each as the number of events before it.
+    """
 
     hosts: Sequence[str] = ("db", "web1", "web2")
     fail: set[tuple[str, str]] = field(default_factory=set)
@@ -41,12 +50,24 @@ class FakeProvider:
     kept: list[Snapshot] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     now: datetime = START
+    held: dict[str, int] = field(default_factory=dict)
+    late: dict[tuple[str, str], int] = field(default_factory=dict)
+    looks: list[int] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    taken_on: list[tuple[str, str]] = field(default_factory=list)
+    error: DrillbookError | None = None
 
     def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
-        return tuple(Machine(host, f"qemu/{100 + number}", "pve1", Power.RUNNING) for number, host in enumerate(hosts))
+        self.looks.append(len(self.events))
+        if self.error is not None:
+            raise self.error
+        return tuple(self._machine(number, host) for number, host in enumerate(hosts))
+
+    def explain_lock(self, machine: Machine) -> str:
+        return f"task 7 holds {machine.host}"
 
     def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:
-        return self.refusals.get(machine.host)
+        return f"it is locked ({machine.lock})" if machine.lock else self.refusals.get(machine.host)
 
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         self._do("freeze", machine)
@@ -58,8 +79,12 @@ class FakeProvider:
         self._do("take", machine)
         if any((entry.host, entry.name) == (machine.host, name) for entry in self.kept):
             raise TakenError(f"{name} is already used", where=machine.host, remedy="Take another name.")
+        self.taken_on.append((machine.host, machine.place))
         self.now += timedelta(seconds=self.seconds_each)
         self.kept.append(Snapshot(machine.host, name, self.now, ram, note))
+
+    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        self._do("finish", machine)
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         return tuple(entry for entry in self.kept if entry.host == machine.host)
@@ -74,8 +99,17 @@ class FakeProvider:
     def start(self, machine: Machine, timeout: timedelta) -> None:
         self._do("start", machine)
 
+    def _machine(self, number: int, host: str) -> Machine:
+        left = self.held.get(host, 0)
+        self.held[host] = left - 1
+        place, lock = self.places.get(host, "pve1"), "backup" if left > 0 else ""
+        return Machine(host, f"qemu/{100 + number}", place, Power.RUNNING, lock)
+
     def _do(self, verb: str, machine: Machine) -> None:
         self.events.append((verb, machine.host))
+        if self.late.get((verb, machine.host), 0) > 0:
+            self.late[verb, machine.host] -= 1
+            raise LockedError("VM is locked (backup)", where=machine.host, remedy="Wait.")
         if (verb, machine.host) in self.fail:
             raise InfrastructureError(f"{verb} fails", where=machine.host, remedy="Nothing.")
 

@@ -31,7 +31,7 @@ def test_it_goes_back_and_starts_stage_by_stage() -> None:
     wanted = chosen(snapshots.sets(group(), machines), None, group="shop")
     refuse_to_go_back(group(), wanted, machines, "shop")
     provider.events.clear()
-    go_back(provider, group(), wanted, machines, LIMITS, lambda _line: None)
+    go_back(provider, group(), wanted, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     assert [verb for verb, _host in provider.events] == ["go_back"] * 3 + ["start"] * 3
     assert [host for verb, host in provider.events if verb == "start"] == ["db", "web1", "web2"]
 
@@ -42,7 +42,7 @@ def test_nothing_starts_while_a_member_is_not_back() -> None:
     (wanted,) = snapshots.sets(group(), machines)
     provider.fail.add(("go_back", "web1"))
     with pytest.raises(InfrastructureError, match=r"going back to .* failed for 1 of 3 machines: web1"):
-        go_back(provider, group(), wanted, machines, LIMITS, lambda _line: None)
+        go_back(provider, group(), wanted, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     assert ("start", "db") not in provider.events
 
 
@@ -77,8 +77,8 @@ def test_pruning_removes_what_no_rule_keeps_and_goes_on_after_a_failure() -> Non
     decisions = decide(snapshots.sets(group(), machines), Retention(last=1))
     provider.fail.add(("remove", "web2"))
     with pytest.raises(InfrastructureError, match="web2"):
-        prune(provider, group(), decisions, machines, LIMITS, lambda _line: None)
+        prune(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     provider.fail.clear()
     decisions = decide(snapshots.sets(group(), machines), Retention(last=1))
-    prune(provider, group(), decisions, machines, LIMITS, lambda _line: None)
+    prune(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     assert {entry.name for entry in provider.kept} == {"drillbook-20260131T140000Z"}

@@ -63,13 +63,13 @@ def test_at_rest_the_window_does_not_matter() -> None:
 def test_all_are_at_rest_before_the_first_is_taken_and_until_the_last_one_is() -> None:
     provider = FakeProvider()
     create(provider, group(quiesce=Quiesce.AGENT))
-    assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3
+    assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3 + ["finish"] * 3
 
 
 def test_with_a_hook_the_service_is_at_rest_and_no_machine_is_frozen() -> None:
     provider = FakeProvider(seconds_each=10)
     made = create(provider, group(window=5, quiesce=Quiesce.HOOK))
-    assert [verb for verb, _host in provider.events] == ["quiesce"] + ["take"] * 3 + ["resume"]
+    assert [verb for verb, _host in provider.events] == ["quiesce"] + ["take"] * 3 + ["resume"] + ["finish"] * 3
     assert (made.state, made.quiesced) == (SetState.WHOLE, True)
 
 
@@ -80,6 +80,16 @@ def test_with_a_hook_the_service_goes_on_when_a_member_fails_and_before_its_part
     order = [verb for verb, _host in provider.events]
     assert order[0] == "quiesce"
     assert order.index("resume") < order.index("remove")
+    assert provider.kept == []
+
+
+@pytest.mark.parametrize("quiesce", list(Quiesce))
+def test_one_that_is_never_completed_takes_the_set_with_it_after_all_go_on(quiesce: Quiesce) -> None:
+    provider = FakeProvider(fail={("finish", "web1")})
+    with pytest.raises(InfrastructureError, match=r"completing drillbook-.* failed for 1 of 3 machines: web1"):
+        create(provider, group(quiesce=quiesce))
+    order = [verb for verb, _host in provider.events]
+    assert order[-6:] == ["finish"] * 3 + ["remove"] * 3
     assert provider.kept == []
 
 

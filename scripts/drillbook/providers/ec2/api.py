@@ -28,7 +28,7 @@ _REFUSED: Mapping[str, str] = {
     "InvalidSnapshot.InUse": "An image is made of it: deregister that first.",
     "SnapshotCreationPerVolumeRateExceeded": "AWS allows one snapshot of a volume in 15 seconds: wait, and run again.",
     "SnapshotLimitExceeded": "Prune, or ask for a higher quota.",
-    "ConcurrentSnapshotLimitExceeded": "Lower drillbook_machines_at_once, or wait for the pending ones.",
+    "ConcurrentSnapshotLimitExceeded": "EC2 takes a few of one volume at once: wait for its pending ones, and run again.",
     "VolumeLimitExceeded": "Ask for a higher quota.",
     "AMIQuotaExceeded": "Prune, or ask for a higher quota.",
     "ResourceLimitExceeded": "Prune, wait for copies that are under way, or ask for a higher quota.",

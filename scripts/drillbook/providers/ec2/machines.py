@@ -43,6 +43,10 @@ class Ec2Machines:
             )
         return tuple(found[host][0] for host in hosts)
 
+    def explain_lock(self, machine: Machine) -> str:  # noqa: ARG002 - there is nothing to explain
+        """EC2 knows no locks."""
+        return "nothing holds it"
+
 
 def _machine(instance: Mapping[str, Any]) -> Machine:
     return Machine(

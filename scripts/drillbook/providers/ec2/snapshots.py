@@ -1,6 +1,6 @@
 """Snapshots of EC2 instances: those of all volumes of one instance are of one moment (CreateSnapshots)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ MACHINE_TAG = "drillbook:machine"
 NOTE_TAG = "drillbook:note"
 DEVICE_TAG = "drillbook:device:"
 """With a device's name behind it: the volume that was attached there. All snapshots of a set carry the tags of all its devices."""
+_FAILED = ("error", "recoverable")
 _POLL = timedelta(seconds=5)
 
 
@@ -45,10 +46,10 @@ class Ec2Snapshots(Ec2Machines):
         """Nothing is ever frozen."""
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:  # noqa: ARG002 - refused
-        """CreateSnapshots for the instance; returns when all are complete."""
+        """CreateSnapshots for the instance: what is on its volumes when that is answered is in them, though they are pending still."""
         devices = {f"{DEVICE_TAG}{entry.device}": entry.identifier for entry in self._volumes.attached(machine)}
         tags = {SET_TAG: name, MACHINE_TAG: machine.identifier, NOTE_TAG: note, **devices}
-        made = self._api.call(
+        self._api.call(
             lambda client: client.create_snapshots(
                 InstanceSpecification={"InstanceId": machine.identifier},
                 Description=f"{name} of {machine.host}",
@@ -58,7 +59,20 @@ class Ec2Snapshots(Ec2Machines):
             ),
             f"create_snapshots {machine.host}",
         )
-        self._wait([entry["SnapshotId"] for entry in made["Snapshots"]], machine, name, timeout)
+
+    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """Until each volume's snapshot is complete; a first one of a large volume takes hours."""
+
+        def done() -> bool:
+            entries = self._listed(machine, name)
+            failed = [str(entry["SnapshotId"]) for entry in entries if entry["State"] in _FAILED]
+            if failed:
+                raise InfrastructureError(
+                    f"snapshot {', '.join(failed)} ended in error", where=machine.host, remedy="Take the set again."
+                )
+            return _complete(entries)
+
+        self._until(done, f"snapshot {name} was not complete", machine, self._clock.monotonic() + timeout)
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """Its sets of which every volume's snapshot is there and complete; what others took is not listed."""
@@ -74,7 +88,7 @@ class Ec2Snapshots(Ec2Machines):
                 note=tags_of(entries[0]).get(NOTE_TAG, ""),
             )
             for name, entries in found.items()
-            if len(entries) == len(_devices(entries[0])) and all(entry["State"] == "completed" for entry in entries)
+            if _complete(entries)
         )
 
     def remove(self, machine: Machine, name: str, timeout: timedelta) -> None:  # noqa: ARG002 - done at once
@@ -106,18 +120,6 @@ class Ec2Snapshots(Ec2Machines):
             filters.append({"Name": f"tag:{SET_TAG}", "Values": [name]})
         return self._api.pages("describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
 
-    def _wait(self, identifiers: list[str], machine: Machine, name: str, timeout: timedelta) -> None:
-        def done() -> bool:
-            states = {entry["SnapshotId"]: entry["State"] for entry in self._listed(machine, name)}
-            failed = [one for one in identifiers if states.get(one) in ("error", "recoverable")]
-            if failed:
-                raise InfrastructureError(
-                    f"snapshot {', '.join(failed)} ended in error", where=machine.host, remedy="Take the set again."
-                )
-            return all(states.get(one) == "completed" for one in identifiers)
-
-        self._until(done, f"snapshot {name} was not complete", machine, self._clock.monotonic() + timeout)
-
     def _power(self, machine: Machine, operation: str, wanted: str, deadline: timedelta) -> None:
         self._api.call(
             lambda client: getattr(client, operation)(InstanceIds=[machine.identifier]), f"{operation} {machine.host}"
@@ -136,6 +138,12 @@ class Ec2Snapshots(Ec2Machines):
                     f"{what} in time", where=machine.host, remedy="It goes on without us: look at it in the console."
                 )
             self._clock.sleep(self._poll)
+
+
+def _complete(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether each volume that was attached has a snapshot among them, and all are complete."""
+    whole = bool(entries) and len(entries) == len(_devices(entries[0]))
+    return whole and all(entry["State"] == "completed" for entry in entries)
 
 
 def _devices(entry: Mapping[str, Any]) -> dict[str, str]:

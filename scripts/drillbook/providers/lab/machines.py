@@ -49,6 +49,10 @@ class LabMachines:
             for identifier, power in found[host].items()
         )
 
+    def explain_lock(self, machine: Machine) -> str:  # noqa: ARG002 - there is nothing to explain
+        """Podman knows no locks."""
+        return "nothing holds it"
+
     def _absent(self, machine: Machine) -> str:
         """Why there is no container of a machine that was found."""
         if self._podman.inspect(machine.identifier + REPLACED) is None:

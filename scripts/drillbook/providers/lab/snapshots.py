@@ -54,6 +54,9 @@ class LabSnapshots(LabMachines):
         with at_rest(self._podman, machine, BackupMode.SUSPEND):
             self._copier.commit(machine, recipe, reference, kind=KIND, note=note, timeout=timeout)
 
+    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """It is complete: the image is there when its commit ends."""
+
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """All images of it that are snapshots, by the time of the copy."""
         found = []

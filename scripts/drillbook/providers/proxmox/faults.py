@@ -11,6 +11,7 @@ from drillbook.errors import (
     ConfigurationError,
     DrillbookError,
     InfrastructureError,
+    LockedError,
     RefusedError,
     TakenError,
     UnreachedError,
@@ -18,7 +19,7 @@ from drillbook.errors import (
 
 _MAY_NOT = "Give the token's role that privilege on that path."
 _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
-    (r"is locked \(", InfrastructureError, "Wait for what holds it; a lock that a crash left is removed by `qm unlock VMID`."),
+    (r"is locked \(", LockedError, "Wait for what holds it; a lock that a crash left is removed by `qm unlock VMID`."),
     (r"snapshot name '.*' already used", TakenError, "Take another name, or remove that snapshot."),
     (r"snapshot '.*' needed by replication job", RefusedError, "Let that replication run once more, and repeat this."),
     (r"snapshot '.*' does not exist", InfrastructureError, "List what there is with `drillbook snapshot list`."),

@@ -6,6 +6,7 @@ from typing import Any
 from drillbook.errors import ConfigurationError
 from drillbook.model import Machine, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.holders import holder_of
 
 _POWER = {"running": Power.RUNNING, "stopped": Power.STOPPED, "paused": Power.PAUSED, "suspended": Power.PAUSED}
 
@@ -34,6 +35,10 @@ class ProxmoxMachines:
                 remedy="Name each machine as its guest is named, and see that the token has VM.Audit on it.",
             )
         return tuple(_machine(host, guests[host][0]) for host in hosts)
+
+    def explain_lock(self, machine: Machine) -> str:
+        """By the task that holds it, where the token may see it."""
+        return holder_of(self._api, machine)
 
 
 def base(machine: Machine) -> str:

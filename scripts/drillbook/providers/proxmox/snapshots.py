@@ -64,6 +64,9 @@ class ProxmoxSnapshots(ProxmoxMachines):
             parameters["vmstate"] = 1
         self._run(machine, "snapshot", lambda: self._api.post(f"{base(machine)}/snapshot", **parameters), name, timeout)
 
+    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """It is complete: the end of its task is its point in time."""
+
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """One call."""
         listed = self._api.get(f"{base(machine)}/snapshot")

@@ -77,8 +77,7 @@ class Tasks:
 
     def stop_own(self, node: str, vmid: str) -> bool:
         """Have our own tasks about a guest ended that still run; True where there was one. Each is told so once in a call."""
-        listed = self._api.get(f"/nodes/{node}/tasks", vmid=int(vmid), source="active", limit=_KNOWN)
-        running = [str(task["upid"]) for task in listed if not task.get("endtime")]
+        running = running_tasks(self._api, node, vmid=int(vmid))
         mine = [upid for upid in running if user_of(upid) == self._api.user]
         for upid in mine:
             self._api.delete(f"/nodes/{node}/tasks/{upid}")
@@ -138,6 +137,12 @@ class Tasks:
             return None if newest is None or newest in self._known[node] | self._ours else newest
 
 
+def running_tasks(api: ProxmoxApi, node: str, **about: Any) -> list[str]:
+    """The UPIDs of a node's tasks that have not ended: our own, and others' with Sys.Audit. ``about`` narrows the call."""
+    listed = api.get(f"/nodes/{node}/tasks", source="active", limit=_KNOWN, **about)
+    return [str(task["upid"]) for task in listed if not task.get("endtime")]
+
+
 def node_of(upid: str) -> str:
     """The node that a task runs on: only that one answers for it."""
     return upid.split(":")[1]
@@ -146,6 +151,16 @@ def node_of(upid: str) -> str:
 def user_of(upid: str) -> str:
     """Who started it: a user, or a token with its ``!``."""
     return upid.split(":")[7]
+
+
+def kind_of(upid: str) -> str:
+    """What it does: qmsnapshot, vzdump, qmigrate and so on."""
+    return upid.split(":")[5]
+
+
+def guest_of(upid: str) -> str:
+    """The number of the guest that it is about; "" where it is about several."""
+    return upid.split(":")[6]
 
 
 def started_at(upid: str) -> tuple[int, int]:
