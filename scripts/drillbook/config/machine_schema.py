@@ -52,6 +52,30 @@ class ProxmoxVariables(Strict):
     drill: ProxmoxDrillVariables | None = Field(default=None, description="where drills make machines")
 
 
+class Ec2DrillVariables(Strict):
+    """Where drills make machines. What they made is removed only if name, subnet and the tag of the run all match."""
+
+    subnet: str = Field(
+        pattern=r"^subnet-[0-9a-z]+$", description="isolated subnet: no route but the local one and to VPC endpoints"
+    )
+    security_group: str = Field(
+        pattern=r"^sg-[0-9a-z]+$", description="isolated group: it leads to itself and to the subnet, nowhere else"
+    )
+    instance_type: str = Field(
+        pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$",
+        description="type of the drill's instances, with room for the backups' cards",
+    )
+    instance_profile: str = Field(
+        pattern=r"^[A-Za-z0-9+=,.@_-]+$",
+        description="instance profile that lets Systems Manager's agent in, and nothing else",
+    )
+    control: str = Field(
+        default="",
+        pattern=r"^($|[0-9.]+:[0-9]+$)",
+        description="address:port in the isolated subnet that answers; without one a single machine's isolation stays unproven",
+    )
+
+
 class Ec2Variables(Strict):
     """A region of EC2."""
 
@@ -66,6 +90,7 @@ class Ec2Variables(Strict):
         default=None,
         description="holds `snapshots.json`, `backups.json`, `drill.json`: {access_key, secret_key}, mode 0600; left out, boto3 finds its own (profile, role)",
     )
+    drill: Ec2DrillVariables | None = Field(default=None, description="where drills make machines")
 
 
 class LabDrillVariables(Strict):

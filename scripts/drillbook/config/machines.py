@@ -14,6 +14,7 @@ from drillbook.config.machine_schema import (
 from drillbook.config.schema import GlobalVariables
 from drillbook.model import (
     BackupRules,
+    Ec2DrillRange,
     Ec2Place,
     LabDrillRange,
     LabPlace,
@@ -34,9 +35,9 @@ _HOMES = {"storage": "proxmox", "fleecing_storage": "proxmox", "leave_out": "pro
 def place(values: ProxmoxVariables | Ec2Variables | LabVariables) -> Place:
     """Build the place that machines come from."""
     found = values.model_dump(exclude={"kind", "drill"})
-    if isinstance(values, Ec2Variables):
-        return Ec2Place(**found)
     drill = values.drill.model_dump() if values.drill else None
+    if isinstance(values, Ec2Variables):
+        return Ec2Place(**found, drill=Ec2DrillRange(**drill) if drill else None)
     if isinstance(values, ProxmoxVariables):
         return ProxmoxPlace(**found, drill=ProxmoxDrillRange(**drill) if drill else None)
     return LabPlace(**found, drill=LabDrillRange(**drill) if drill else None)

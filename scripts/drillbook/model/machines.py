@@ -129,11 +129,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class NetworkCard:
-    """A machine's card as the provider reports it: its network (bridge; subnet and security groups; podman network)."""
+    """A machine's card as the provider reports it: its network (bridge; subnet and security groups; podman network).
+
+    ``address`` is what the provider itself gives the machine on it; "" where the machine has the address that its disk says.
+    """
 
     name: str
     network: str
     mac: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +230,22 @@ class ProxmoxPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Ec2DrillRange:
+    """The subnet and the security group, both isolated, that each network interface of a drill is made in.
+
+    Instances are of ``instance_type`` and have the profile that lets Systems Manager's agent in.
+    """
+
+    subnet: str
+    security_group: str
+    instance_type: str
+    instance_profile: str
+    control: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ec2Place:
-    """A region of EC2, which has no drills of machines yet.
+    """A region of EC2.
 
     Without ``credentials_directory`` boto3 looks for credentials as it always does (profile, instance role).
     """
@@ -237,7 +255,7 @@ class Ec2Place:
     endpoint: str | None
     ca_file: Path | None
     credentials_directory: Path | None
-    drill: None = None
+    drill: Ec2DrillRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class Inside(Protocol):
     """Starts restored machines, and looks at them from inside. Every call is bounded in time and raises DrillbookError."""
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it; nothing happens where it runs."""
+        """Start it, with no other network card than it was made with; nothing happens where it runs."""
         ...
 
     def answers(self, machine: Machine) -> bool:
@@ -150,7 +150,8 @@ class Restores(Inside, Protocol):
     def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
         """Make the machine: stopped, each card with a new address on the isolated network from the first moment, tagged.
 
-        Where the place restores live it returns running, with its disks still being fetched: `finish` waits for them.
+        Where the place restores live it may return running, with its disks still being fetched: `finish` waits for them. Where
+        no machine can be made without running, only its cards are made here, which `cards` reads, and `start` makes the rest.
 
         Raises TakenError where somebody else was faster with the identifier: nothing was made, claim another one.
         """
@@ -169,11 +170,11 @@ class Restores(Inside, Protocol):
         ...
 
     def live(self) -> bool:
-        """Whether machines are started at once here, before their disks are whole."""
+        """Whether machines are used here before their disks are whole."""
         ...
 
-    def finish(self, machine: Machine, timeout: timedelta) -> None:
-        """Wait until nothing of a machine is read from its backup any more; at once where that is so."""
+    def finish(self, machine: Machine, timeout: timedelta) -> bool:
+        """Wait until nothing of a machine is read from its backup any more; False, at some time, where the provider does not say."""
         ...
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:

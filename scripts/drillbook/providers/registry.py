@@ -83,6 +83,12 @@ def _proxmox_restores(place: ProxmoxPlace, clock: Clock) -> Restores:
     return ProxmoxRestores(_proxmox_api(place, DRILL_USER), place.name, _range(place.name, place.drill), clock)
 
 
+def _ec2_restores(place: Ec2Place, clock: Clock) -> Restores:
+    from drillbook.providers.ec2 import Ec2Api, Ec2Restores  # noqa: PLC0415 - boto3 takes a while
+
+    return Ec2Restores(Ec2Api(place, DRILL_USER), place, _range(place.name, place.drill), clock)
+
+
 def _proxmox_recoveries(place: ProxmoxPlace, clock: Clock) -> Recoveries:
     from drillbook.providers.proxmox import ProxmoxRecoveries  # noqa: PLC0415 - requests takes a while
 
@@ -125,5 +131,9 @@ _BACKUPS: _Makers[Backups] = {
     Ec2Place: _ec2_backups,
     LabPlace: _lab_backups,
 }
-_RESTORES: _Makers[Restores] = {ProxmoxPlace: _proxmox_restores, LabPlace: _lab_restores}
+_RESTORES: _Makers[Restores] = {
+    ProxmoxPlace: _proxmox_restores,
+    Ec2Place: _ec2_restores,
+    LabPlace: _lab_restores,
+}
 _RECOVERIES: _Makers[Recoveries] = {ProxmoxPlace: _proxmox_recoveries, LabPlace: _lab_recoveries}

@@ -25,7 +25,7 @@ LIMIT = timedelta(seconds=60)
 class LabRestoreWorld:
     """Whoever may use podman may do everything, so no credential of the drill is limited."""
 
-    numbered = True
+    exclusive = True
     limited = False
 
     def __init__(self, shop: LabWorld) -> None:

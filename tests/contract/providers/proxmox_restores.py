@@ -29,7 +29,7 @@ LIMIT = timedelta(seconds=20)
 class ProxmoxRestoreWorld:
     """By a token with what the how-to gives it."""
 
-    numbered = True
+    exclusive = True
     limited = True
 
     def __init__(self, server: ProxmoxServer, directory: Path) -> None:

@@ -57,8 +57,7 @@ def test_a_claim_makes_nothing_and_avoids_what_is_taken(restore_world: RestoreWo
         second = restore_world.restores.claim(HOST, RUN, {first.identifier})
     assert restore_world.others() == frozenset()
     assert {(one.host, one.run_id) for one in (first, second)} == {(HOST, RUN)}
-    assert (first.identifier != second.identifier) is restore_world.numbered
-    assert bool(first.identifier) is restore_world.numbered
+    assert "" != first.identifier != second.identifier
 
 
 def test_the_backup_comes_back_beside_the_machine_and_cut_off(restore_world: RestoreWorld) -> None:
@@ -73,7 +72,7 @@ def test_the_backup_comes_back_beside_the_machine_and_cut_off(restore_world: Res
         claim, machine = restored(world, backup)
         assert (machine.host, machine.power) == (HOST, Power.STOPPED)
         assert world.others() == {machine.identifier}
-        assert machine.identifier == claim.identifier or not world.numbered
+        assert machine.identifier == claim.identifier
         cards = restores.cards(machine)
         assert {card.network for card in cards} == {restores.isolated_network()}
         macs = {card.mac.lower() for card in cards}
@@ -167,14 +166,12 @@ def test_what_somebody_else_was_faster_with_is_left_and_another_claimed(restore_
     world, restores = restore_world, restore_world.restores
     backup = world.back_up(HOST, "one")
     lost = restores.claim(HOST, RUN, ())
-    if not world.numbered:
-        assert lost.identifier == ""
-        return
     world.intrude(lost)
     before = world.others()
     with untouched(world):
-        with pytest.raises(TakenError):
-            restores.restore(lost, backup, LIMIT)
+        if world.exclusive:
+            with pytest.raises(TakenError):
+                restores.restore(lost, backup, LIMIT)
         with pytest.raises(RefusedError):
             restores.destroy(lost, LIMIT)
         assert world.others() == before
@@ -200,13 +197,10 @@ def test_hostile_claims_remove_nothing(restore_world: RestoreWorld) -> None:
     claim, machine = restored(world, world.back_up(HOST, "one"))
     of_another_run = replace(claim, run_id=OTHER_RUN)
     with untouched(world):
-        for one in (*hostile(world, claim), *([of_another_run] if world.numbered else ())):
+        for one in (*hostile(world, claim), of_another_run):
             with pytest.raises(RefusedError):
                 restores.destroy(one, LIMIT)
             assert world.others() == {machine.identifier}, one
-        if not world.numbered:
-            restores.destroy(of_another_run, LIMIT)
-            assert world.others() == {machine.identifier}, "another run has no machine"
         restores.destroy(claim, LIMIT)
     assert world.others() == frozenset()
 

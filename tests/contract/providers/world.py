@@ -64,13 +64,13 @@ class BackupWorld(World, Protocol):
 class RestoreWorld(Protocol):
     """A provider with a drill range, and the machines ``shop-db`` and ``shop-web1``, running.
 
-    ``numbered``: a claim has an identifier, which somebody else could be faster with. ``limited``: drills have a credential of
-    their own there, whose limits can be proven.
+    ``exclusive``: of what a claim names there can be one only, so somebody else could be faster with it. ``limited``: drills have a
+    credential of their own there, whose limits can be proven.
     """
 
     restores: Restores
     rules: BackupRules
-    numbered: bool
+    exclusive: bool
     limited: bool
 
     def write(self, host: str, path: str, text: str) -> None:

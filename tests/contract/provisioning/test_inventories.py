@@ -77,9 +77,9 @@ def test_drillbook_accepts_them(name: str, request: pytest.FixtureRequest) -> No
     controller = request.getfixturevalue({"proxmox": "cluster", "aws": "region"}[name]).controller
     done = controller.command("ansible-inventory", "-i", str(controller.inventory), "--list", "--export", merged=False)
     found = configuration(Inventory.parse(json.loads(done.output)))
-    # Machines of EC2 have backups, and no drills yet.
-    machines = {"proxmox": {"shop-latest"}, "aws": set()}[name]
-    assert {drill.name for drill in found.drills} == {"postgresql-latest", *machines}
+    assert {drill.name for drill in found.drills} == {"postgresql-latest", "shop-latest"}
+    (place,) = [found.provider(found.machine_group(found.service("shop").group).provider)]
+    assert place.drill is not None
     assert set(found.service("shop").hosts) == {"shop-web1", "shop-web2"}
     assert set(found.service("main").hosts) == set(DATABASES)
 

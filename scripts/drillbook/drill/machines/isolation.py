@@ -33,11 +33,26 @@ class Isolation:
     names: tuple[str, ...]
     control: str
 
-    def prove(self, provider: Restores, machines: Sequence[Machine], *, workers: int) -> tuple[Check, ...]:
-        """Two checks for each machine, ``workers`` of them probed at once: nothing forbidden answers, and something that must answer does."""
-        hosts = {machine.host for machine in machines}
-        restored = {address for host, address in self.addresses.items() if address and host in hosts}
-        others = {host: address for host, address in self.addresses.items() if host not in hosts}
+    def prove(
+        self,
+        provider: Restores,
+        machines: Sequence[Machine],
+        given: Mapping[str, Sequence[str]] | None = None,
+        *,
+        workers: int,
+    ) -> tuple[Check, ...]:
+        """Two checks for each machine, ``workers`` of them probed at once: nothing forbidden answers, and something that must answer does.
+
+        ``given`` are the addresses by host that the provider gave the restored machines. One without has its address of production
+        still; where one has a new address, its own of production is as forbidden as all others'.
+        """
+        moved = {host: tuple(addresses) for host, addresses in (given or {}).items() if addresses}
+        own = {
+            machine.host: set(moved.get(machine.host) or filter(None, [self.addresses.get(machine.host)]))
+            for machine in machines
+        }
+        restored = set().union(*own.values())
+        others = {host: address for host, address in self.addresses.items() if host not in own or host in moved}
         unknown = tuple(sorted(host for host, address in others.items() if address is None))
         forbidden = [
             Endpoint(address, port)
@@ -47,7 +62,11 @@ class Isolation:
         probed = concurrently(
             machines,
             lambda machine: self._of(
-                provider, machine, [*forbidden, *self.outside], self._controls(machine, restored), unknown
+                provider,
+                machine,
+                [*forbidden, *self.outside],
+                self._controls(restored, own[machine.host]),
+                unknown,
             ),
             workers,
         )
@@ -56,12 +75,12 @@ class Isolation:
                 raise outcome.error
         return tuple(check for outcome in probed for check in outcome.value or ())
 
-    def _controls(self, machine: Machine, restored: set[str]) -> list[Endpoint]:
-        """The restored machines have their addresses of production still, so in the drill's network they answer to each other."""
-        own = self.addresses.get(machine.host) or ""
-        around = [*sorted(one for one in restored if one > own), *sorted(one for one in restored if one < own)]
-        peers = around[:_PEERS]
-        found = [Endpoint(address, port) for address in peers for port in sorted({22, *self.ports})]
+    def _controls(self, restored: set[str], own: set[str]) -> list[Endpoint]:
+        """In the drill's network the restored machines answer to each other; the next few are asked."""
+        place = min(own, default="")
+        others = sorted(restored - own)
+        around = [*(one for one in others if one > place), *(one for one in others if one < place)]
+        found = [Endpoint(address, port) for address in around[:_PEERS] for port in sorted({22, *self.ports})]
         if self.control:
             found.append(Endpoint.parse(self.control))
         return found
@@ -110,7 +129,7 @@ def card_checks(
         _check(
             f"{machine.host}: not started before it was looked at",
             CheckStatus.FAILED if started else CheckStatus.PASSED,
-            expected="running, by a live restore" if live else "stopped",
+            expected="stopped, or running by a live restore" if live else "stopped",
             actual=machine.power.value,
             message="it was running before its cards were read back" if started else "",
         ),

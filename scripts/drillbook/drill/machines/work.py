@@ -41,6 +41,7 @@ class MachineWork:
         self._workers = workers
         self._chosen: Selection | None = None
         self._machines: tuple[Machine, ...] = ()
+        self._given: dict[str, tuple[str, ...]] = {}
         self._declared = clock.monotonic()
         self._steps: Mapping[str, Callable[[Step, Run], None]] = {
             "select": self._select,
@@ -91,9 +92,11 @@ class MachineWork:
             "machines", [{"host": machine.host, "identifier": machine.identifier} for machine in self._machines]
         )
         for machine in self._machines:
+            cards = self._provider.cards(machine)
+            self._given[machine.host] = tuple(card.address for card in cards if card.address)
             for check in card_checks(
                 machine,
-                self._provider.cards(machine),
+                cards,
                 self._provider.isolated_network(),
                 self._provider.forbidden_macs(backups[machine.host]),
                 live=self._provider.live(),
@@ -118,18 +121,29 @@ class MachineWork:
 
     def _verify(self, step: Step, run: Run) -> None:
         """The isolation from inside first: a machine that can reach production must not run any longer."""
-        for check in self._isolation.prove(self._provider, self._machines, workers=self._workers):
+        for check in self._isolation.prove(self._provider, self._machines, self._given, workers=self._workers):
             run.seen.check(check)
         if not run.seen.must_stop:
             self._acceptance(run, step).verify(self._machines)
 
     def _prove(self, step: Step, run: Run) -> None:
-        """Where restores are live, the disks have to be whole first; when they are is a time of its own."""
+        """Where restores are live, the disks have to be whole first; when they are is a time of its own.
+
+        Where the provider does not say it, the time at which all was read is told instead, under a name of its own.
+        """
+        said = True
         if self._provider.live():
             whole = concurrently(self._machines, lambda one: self._provider.finish(one, step.timeout), self._workers)
             raise_failures(whole, what="fetching the disks", group=self._group.name, remedy=_REMEDY)
-            run.seen.fact("fully_local_seconds", round((self._clock.monotonic() - self._declared).total_seconds(), 3))
+            said = all(outcome.value for outcome in whole)
+            if said:
+                run.seen.fact("fully_local_seconds", self._since_declared())
         self._acceptance(run, step).prove(self._machines)
+        if not said:
+            run.seen.fact("fully_read_seconds", self._since_declared())
+
+    def _since_declared(self) -> float:
+        return round((self._clock.monotonic() - self._declared).total_seconds(), 3)
 
     def _acceptance(self, run: Run, step: Step) -> Acceptance:
         return Acceptance(self._provider, self._group, run, self._clock, workers=self._workers, timeout=step.timeout)

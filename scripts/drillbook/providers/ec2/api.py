@@ -1,24 +1,27 @@
-"""The EC2 interface: one client for all threads, all pages, and errors as ours."""
+"""The interfaces of EC2 and Systems Manager: one client for all threads, all pages, and errors as ours."""
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Ec2Place
 
 _Answer = TypeVar("_Answer")
+Service = Literal["ec2", "ssm"]
 _CREDENTIALS = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "RequestExpired"}
 )
-_DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "OptInRequired"})
+UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_DENIED = UNAUTHORIZED | {"OptInRequired"}
 _UNSUPPORTED = frozenset({"UnsupportedOperation", "InvalidAction", "UnknownOperation"})
 _TAKEN = frozenset({"InvalidAMIName.Duplicate"})
 _ATTEMPTS = 6
@@ -43,12 +46,14 @@ class UnsupportedError(InfrastructureError):
 class Ec2Api:
     """Calls; a throttled one is repeated by botocore with growing pauses.
 
-    ``user`` is the file in the place's credentials directory that holds the keys of who asks.
+    ``user`` is the file in the place's credentials directory that holds the keys of who asks, ``service`` which interface is
+    asked: ``ec2`` or ``ssm``.
     """
 
-    def __init__(self, place: Ec2Place, user: str) -> None:
+    def __init__(self, place: Ec2Place, user: str, service: Service = "ec2") -> None:
         self._place = place
         self._user = user
+        self._service = service
         self._clients: dict[int, Any] = {}
         self._lock = threading.Lock()
 
@@ -59,7 +64,11 @@ class Ec2Api:
 
     def in_region(self, region: str) -> "Ec2Api":
         """The same, asking another region."""
-        return Ec2Api(replace(self._place, region=region), self._user)
+        return Ec2Api(replace(self._place, region=region), self._user, self._service)
+
+    def of_service(self, service: Service) -> "Ec2Api":
+        """The same user, asking another interface of the region."""
+        return Ec2Api(self._place, self._user, service)
 
     def call(self, ask: Callable[[Any], _Answer], what: str) -> _Answer:
         """Give the client to ``ask`` and return its answer; raises DrillbookError."""
@@ -71,7 +80,7 @@ class Ec2Api:
             return self._ask(self._client(1), ask, what)
         except DrillbookError as error:
             cause = error.__cause__
-            lost = isinstance(cause, HTTPClientError) or (
+            lost = isinstance(cause, HTTPClientError | ResponseParserError) or (
                 isinstance(cause, ClientError)
                 and (
                     cause.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= _SERVER_FAULT
@@ -91,7 +100,7 @@ class Ec2Api:
             return ask(client)
         except ClientError as error:
             raise self._fault(error, what) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise InfrastructureError(
                 f"EC2 can't be asked: {error}",
                 where=f"{self._place.name}, {what}",
@@ -111,7 +120,7 @@ class Ec2Api:
         """Clients may be shared by threads, sessions may not; making one takes a third of a second."""
         with self._lock:
             if attempts not in self._clients:
-                self._clients[attempts] = _connect(self._place, self._user, attempts)
+                self._clients[attempts] = _connect(self._place, self._user, attempts, self._service)
             return self._clients[attempts]
 
     def _fault(self, error: ClientError, what: str) -> DrillbookError:
@@ -132,9 +141,15 @@ class Ec2Api:
         return InfrastructureError(f"{message} ({code})", where=where, remedy="See the account's events and quotas.")
 
 
+def code_of(error: DrillbookError) -> str:
+    """What the service called the error; "" where the service was not what failed."""
+    cause = error.__cause__
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
+
+
 def tags_of(entry: Mapping[str, Any]) -> dict[str, str]:
-    """An entry's tags."""
-    return {tag["Key"]: tag["Value"] for tag in entry.get("Tags", ())}
+    """An entry's tags; network interfaces have them under a name of their own."""
+    return {tag["Key"]: tag["Value"] for tag in entry.get("Tags") or entry.get("TagSet", ())}
 
 
 def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -142,10 +157,10 @@ def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _connect(place: Ec2Place, user: str, attempts: int) -> Any:
+def _connect(place: Ec2Place, user: str, attempts: int, service: Service) -> Any:
     keys: dict[str, Any] = _read_keys(place.credentials_directory / user) if place.credentials_directory else {}
     return boto3.session.Session(**keys).client(
-        "ec2",
+        service,
         region_name=place.region,
         endpoint_url=place.endpoint,
         verify=str(place.ca_file) if place.ca_file else True,

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, UnknownOutcomeError
@@ -11,6 +12,7 @@ from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine
 from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
 from drillbook.providers.ec2.images import (
     BACKUP_TAG,
+    CARDS_TAG,
     COPY_TAG,
     DEVICES_TAG,
     HOST_TAG,
@@ -18,6 +20,7 @@ from drillbook.providers.ec2.images import (
     SOURCE_TAG,
     TAKEN_TAG,
     Images,
+    lie_in,
     moment,
 )
 from drillbook.providers.ec2.machines import Ec2Machines
@@ -25,7 +28,7 @@ from drillbook.providers.ec2.volumes import Volumes
 
 _POLL = timedelta(seconds=10)
 _TAG_LIMIT = 256
-_COPIED_TAGS = (BACKUP_TAG, HOST_TAG, SOURCE_TAG, NOTE_TAG, DEVICES_TAG)
+_COPIED_TAGS = (BACKUP_TAG, HOST_TAG, SOURCE_TAG, NOTE_TAG, DEVICES_TAG, CARDS_TAG)
 
 
 class Ec2Backups(Ec2Machines):
@@ -44,8 +47,7 @@ class Ec2Backups(Ec2Machines):
             return "EC2 can't suspend an instance for its image: mode snapshot (runs on) or stop (rebooted)"
         if rules.copy_to_region == self._api.region:
             return f"copy_to_region is {self._api.region}, where it is already"
-        (reservation,) = self._api.pages("describe_instances", "Reservations", InstanceIds=[machine.identifier])
-        if reservation["Instances"][0].get("RootDeviceType") == "instance-store":
+        if self._instance(machine).get("RootDeviceType") == "instance-store":
             return "its root is an instance store, which no image of a running instance holds"
         return None
 
@@ -66,6 +68,7 @@ class Ec2Backups(Ec2Machines):
             SOURCE_TAG: machine.identifier,
             NOTE_TAG: note,
             DEVICES_TAG: " ".join(devices),
+            CARDS_TAG: str(len(self._instance(machine)["NetworkInterfaces"])),
         }
         _refuse_long(machine, tags)
         images = self._in(self._api.region)
@@ -84,10 +87,9 @@ class Ec2Backups(Ec2Machines):
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - each call is bounded
         """Two calls, and two more for a copy: the image and its snapshots."""
-        note = BackupNote.read(backup.note)
-        if note is None or note.host != backup.host or note.source not in ("", backup.source):
-            said = f"{note.host} ({note.source})" if note else "nothing"
-            return f"its note says that it is of {said}, and its tags that it is of {backup.host} ({backup.source})"
+        lie = lie_in(backup)
+        if lie is not None:
+            return lie
         found = self._in(backup.place).fault(backup.identifier)
         if found is not None or backup.place != self._api.region or not rules.copy_to_region:
             return found
@@ -120,6 +122,11 @@ class Ec2Backups(Ec2Machines):
                 remedy="It was protected on purpose; take the protection away first: drillbook backup unprotect.",
             )
         images.remove(backup.identifier)
+
+    def _instance(self, machine: Machine) -> Mapping[str, Any]:
+        (reservation,) = self._api.pages("describe_instances", "Reservations", InstanceIds=[machine.identifier])
+        found: Mapping[str, Any] = reservation["Instances"][0]
+        return found
 
     def _in(self, region: str) -> Images:
         if region not in self._images:

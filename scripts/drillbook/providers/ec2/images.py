@@ -6,7 +6,7 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
-from drillbook.model import Backup, format_instant, parse_instant
+from drillbook.model import Backup, BackupNote, format_instant, parse_instant
 from drillbook.providers.ec2.api import Ec2Api, UnsupportedError, as_tags, tags_of
 
 BACKUP_TAG = "drillbook:backup"
@@ -16,6 +16,8 @@ SOURCE_TAG = "drillbook:source"
 NOTE_TAG = "drillbook:note"
 DEVICES_TAG = "drillbook:devices"
 """The devices that volumes were attached as when the image was asked for."""
+CARDS_TAG = "drillbook:cards"
+"""How many network interfaces the instance had."""
 TAKEN_TAG = "drillbook:taken-at"
 """On copies: when the original was made."""
 COPY_TAG = "drillbook:copy-of"
@@ -48,6 +50,12 @@ class Images:
                 if identifier and identifier not in seen:
                     seen.add(identifier)
                     yield self._backup(identifier, rest)
+
+    def usable(self, hosts: Sequence[str]) -> tuple[Backup, ...]:
+        """Those that a machine can be made of now, oldest first: what is pending, failed or half removed is none."""
+        filters = [{"Name": f"tag:{HOST_TAG}", "Values": list(hosts)}, {"Name": "state", "Values": ["available"]}]
+        found = self._api.pages("describe_images", "Images", Owners=["self"], Filters=filters)
+        return tuple(sorted((self._backup(one["ImageId"], one) for one in found), key=lambda one: one.taken_at))
 
     def one(self, key: str, value: str) -> Mapping[str, Any] | None:
         """The image with this tag or attribute (``image-id``, ``tag:...``), in whatever state."""
@@ -175,6 +183,15 @@ class Images:
             note=tags.get(NOTE_TAG, ""),
             protected=PROTECTED_TAG in tags or by_cloud,
         )
+
+
+def lie_in(backup: Backup) -> str | None:
+    """What its note says against its tags; None where they agree."""
+    note = BackupNote.read(backup.note)
+    if note is not None and note.host == backup.host and note.source in ("", backup.source):
+        return None
+    said = f"{note.host} ({note.source})" if note else "nothing"
+    return f"its note says that it is of {said}, and its tags that it is of {backup.host} ({backup.source})"
 
 
 def snapshots_of(image: Mapping[str, Any]) -> dict[str, str]:

@@ -104,11 +104,12 @@ class ProxmoxRestores:
         """As the place says."""
         return self._drill.live
 
-    def finish(self, machine: Machine, timeout: timedelta) -> None:
+    def finish(self, machine: Machine, timeout: timedelta) -> bool:
         """Wait for the end of its restore's task; raises what that says."""
         upid = self._fetching.pop(machine.identifier, None)
         if upid is not None:
             self._tasks.wait(upid, what=f"{machine.host} ({machine.identifier}): its restore", timeout=timeout)
+        return True
 
     def cards(self, machine: Machine) -> tuple[NetworkCard, ...]:
         """One call: its configuration."""

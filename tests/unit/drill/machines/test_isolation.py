@@ -99,6 +99,36 @@ def test_machines_are_probed_side_by_side() -> None:
     assert prove(inside, "web", "db") == ["passed"] * 4
 
 
+def with_new_addresses(inside: Inside, given: dict[str, tuple[str, ...]]) -> list[Check]:
+    isolation = Isolation(ADDRESSES, (5432,), (), (), "")
+    machines = [Machine(host, f"name/{host}", "zone", Power.RUNNING) for host in ("web", "db")]
+    return list(isolation.prove(cast("Restores", inside), machines, given, workers=2))
+
+
+NEW = {"web": ("10.9.1.1",), "db": ("10.9.1.2", "10.9.1.3")}
+
+
+def test_with_new_addresses_those_are_the_controls_and_the_originals_are_forbidden() -> None:
+    assert statuses(tuple(with_new_addresses(Inside(("10.9.1.1:22", "10.9.1.3:5432")), NEW))) == ["passed"] * 4
+    for original in ("192.0.2.1:22", "192.0.2.2:5432"):
+        checks = with_new_addresses(Inside((original, "10.9.1.1:22", "10.9.1.3:5432")), NEW)
+        assert statuses(tuple(checks)) == ["failed", "passed"] * 2
+        assert original in checks[0].actual
+    originals_only = with_new_addresses(Inside(("192.0.2.1:22", "192.0.2.2:22")), NEW)
+    assert statuses(tuple(originals_only)) == ["failed"] * 4, "the original is no control"
+
+
+def test_a_new_address_that_another_machine_has_in_production_is_the_drills_own() -> None:
+    """A drill's network may have the addresses of production."""
+    given = {"web": ("192.0.2.9",), "db": ("10.9.1.2",)}
+    assert statuses(tuple(with_new_addresses(Inside(("192.0.2.9:22", "10.9.1.2:22")), given))) == ["passed"] * 4
+
+
+def test_a_machine_without_a_new_address_keeps_its_own() -> None:
+    given: dict[str, tuple[str, ...]] = {"web": ("10.9.1.1",), "db": ()}
+    assert statuses(tuple(with_new_addresses(Inside(("10.9.1.1:22", "192.0.2.2:22")), given))) == ["passed"] * 4
+
+
 def test_one_machine_alone_needs_a_control() -> None:
     assert prove(Inside(()), "web") == ["passed", "skipped"]
     assert prove(Inside(("10.0.0.1:80",)), "web", control="10.0.0.1:80") == ["passed", "passed"]

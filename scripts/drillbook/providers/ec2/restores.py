@@ -1,0 +1,174 @@
+"""Machines of a drill on EC2: run from images on network interfaces that were isolated before, and removed again."""
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.model import (
+    Backup,
+    BackupRules,
+    Claim,
+    Ec2DrillRange,
+    Ec2Place,
+    GuestAnswer,
+    Machine,
+    NetworkCard,
+    Power,
+)
+from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.drill_guests import Guests
+from drillbook.providers.ec2.drill_instances import Instances, Order, network_name
+from drillbook.providers.ec2.drill_limits import find_overreach
+from drillbook.providers.ec2.drill_marks import name_for, refuse_foreign_name
+from drillbook.providers.ec2.drill_network import refuse_unless_isolated
+from drillbook.providers.ec2.drill_remains import Remains
+from drillbook.providers.ec2.drill_volumes import wait_until_whole
+from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, lie_in, snapshots_of
+
+_POLL = timedelta(seconds=2)
+_ABSENT = 44
+_READ_LIMIT = timedelta(seconds=30)
+
+
+class Ec2Restores:
+    """Implements `Restores`. A claim's identifier, and a machine's, is the name that everything made for it carries as a tag.
+
+    An instance can't be made without running. So a restore makes its network interfaces, which are read back, and only the
+    start makes the instance, of the image and those interfaces.
+    """
+
+    def __init__(
+        self, api: Ec2Api, place: Ec2Place, drill: Ec2DrillRange, clock: Clock, poll: timedelta = _POLL
+    ) -> None:
+        self._api = api
+        self._place = place
+        self._drill = drill
+        self._clock = clock
+        self._poll = poll
+        self._images = Images(api, clock, poll)
+        self._instances = Instances(api, drill, clock, poll)
+        self._guests = Guests(api.of_service("ssm"), clock, poll)
+        self._orders: dict[str, Order] = {}
+        self._running: dict[str, str] = {}
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - copies are not drilled
+        """The images of these hosts in the region that are whole; copies in another region are none."""
+        return self._images.usable(hosts)
+
+    def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
+        """A name; no call is made."""
+        return Claim(self._place.name, host, name_for(host, run_id, taken), run_id)
+
+    def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:  # noqa: ARG002 - each call is bounded
+        """Make its network interfaces, once subnet, group and image are seen to be as they must; `start` runs it."""
+        refuse_foreign_name(claim, self._place.name)
+        image = self._image(claim, backup)
+        refuse_unless_isolated(self._api, self._drill)
+        count = max(1, int(tags_of(image).get(CARDS_TAG, "1")))
+        made = [self._instances.make_card(claim, number) for number in range(count)]
+        self._orders[claim.identifier] = Order(
+            claim=claim,
+            image=backup.identifier,
+            devices=tuple(sorted(snapshots_of(image))),
+            interfaces=tuple(str(one["NetworkInterfaceId"]) for one in made),
+        )
+        return Machine(claim.host, claim.identifier, str(made[0]["AvailabilityZone"]), Power.STOPPED)
+
+    def cards(self, machine: Machine) -> tuple[NetworkCard, ...]:
+        """The network interfaces that carry its name, whether it runs yet or not."""
+        order = self._orders.get(machine.identifier)
+        return self._instances.cards(machine.identifier, order.interfaces if order else ())
+
+    def isolated_network(self) -> str:
+        """The subnet and the one group of the drill range."""
+        return network_name(self._drill.subnet, self._drill.security_group)
+
+    def forbidden_macs(self, backup: Backup) -> frozenset[str]:
+        """Those that the instance has now which the backup is of; EC2 gives none twice."""
+        filters = [{"Name": "attachment.instance-id", "Values": [backup.source]}]
+        found = self._api.pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters)
+        return frozenset(str(one["MacAddress"]).lower() for one in found)
+
+    def start(self, machine: Machine, timeout: timedelta) -> None:
+        """Run the instance of its image on its interfaces, and read back that it has no other; returns when it runs."""
+        order = self._orders.get(machine.identifier)
+        if order is None:
+            raise RefusedError(
+                "only what this run restored is started", where=machine.identifier, remedy="Restore it first."
+            )
+        deadline = self._clock.monotonic() + timeout
+        instance = self._instances.run(order)
+        self._running[machine.identifier] = instance
+        self._instances.wait_until_running(instance, order, deadline)
+
+    def live(self) -> bool:
+        """Always: a volume is fetched from its snapshot while it is used."""
+        return True
+
+    def finish(self, machine: Machine, timeout: timedelta) -> bool:
+        """Wait until its volumes are fetched; False where EC2 does not tell."""
+        return wait_until_whole(self._api, self._clock, self._poll, self._instance(machine), timeout)
+
+    def answers(self, machine: Machine) -> bool:
+        """Whether Systems Manager's agent inside has reported; of what this run has not started none has."""
+        instance = self._running.get(machine.identifier)
+        return instance is not None and self._guests.answers(instance)
+
+    def read(self, machine: Machine, path: str) -> str | None:
+        """By cat; a file that is there and can't be read, or is too large to be passed on, is an error."""
+        quoted = shlex.quote(path)
+        script = f"if [ -e {quoted} ]; then cat -- {quoted}; else exit {_ABSENT}; fi"
+        answer = self.run(machine, script, _READ_LIMIT)
+        if answer.exit_code == _ABSENT:
+            return None
+        if answer.exit_code != 0:
+            raise InfrastructureError(
+                f"{path} can't be read (exit status {answer.exit_code})",
+                where=machine.host,
+                remedy="Look at it in the restored machine.",
+            )
+        return answer.output
+
+    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
+        """By Systems Manager's Run Command, as root."""
+        return self._guests.run(machine, self._instance(machine), script, timeout)
+
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Terminate the instance, delete interfaces and volumes; each one's name, subnet and run are looked at first."""
+        refuse_foreign_name(claim, self._place.name)
+        Remains(self._api, self._drill, self._clock, self._poll).remove(claim, timeout)
+
+    def separate(self) -> bool:
+        """Whether the place has keys for drills; what boto3 finds by itself serves everything."""
+        return self._place.credentials_directory is not None
+
+    def overreach(self, hosts: Sequence[str]) -> str | None:
+        """Asked of EC2 as dry runs on the machines, their volumes, cards and backups, which have no effect."""
+        return find_overreach(self._api, self._api.of_service("ssm"), self._drill, hosts, self._images.usable(hosts))
+
+    def _image(self, claim: Claim, backup: Backup) -> Mapping[str, Any]:
+        """The backup's image; raises RefusedError where it is of another host, InfrastructureError where it is not whole."""
+        image = self._images.one("image-id", backup.identifier)
+        if image is None or tags_of(image).get(HOST_TAG) != claim.host or backup.host != claim.host:
+            raise RefusedError(
+                f"there is no such backup of {claim.host}",
+                where=f"{backup.identifier} in {self._api.region}",
+                remedy="Choose one of those listed; nothing was made.",
+            )
+        lie = lie_in(backup)
+        if lie is not None:
+            raise RefusedError(lie, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")
+        fault = self._images.fault(backup.identifier)
+        if fault is not None:
+            raise InfrastructureError(
+                f"it can't be restored, it is not whole: {fault}",
+                where=f"{backup.identifier} of {backup.host}",
+                remedy="See `drillbook backup verify`; nothing was made.",
+            )
+        return image
+
+    def _instance(self, machine: Machine) -> str:
+        return self._running.get(machine.identifier) or self._instances.named(machine.identifier)

@@ -1,0 +1,79 @@
+"""A shop in a region with backups, fresh for each test."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+from tests.contract.ec2_drills import driver as quick
+from tests.contract.ec2_drills.world import HOSTS, Ec2DrillWorld
+from tests.contract.machine_drills.driver import Driver
+from tests.support import ec2_agents, ec2_drills, moto_images
+from tests.support.ec2_rights import RIGHTS
+
+from drillbook.model import Heartbeat
+from drillbook.providers import registry
+from drillbook.providers.ec2 import api, drill_instances, drill_remains, drill_volumes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from drillbook.model import Ec2Place
+
+
+@pytest.fixture(scope="session")
+def region() -> Iterator[str]:
+    moto_images.install()
+    ec2_drills.install()
+    ec2_agents.install()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+# Making a client takes long, and one serves all tests: places and keys' files differ, the key in them does not.
+_CLIENTS: dict[tuple[str | None, str, int, str], Any] = {}
+_CONNECT = api._connect
+
+
+def _connect(place: Ec2Place, user: str, attempts: int, service: api.Service) -> Any:
+    key = (place.endpoint, user, attempts, service)
+    if key not in _CLIENTS:
+        _CLIENTS[key] = _CONNECT(place, user, attempts, service)
+    return _CLIENTS[key]
+
+
+@pytest.fixture
+def world(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ec2DrillWorld]:
+    """And in the end: no machine of production was written to."""
+    monkeypatch.setattr(api, "_connect", _connect)
+    monkeypatch.setattr(api, "_ATTEMPTS", 3)
+    monkeypatch.setattr(registry, "_RESTORES", registry._RESTORES)
+    monkeypatch.setattr(drill_remains, "SETTLED", drill_remains.SETTLED)
+    monkeypatch.setattr(drill_instances, "APPEARS", drill_instances.APPEARS)
+    monkeypatch.setattr(drill_volumes, "TOLD", drill_volumes.TOLD)
+    quick.hasten(0.2)
+    for plan in (moto_images.PLAN, ec2_drills.DRILLS, ec2_agents.AGENTS):
+        plan.reset()
+    RIGHTS.policies.clear()
+    requests.post(f"{region}/moto-api/reset", timeout=10).raise_for_status()
+    made = Ec2DrillWorld(region, tmp_path / "state")
+    made.remember()
+    ec2_drills.DRILLS.asked.clear()
+    yield made
+    RIGHTS.policies.clear()
+    ec2_drills.DRILLS.reset()
+    assert made.production() == made.before
+
+
+@pytest.fixture
+def driver(world: Ec2DrillWorld) -> Driver:
+    now = datetime.now(UTC)
+    published = tuple(Heartbeat(host, 7, now - timedelta(seconds=5), now, now) for host in HOSTS)
+    return Driver(world.inventory(), published)

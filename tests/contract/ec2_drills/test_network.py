@@ -1,0 +1,130 @@
+"""Whatever leads out of the drill's subnet, or into it, is named before anything is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.support.ec2_drills import DRILLS
+
+from drillbook.errors import RefusedError
+from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2.drill_network import refuse_unless_isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.contract.ec2_drills.world import Ec2DrillWorld
+    from tests.contract.machine_drills.driver import Driver
+
+
+def table(world: Ec2DrillWorld, *, own: bool) -> str:
+    """The subnet's own route table, or the main one of its VPC."""
+    if own:
+        made = world.client.create_route_table(VpcId=world.vpc)["RouteTable"]["RouteTableId"]
+        world.client.associate_route_table(RouteTableId=made, SubnetId=world.subnet)
+        return str(made)
+    filters = [{"Name": "vpc-id", "Values": [world.vpc]}, {"Name": "association.main", "Values": ["true"]}]
+    return str(world.client.describe_route_tables(Filters=filters)["RouteTables"][0]["RouteTableId"])
+
+
+def route(world: Ec2DrillWorld, *, own: bool) -> None:
+    gateway = world.client.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    world.client.attach_internet_gateway(InternetGatewayId=gateway, VpcId=world.vpc)
+    world.client.create_route(RouteTableId=table(world, own=own), DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
+def peering(world: Ec2DrillWorld) -> None:
+    made = world.client.create_vpc_peering_connection(VpcId=world.vpc, PeerVpcId=world.production_vpc)
+    world.client.create_route(
+        RouteTableId=table(world, own=True),
+        DestinationCidrBlock="10.0.0.0/16",
+        VpcPeeringConnectionId=made["VpcPeeringConnection"]["VpcPeeringConnectionId"],
+    )
+
+
+def firewall_endpoint(world: Ec2DrillWorld) -> None:
+    """A load balancer's endpoint in front of a firewall leads anywhere."""
+    made = world.client.create_vpc_endpoint(
+        VpcId=world.vpc, ServiceName="com.example.firewall", VpcEndpointType="GatewayLoadBalancer"
+    )
+    world.client.create_route(
+        RouteTableId=table(world, own=True),
+        DestinationCidrBlock="0.0.0.0/0",
+        VpcEndpointId=made["VpcEndpoint"]["VpcEndpointId"],
+    )
+
+
+def public_addresses(world: Ec2DrillWorld) -> None:
+    world.client.modify_subnet_attribute(SubnetId=world.subnet, MapPublicIpOnLaunch={"Value": True})
+
+
+def endpoint_group_of_an_instance(world: Ec2DrillWorld) -> None:
+    world.client.create_network_interface(SubnetId=world.subnet, Groups=[world.endpoints])
+
+
+def endpoint_elsewhere(world: Ec2DrillWorld) -> None:
+    made = world.client.create_network_interface(SubnetId=world.production_subnet, Groups=[world.endpoints])
+    world.backend.enis[made["NetworkInterface"]["NetworkInterfaceId"]].interface_type = "vpc_endpoint"
+
+
+def group_of_nothing(world: Ec2DrillWorld) -> None:
+    made = world.client.create_security_group(GroupName="shop", Description="shop", VpcId=world.vpc)["GroupId"]
+    world.let_out(UserIdGroupPairs=[{"GroupId": made}])
+
+
+def out(**targets: Any) -> Callable[[Ec2DrillWorld], None]:
+    return lambda world: world.let_out(**targets)
+
+
+def into(**sources: Any) -> Callable[[Ec2DrillWorld], None]:
+    return lambda world: world.let_in(**sources)
+
+
+WIDE: dict[str, tuple[Callable[[Ec2DrillWorld], None], str]] = {
+    "a route in the subnet's table": (lambda world: route(world, own=True), "routes 0.0.0.0/0 to igw-"),
+    "a route in the main table": (lambda world: route(world, own=False), "routes 0.0.0.0/0 to igw-"),
+    "a peering": (peering, "routes 10.0.0.0/16 to pcx-"),
+    "an endpoint in front of anything": (firewall_endpoint, "routes 0.0.0.0/0 to vpce-"),
+    "public addresses": (public_addresses, "gives public addresses"),
+    "out to the internet": (out(IpRanges=[{"CidrIp": "0.0.0.0/0"}]), "leads to 0.0.0.0/0"),
+    "out to all of the VPC": (out(IpRanges=[{"CidrIp": "10.9.0.0/16"}]), "leads to 10.9.0.0/16"),
+    "out by IPv6": (out(Ipv6Ranges=[{"CidrIpv6": "::/0"}]), "leads to ::/0"),
+    "out to a prefix list": (out(PrefixListIds=[{"PrefixListId": "pl-6ea54007"}]), "leads to pl-6ea54007"),
+    "out to a group of nothing": (group_of_nothing, "leads to sg-"),
+    "the endpoints' group on another card": (endpoint_group_of_an_instance, "leads to sg-"),
+    "an endpoint in another subnet": (endpoint_elsewhere, "leads to sg-"),
+    "in from everywhere": (into(IpRanges=[{"CidrIp": "0.0.0.0/0"}]), "lets in 0.0.0.0/0"),
+    "in from production": (into(IpRanges=[{"CidrIp": "10.0.1.0/24"}]), "lets in 10.0.1.0/24"),
+}
+
+
+def look(world: Ec2DrillWorld) -> None:
+    refuse_unless_isolated(Ec2Api(world.place, "drill.json"), world.range())
+
+
+@pytest.mark.parametrize("what", WIDE)
+def test_what_is_wider_is_named(world: Ec2DrillWorld, what: str) -> None:
+    look(world)
+    widen, said = WIDE[what]
+    widen(world)
+    with pytest.raises(RefusedError, match="the drill's network is not isolated") as refusal:
+        look(world)
+    assert said in refusal.value.message
+
+
+def test_a_gateway_endpoint_is_no_way_out(world: Ec2DrillWorld) -> None:
+    made = table(world, own=True)
+    world.client.create_vpc_endpoint(
+        VpcId=world.vpc, ServiceName="com.amazonaws.eu-central-1.s3", RouteTableIds=[made], VpcEndpointType="Gateway"
+    )
+    routes = world.client.describe_route_tables(RouteTableIds=[made])["RouteTables"][0]["Routes"]
+    assert any(one.get("GatewayId", "").startswith("vpce-") for one in routes), "moto has it as EC2 does"
+    look(world)
+
+
+def test_a_drill_makes_nothing_in_a_network_that_is_open(world: Ec2DrillWorld, driver: Driver) -> None:
+    public_addresses(world)
+    outcome = driver.run()
+    assert "the drill's network is not isolated" in outcome.record["error"]["message"]
+    assert (DRILLS.of("CreateNetworkInterface"), DRILLS.of("RunInstances"), world.left()) == ([], [], set())
