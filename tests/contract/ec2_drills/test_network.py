@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.contract.ec2_drills.world import RULES
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.errors import RefusedError
@@ -124,7 +125,13 @@ def test_a_gateway_endpoint_is_no_way_out(world: Ec2DrillWorld) -> None:
 
 
 def test_a_drill_makes_nothing_in_a_network_that_is_open(world: Ec2DrillWorld, driver: Driver) -> None:
+    """It is seen at the gate, which preflight passes through, too; and again before each restore."""
     public_addresses(world)
     outcome = driver.run()
     assert "the drill's network is not isolated" in outcome.record["error"]["message"]
+    assert outcome.record["phases"] == [], "no disaster was declared"
+    restores = world.restores()
+    (backup,) = restores.backups(("shop-db",), RULES)
+    with pytest.raises(RefusedError, match="the drill's network is not isolated"):
+        restores.restore(restores.claim("shop-db", "run", ()), backup, world.limit)
     assert (DRILLS.of("CreateNetworkInterface"), DRILLS.of("RunInstances"), world.left()) == ([], [], set())

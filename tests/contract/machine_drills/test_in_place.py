@@ -15,6 +15,7 @@ from tests.contract.machine_drills.test_killed import finish, running, start, wa
 from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, RUNBOOK, DrillWorld, documented_roles, shop
 from tests.support.proxmox import ProxmoxServer, add_machine
 
+from drillbook.errors import RefusedError
 from drillbook.model import Heartbeat, Verdict, format_instant
 
 if TYPE_CHECKING:
@@ -161,6 +162,11 @@ def test_what_can_t_be_put_back_is_refused_before_anything_is_lost(
     spoil, why = OTHERS[what]
     spoil(world)
     assert why in refused(world, driver, *REPLACE_ALL)
+
+
+def test_a_name_that_is_no_machine_of_it_is_refused(driver: Driver) -> None:
+    with pytest.raises(RefusedError, match="other: no machine of shop"):
+        driver.restore("shop-db", "other")
 
 
 @pytest.mark.parametrize("point", ["random", "immediate"])

@@ -37,6 +37,14 @@ def test_in_place_needs_the_exact_group(world: World, confirm: str) -> None:
         plan_in_place(world.configuration, world.configuration.service("main"), confirm=confirm, point=PointRequest())
 
 
+def test_only_machines_of_the_service_can_be_replaced(world: World) -> None:
+    service = world.configuration.service("main")
+    with pytest.raises(RefusedError, match="db1: no machine of main"):
+        plan_in_place(
+            world.configuration, service, confirm="postgresql_main", point=PointRequest(), replace=(service.hosts[0],)
+        )
+
+
 def test_in_place_tears_nothing_down_and_freezes_nothing(world: World) -> None:
     service = world.configuration.service("main")
     plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())

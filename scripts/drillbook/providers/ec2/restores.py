@@ -146,7 +146,11 @@ class Ec2Restores:
         return self._place.credentials_directory is not None
 
     def overreach(self, hosts: Sequence[str]) -> str | None:
-        """Asked of EC2 as dry runs on the machines, their volumes, cards and backups, which have no effect."""
+        """Asked of EC2 as dry runs on the machines, their volumes, cards and backups, which have no effect.
+
+        Raises RefusedError where the drill's network is not isolated: then the limits of its keys are no fence.
+        """
+        refuse_unless_isolated(self._api, self._drill)
         return find_overreach(self._api, self._api.of_service("ssm"), self._drill, hosts, self._images.usable(hosts))
 
     def _image(self, claim: Claim, backup: Backup) -> Mapping[str, Any]:
