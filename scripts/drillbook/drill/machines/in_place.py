@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+from drillbook.backups import open_rules
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.drill.machines.acceptance import Acceptance
-from drillbook.drill.machines.selection import Selection, backup_rules, choose
+from drillbook.drill.machines.selection import Selection, choose
 from drillbook.drill.machines.starting import start_in_order
 from drillbook.drill.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.drill.plan import Plan, Step
@@ -59,7 +60,7 @@ class InPlaceWork:
     def _select(self, step: Step, run: Run) -> None:
         """Each backup is looked at before any machine is touched."""
         chosen = self._choose()
-        rules = backup_rules(self._group)
+        rules = open_rules(self._group)
         run.seen.fact(FACT_POINT, chosen.as_json())
         run.seen.fact(FACT_PREDICTED, {"bytes": chosen.size, "disk_bytes": None})
 
@@ -115,7 +116,7 @@ class InPlaceWork:
                 where=f"restore of {self._plan.service.name}",
                 remedy="Give --point latest, oldest or a time.",
             )
-        return choose(self._provider.backups(self._group.hosts, backup_rules(self._group)), self._group, point, "")
+        return choose(self._provider.backups(self._group.hosts, open_rules(self._group)), self._group, point, "")
 
     def _standing(self, backups: tuple[Backup, ...]) -> Mapping[str, Machine]:
         standing = self._provider.standing(backups)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
-from drillbook.model import MACHINE_POINTS, Backup, BackupRules, MachineGroup, PointRequest, PointType, format_instant
+from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.model import MACHINE_POINTS, Backup, MachineGroup, PointRequest, PointType, format_instant
 
 _REMEDY = "See `drillbook backup list` and `drillbook backup verify`."
 
@@ -96,17 +96,6 @@ def _refuse_foreign(point: PointRequest, group: MachineGroup) -> None:
             where=f"group {group.name}, recovery point",
             remedy=f"Give one of {', '.join(MACHINE_POINTS)}.",
         )
-
-
-def backup_rules(group: MachineGroup) -> BackupRules:
-    """How the group is backed up; raises ConfigurationError where it does not say."""
-    if group.backup is None:
-        raise ConfigurationError(
-            "it is not said how these machines are backed up",
-            where=f"group {group.name}, drillbook_machines.backup",
-            remedy="Declare it; docs/how-to/backups.md.",
-        )
-    return group.backup
 
 
 def _moment(found: Sequence[Sequence[Backup]], point: PointRequest, seed: str) -> datetime | None:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from drillbook.backups import open_rules
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.drill.machines.acceptance import Acceptance
 from drillbook.drill.machines.claims import Claims
 from drillbook.drill.machines.isolation import Isolation, card_checks
-from drillbook.drill.machines.selection import Selection, backup_rules, choose
+from drillbook.drill.machines.selection import Selection, choose
 from drillbook.drill.machines.starting import start_in_order
 from drillbook.drill.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.drill.plan import Step
@@ -71,7 +72,7 @@ class MachineWork:
 
     def _select(self, _step: Step, run: Run) -> None:
         self._declared = self._clock.monotonic()
-        backups = self._provider.backups(self._group.hosts, backup_rules(self._group))
+        backups = self._provider.backups(self._group.hosts, open_rules(self._group))
         point = run.plan.point_at(run.declared_at)
         self._chosen = choose(backups, self._group, point, run.run_id)
         run.seen.fact(FACT_POINT, self._chosen.as_json())

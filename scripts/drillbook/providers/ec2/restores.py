@@ -1,6 +1,5 @@
 """Machines of a drill on EC2: run from images on network interfaces that were isolated before, and removed again."""
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -27,9 +26,9 @@ from drillbook.providers.ec2.drill_network import refuse_unless_isolated
 from drillbook.providers.ec2.drill_remains import Remains
 from drillbook.providers.ec2.drill_volumes import wait_until_whole
 from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, lie_in, snapshots_of
+from drillbook.providers.reading import read_by_cat
 
 _POLL = timedelta(seconds=2)
-_ABSENT = 44
 _READ_LIMIT = timedelta(seconds=30)
 
 
@@ -119,18 +118,7 @@ class Ec2Restores:
 
     def read(self, machine: Machine, path: str) -> str | None:
         """By cat; a file that is there and can't be read, or is too large to be passed on, is an error."""
-        quoted = shlex.quote(path)
-        script = f"if [ -e {quoted} ]; then cat -- {quoted}; else exit {_ABSENT}; fi"
-        answer = self.run(machine, script, _READ_LIMIT)
-        if answer.exit_code == _ABSENT:
-            return None
-        if answer.exit_code != 0:
-            raise InfrastructureError(
-                f"{path} can't be read (exit status {answer.exit_code})",
-                where=machine.host,
-                remedy="Look at it in the restored machine.",
-            )
-        return answer.output
+        return read_by_cat(self.run, machine, path, _READ_LIMIT)
 
     def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
         """By Systems Manager's Run Command, as root."""

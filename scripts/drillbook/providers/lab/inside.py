@@ -1,19 +1,18 @@
 """A container from inside: what runs in it, and its files."""
 
-import shlex
 from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError
 from drillbook.model import GuestAnswer, Machine
 from drillbook.providers.lab.podman import LOOK, Podman, said
+from drillbook.providers.reading import read_by_cat
 
 _READY = ("running", "degraded")
 _KILLED = (124, 137)
 _PODMAN_FAILED = (125, 126, 127, 255)
 _INSIDE = 'eval "$(cat)" </dev/null'
 """The script comes by standard input, so that it stands in no argument list, and can't be eaten by what it runs itself."""
-_ABSENT = 44
 
 
 class LabInside:
@@ -34,17 +33,7 @@ class LabInside:
 
     def read(self, machine: Machine, path: str) -> str | None:
         """By cat; a file that is there and can't be read is an error."""
-        quoted = shlex.quote(path)
-        answer = self.run(machine, f"if [ -e {quoted} ]; then cat -- {quoted}; else exit {_ABSENT}; fi", LOOK)
-        if answer.exit_code == _ABSENT:
-            return None
-        if answer.exit_code != 0:
-            raise InfrastructureError(
-                f"{path} can't be read (exit status {answer.exit_code})",
-                where=machine.host,
-                remedy="Look at it in the restored machine.",
-            )
-        return answer.output
+        return read_by_cat(self.run, machine, path, LOOK)
 
     def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
         """Run it by sh; what it started ends with it when the time is over."""
