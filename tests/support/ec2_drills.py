@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from ipaddress import ip_network
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +20,12 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 from moto.ssm.responses import SimpleSystemManagerResponse
 from tests.support.ec2_rights import RIGHTS
+from tests.support.moto_images import UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _LOCK = RLock()
-_UNAVAILABLE = (
-    "<Response><Errors><Error><Code>Unavailable</Code><Message>The server is overloaded.</Message></Error></Errors>"
-    "<RequestID>1</RequestID></Response>"
-)
 _MARKER = "DryRun"
 
 
@@ -101,7 +100,8 @@ def _door(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def call(self: Any) -> Any:
         operation = self._get_action()
         DRILLS.asked.append((operation, json.loads(self.body) if self.service_name == "ssm" else self._get_params()))
-        refused = RIGHTS.refusal(self)
+        with _LOCK:
+            refused = RIGHTS.refusal(self)
         if refused is not None:
             return self.serialized(ActionResult(refused))
         if self._get_param(_MARKER, False) and not DRILLS.ignores_dry_runs:
@@ -116,7 +116,7 @@ def _door(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         time.sleep(DRILLS.slow.get(operation, 0))
         with _LOCK:
             answer = original(self)
-        return (503, {"status": 503}, _UNAVAILABLE) if _next(DRILLS.lose_answer, operation) else answer
+        return (503, {"status": 503}, UNAVAILABLE) if _next(DRILLS.lose_answer, operation) else answer
 
     return call
 
@@ -142,6 +142,7 @@ def _once(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResu
             answer = original(self)
             former[token] = answer
             card: Any = answer.result["NetworkInterface"]  # type: ignore[index]
+            _give_free_address(self, card)
             card.looks, card.status = DRILLS.pending_cards, "pending" if DRILLS.pending_cards else "available"
             _born(card)
             if DRILLS.touch_card is not None:
@@ -149,6 +150,14 @@ def _once(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResu
         return former[token]  # type: ignore[no-any-return]
 
     return make
+
+
+def _give_free_address(self: Any, card: Any) -> None:
+    """Moto takes any at random, now and then one that is taken; EC2 gives none twice, nor the first four of a subnet."""
+    taken = {one.private_ip_address for one in self.ec2_backend.enis.values() if one is not card}
+    hosts = islice(ip_network(card.subnet.cidr_block).hosts(), 3, None)
+    card.private_ip_address = next(str(one) for one in hosts if str(one) not in taken)
+    card.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": card.private_ip_address}]
 
 
 def _run(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResult]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
+from tests.support.moto_images import UNAVAILABLE
 
 if TYPE_CHECKING:
     import pytest
@@ -88,3 +90,20 @@ class SlowSnapshots:
         """End all of them, or one."""
         for snapshot in self.made if only is None else (self.made[only],):
             snapshot.status = status
+
+
+class UnluckySnapshots:
+    """For the length of a test, CreateSnapshots is throttled so often, then done or not, and each answer lost where ``lost``."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *, throttled: int = 0, done: bool = True, lost: bool = False) -> None:
+        self.asked = 0
+        original = _EC2.create_snapshots
+
+        def create(response: Any) -> Any:
+            self.asked += 1
+            if self.asked <= throttled:
+                raise EC2ClientError("RequestLimitExceeded", "Request limit exceeded.")
+            answer = original(response) if done else None
+            return (503, {"status": 503}, UNAVAILABLE) if lost else answer
+
+        patch.setattr(_EC2, "create_snapshots", create)

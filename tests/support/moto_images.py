@@ -40,7 +40,7 @@ class Images:
 
 
 PLAN = Images()
-_UNAVAILABLE = (
+UNAVAILABLE = (
     "<Response><Errors><Error><Code>Unavailable</Code><Message>The server is overloaded.</Message></Error></Errors>"
     "<RequestID>1</RequestID></Response>"
 )
@@ -78,7 +78,7 @@ def _create_image(self: Any) -> ActionResult | tuple[int, dict[str, int], str]:
     image = _image(self.ec2_backend, volumes, asked, instance=instance)
     if PLAN.lose_answer:
         PLAN.lose_answer -= 1
-        return 503, {"status": 503}, _UNAVAILABLE
+        return 503, {"status": 503}, UNAVAILABLE
     return ActionResult({"ImageId": image.id})
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -18,7 +18,7 @@ SCHEMA = Path("docs/reference/drillbook.schema.json")
 _HEAD = """\
 # Configuration
 
-<!-- Written by `python -m drillbook.config.docs`; change the descriptions in scripts/drillbook/config/schema.py. -->
+<!-- Written by `python -m drillbook.config.docs`; change the descriptions in schema.py and machine_schema.py of scripts/drillbook/config. -->
 
 Everything that drillbook needs stands in the inventory, beside the variables of the roles: there is no second
 configuration file. It reads `ansible-inventory --list`, which renders no templates, so that every `drillbook_*` value is
@@ -74,12 +74,21 @@ def _default(found: dict[str, Any]) -> str:
 
 
 def _nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The models inside ``model`` with the key that leads to each, depth first."""
+    """The models inside ``model`` with the key that leads to each, depth first; of several kinds of one key, each."""
     for name, field in model.model_fields.items():
-        for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                yield name, candidate
-                yield from ((f"{name}.{inner}", part) for inner, part in _nested(candidate))
+        for part in _models(field.annotation):
+            kinds = get_args(part.model_fields["kind"].annotation) if "kind" in part.model_fields else ()
+            key = f"{name}[kind={kinds[0]}]" if len(kinds) == 1 else name
+            yield key, part
+            yield from ((f"{key}.{inner}", found) for inner, found in _nested(part))
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a value of this type may hold, whatever it holds them in."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def main() -> int:

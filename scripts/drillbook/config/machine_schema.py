@@ -41,7 +41,7 @@ class ProxmoxDrillVariables(Strict):
 
 
 class ProxmoxVariables(Strict):
-    """A Proxmox VE cluster. Each token has a file: `snapshots.json`, `backups.json`, `drill.json`: {id, secret}, mode 0600."""
+    """A Proxmox VE cluster. Each token has a file: `snapshots.json`, `backups.json`, `drill.json`, `recovery.json`: {id, secret}, mode 0600."""
 
     name: Name = Field(description="unique in the inventory")
     kind: Literal["proxmox"] = Field(description="`proxmox`")

@@ -228,8 +228,7 @@ class Execution:
             self._seen.stopwatch.switch(phase)
 
     def _emit(self, kind: str, data: Mapping[str, Any]) -> None:
-        elapsed = self._seen.stopwatch.elapsed() if self._seen.stopwatch else None
-        event = RunEvent(kind, self._run_id, self._tools.clock.now(), elapsed, data)
+        event = RunEvent(kind, self._run_id, self._tools.clock.now(), self._seen.elapsed, data)
         self._journal(event)
         for reporter in self._tools.reporters:
             self._harmless(partial(reporter, event))

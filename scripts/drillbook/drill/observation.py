@@ -60,6 +60,11 @@ class Observation:
         self._emit("task_failed", {"host": host, "task": task, "message": message})
 
     @property
+    def elapsed(self) -> timedelta | None:
+        """Time since the declaration; None before it."""
+        return None if self.stopwatch is None else self.stopwatch.elapsed()
+
+    @property
     def recovery_time(self) -> timedelta | None:
         """RTO actual: from the declaration to the last check of *verify*; None unless all are green or skipped."""
         of_verify = [check.status for check in self.checks if check.stage is Stage.VERIFY]

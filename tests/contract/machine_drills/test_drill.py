@@ -274,13 +274,15 @@ def live(world: DrillWorld) -> Driver:
 
 
 def test_a_live_restore_is_told_as_two_times(world: DrillWorld) -> None:
-    world.control.faults(slow={"qmrestore": 3.0})
+    """Far longer than all the rest takes on a busy machine, because the first time has to lie before its end."""
+    copying = 8.0
+    world.control.faults(slow={"qmrestore": copying})
     record = live(world).run().record
     assert (record["error"], [entry["name"] for entry in record["checks"] if entry["status"] == "failed"]) == (None, [])
     assert (
         record["time_to_first_answer_seconds"]
         < record["rto"]["actual_seconds"]
-        < 3
+        < copying
         <= record["facts"]["fully_local_seconds"]
     )
     assert world.drill_guests() == []

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.moto_ec2 import SlowSnapshots
+from tests.support.moto_ec2 import SlowSnapshots, UnluckySnapshots
 
-from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.model import Ec2Place, Quiesce
-from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2 import Ec2Api, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,31 @@ def test_a_snapshot_is_taken_at_once_and_listed_when_it_is_complete(
         slow.end(only=only)
     ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
     assert [found.name for found in ec2.snapshots.snapshots(machine)] == ["drillbook-one"]
+
+
+def test_a_snapshot_whose_answer_was_lost_is_looked_for_and_never_taken_again(
+    ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, lost=True)
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+    assert (unlucky.asked, [found.name for found in ec2.snapshots.snapshots(machine)]) == (1, ["drillbook-one"])
+
+
+def test_a_snapshot_that_does_not_appear_after_a_lost_answer_is_unknown(
+    ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "LOOK_UP", timedelta(milliseconds=100))
+    (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, done=False, lost=True)
+    with pytest.raises(UnknownOutcomeError, match="may have been done all the same"):
+        ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    assert unlucky.asked == 1
+
+
+def test_a_throttled_snapshot_is_asked_for_again(ec2: Ec2World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, throttled=2)
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    assert (unlucky.asked, len(ec2.snapshots.snapshots(machine))) == (3, 1)
 
 
 def test_a_snapshot_that_ends_in_error_is_named(ec2: Ec2World, monkeypatch: pytest.MonkeyPatch) -> None:

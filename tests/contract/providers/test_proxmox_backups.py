@@ -234,6 +234,19 @@ def test_a_call_that_was_cut_off_is_looked_up_and_never_made_again(
     assert proxmox.stored() == 1
 
 
+def test_who_may_not_see_backups_is_told_so_and_not_that_there_are_none(proxmox: ProxmoxWorld) -> None:
+    """Proxmox VE leaves out of the list what one may not see."""
+    assert proxmox.backups.backups((HOST,), proxmox.rules) == ()
+    made = back_up(proxmox)
+    assert proxmox.backups.backups((HOST, "shop-web1"), proxmox.rules) == (made,)
+    proxmox.server.state.roles["DrillbookBackups"].remove("VM.Backup")
+    with pytest.raises(
+        ConfigurationError, match=rf"no backup of {HOST}: it lacks VM.Backup \(in /vms/100 of the cluster\)"
+    ):
+        proxmox.backups.backups((HOST,), proxmox.rules)
+    assert proxmox.backups.backups(("no-such-machine",), proxmox.rules) == ()
+
+
 def test_warnings_come_with_the_backup(proxmox: ProxmoxWorld) -> None:
     proxmox.control.faults(warn={"vzdump": 1})
     assert back_up(proxmox).warnings == ("WARN: planned by the test",)

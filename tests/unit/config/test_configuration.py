@@ -1,6 +1,7 @@
 """The inventory is validated by one schema; each refusal names group, key and remedy."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,11 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "host db1",
     ),
     "missing": (lambda data: everywhere(data).pop("drillbook_evidence"), "Field required", "drillbook_evidence"),
+    "seconds without end": (
+        lambda data: everywhere(data).update(drillbook_run_deadline_seconds=float("inf")),
+        "finite number",
+        "drillbook_run_deadline_seconds",
+    ),
     "relative path": (
         lambda data: everywhere(data).update(drillbook_state_directory="state"),
         "not an absolute path",
@@ -168,6 +174,14 @@ def test_lab_inventory_is_valid() -> None:
 def test_reference_and_json_schema_are_up_to_date() -> None:
     assert (ROOT / REFERENCE).read_text() == reference(), "run python -m drillbook.config.docs"
     assert json.loads((ROOT / SCHEMA).read_text()) == schema(), "run python -m drillbook.config.docs"
+
+
+def test_reference_leaves_no_key_out() -> None:
+    tables = set(re.findall(r"(?m)^\| `(\w+)` \|.* \| (.*) \|$", reference()))
+    parts = [schema(), *schema()["$defs"].values()]
+    keys = {(name, body["description"]) for part in parts for name, body in part.get("properties", {}).items()}
+    assert len(keys) > 100
+    assert keys == tables
 
 
 def test_json_schema_accepts_and_refuses_the_same(tmp_path: Path) -> None:

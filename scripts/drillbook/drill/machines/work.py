@@ -43,7 +43,6 @@ class MachineWork:
         self._chosen: Selection | None = None
         self._machines: tuple[Machine, ...] = ()
         self._given: dict[str, tuple[str, ...]] = {}
-        self._declared = clock.monotonic()
         self._steps: Mapping[str, Callable[[Step, Run], None]] = {
             "select": self._select,
             "restore": self._restore,
@@ -71,7 +70,6 @@ class MachineWork:
         self._steps[step.name](step, run)
 
     def _select(self, _step: Step, run: Run) -> None:
-        self._declared = self._clock.monotonic()
         backups = self._provider.backups(self._group.hosts, open_rules(self._group))
         point = run.plan.point_at(run.declared_at)
         self._chosen = choose(backups, self._group, point, run.run_id)
@@ -138,13 +136,10 @@ class MachineWork:
             raise_failures(whole, what="fetching the disks", group=self._group.name, remedy=_REMEDY)
             said = all(outcome.value for outcome in whole)
             if said:
-                run.seen.fact("fully_local_seconds", self._since_declared())
+                run.seen.fact("fully_local_seconds", _since_declared(run))
         self._acceptance(run, step).prove(self._machines)
         if not said:
-            run.seen.fact("fully_read_seconds", self._since_declared())
-
-    def _since_declared(self) -> float:
-        return round((self._clock.monotonic() - self._declared).total_seconds(), 3)
+            run.seen.fact("fully_read_seconds", _since_declared(run))
 
     def _acceptance(self, run: Run, step: Step) -> Acceptance:
         return Acceptance(self._provider, self._group, run, self._clock, workers=self._workers, timeout=step.timeout)
@@ -155,3 +150,9 @@ class MachineWork:
                 "no backup was chosen", where=f"group {self._group.name}", remedy="Report this defect."
             )
         return self._chosen
+
+
+def _since_declared(run: Run) -> float | None:
+    """By the same stopwatch as the RTO, so that the two can be compared."""
+    elapsed = run.seen.elapsed
+    return None if elapsed is None else round(elapsed.total_seconds(), 3)

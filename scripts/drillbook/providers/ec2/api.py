@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import boto3
+import stamina
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
@@ -24,6 +25,8 @@ UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDenied
 _DENIED = UNAUTHORIZED | {"OptInRequired"}
 _UNSUPPORTED = frozenset({"UnsupportedOperation", "InvalidAction", "UnknownOperation"})
 _TAKEN = frozenset({"InvalidAMIName.Duplicate"})
+_THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled"})
+"""Nothing was done: asked too often (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html; the others are botocore's list)."""
 _ATTEMPTS = 6
 _CONNECTIONS = 32
 _SERVER_FAULT = 500
@@ -75,9 +78,14 @@ class Ec2Api:
         return self._ask(self._client(_ATTEMPTS), ask, what)
 
     def once(self, ask: Callable[[Any], _Answer], what: str) -> _Answer:
-        """As `call`, and never repeated: for what EC2 would do twice. Raises UnknownOutcomeError where it may have been done."""
+        """As `call`, and repeated only when throttled: for what EC2 would do twice.
+
+        Raises UnknownOutcomeError where it may have been done.
+        """
         try:
-            return self._ask(self._client(1), ask, what)
+            for attempt in stamina.retry_context(on=_was_throttled, attempts=_ATTEMPTS, wait_max=20.0, timeout=None):
+                with attempt:
+                    return self._ask(self._client(1), ask, what)
         except DrillbookError as error:
             cause = error.__cause__
             lost = isinstance(cause, HTTPClientError | ResponseParserError) or (
@@ -94,6 +102,7 @@ class Ec2Api:
                 where=f"{self._place.name}, {what}",
                 remedy="Look at what is there before you ask again.",
             ) from cause
+        raise AssertionError("stamina always returns or raises")  # pragma: no cover
 
     def _ask(self, client: Any, ask: Callable[[Any], _Answer], what: str) -> _Answer:
         try:
@@ -139,6 +148,10 @@ class Ec2Api:
         if code in _REFUSED:
             return RefusedError(f"{message} ({code})", where=where, remedy=_REFUSED[code])
         return InfrastructureError(f"{message} ({code})", where=where, remedy="See the account's events and quotas.")
+
+
+def _was_throttled(error: Exception) -> bool:
+    return isinstance(error, DrillbookError) and code_of(error) in _THROTTLED
 
 
 def code_of(error: DrillbookError) -> str:

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import InfrastructureError
+from drillbook.errors import InfrastructureError, UnknownOutcomeError
 from drillbook.model import Machine, Quiesce, Snapshot
-from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
 from drillbook.providers.ec2.machines import Ec2Machines
 from drillbook.providers.ec2.volumes import Volumes
 
@@ -16,6 +16,8 @@ MACHINE_TAG = "drillbook:machine"
 NOTE_TAG = "drillbook:note"
 DEVICE_TAG = "drillbook:device:"
 """With a device's name behind it: the volume that was attached there. All snapshots of a set carry the tags of all its devices."""
+LOOK_UP = timedelta(seconds=15)
+"""How long snapshots may take to appear after the call that asked for them was cut off; the service may be at rest meanwhile."""
 _FAILED = ("error", "recoverable")
 _POLL = timedelta(seconds=5)
 
@@ -46,19 +48,24 @@ class Ec2Snapshots(Ec2Machines):
         """Nothing is ever frozen."""
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:  # noqa: ARG002 - refused
-        """CreateSnapshots for the instance: what is on its volumes when that is answered is in them, though they are pending still."""
+        """CreateSnapshots for the instance: what is on its volumes when that is answered is in them, though they are pending still.
+
+        It knows no client token, so it is never asked twice: where its answer is lost, its snapshots are looked for.
+        """
         devices = {f"{DEVICE_TAG}{entry.device}": entry.identifier for entry in self._volumes.attached(machine)}
         tags = {SET_TAG: name, MACHINE_TAG: machine.identifier, NOTE_TAG: note, **devices}
-        self._api.call(
-            lambda client: client.create_snapshots(
-                InstanceSpecification={"InstanceId": machine.identifier},
-                Description=f"{name} of {machine.host}",
-                TagSpecifications=[
-                    {"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-                ],
-            ),
-            f"create_snapshots {machine.host}",
-        )
+        try:
+            self._api.once(
+                lambda client: client.create_snapshots(
+                    InstanceSpecification={"InstanceId": machine.identifier},
+                    Description=f"{name} of {machine.host}",
+                    TagSpecifications=[{"ResourceType": "snapshot", "Tags": as_tags(tags)}],
+                ),
+                f"create_snapshots {machine.host}",
+            )
+        except UnknownOutcomeError:
+            if not self._appear(machine, name):
+                raise
 
     def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
         """Until each volume's snapshot is complete; a first one of a large volume takes hours."""
@@ -119,6 +126,15 @@ class Ec2Snapshots(Ec2Machines):
         if name is not None:
             filters.append({"Name": f"tag:{SET_TAG}", "Values": [name]})
         return self._api.pages("describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
+
+    def _appear(self, machine: Machine, name: str) -> bool:
+        """Whether a call that was cut off has made them."""
+        deadline = self._clock.monotonic() + LOOK_UP
+        while not self._listed(machine, name):
+            if self._clock.monotonic() >= deadline:
+                return False
+            self._clock.sleep(self._poll)
+        return True
 
     def _power(self, machine: Machine, operation: str, wanted: str, deadline: timedelta) -> None:
         self._api.call(

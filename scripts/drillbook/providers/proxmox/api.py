@@ -59,19 +59,19 @@ class ProxmoxApi:
             service="PVE",
         )
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, /, **parameters: Any) -> Any:
         """Read; raises DrillbookError."""
         return self._call("get", path, parameters)
 
-    def post(self, path: str, **parameters: Any) -> Any:
+    def post(self, path: str, /, **parameters: Any) -> Any:
         """Write; raises UnknownOutcomeError where it may have been done all the same."""
         return self._call("post", path, parameters)
 
-    def put(self, path: str, **parameters: Any) -> Any:
+    def put(self, path: str, /, **parameters: Any) -> Any:
         """Change; as `post`."""
         return self._call("put", path, parameters)
 
-    def delete(self, path: str, **parameters: Any) -> Any:
+    def delete(self, path: str, /, **parameters: Any) -> Any:
         """Remove; as `post`."""
         return self._call("delete", path, parameters)
 

@@ -1,7 +1,7 @@
 """Backups of Proxmox VE guests by vzdump, to Proxmox Backup Server or to a storage of files."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -75,9 +75,14 @@ class ProxmoxBackups(ProxmoxMachines):
         )
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
-        """By the notes on the storage. Those of a number that is gone need VM.Backup on /vms, which outlives the machine."""
+        """By the notes on the storage. Those of a number that is gone need VM.Backup on /vms, which outlives the machine.
+
+        Raises ConfigurationError where a machine seems to have none because the token may not see them.
+        """
         wanted = set(hosts)
-        return tuple(backup for backup in self._storages.all(rules.storage) if backup.host in wanted)
+        found = tuple(backup for backup in self._storages.all(rules.storage) if backup.host in wanted)
+        self._refuse_blind(wanted - {backup.host for backup in found})
+        return found
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - each call is bounded
         """Two calls: the entry, and the configuration that is read out of the archive itself."""
@@ -133,6 +138,18 @@ class ProxmoxBackups(ProxmoxMachines):
                     remedy="Look at the node's task list, and run the same command again.",
                 )
             self._clock.sleep(FIRST_POLL * 4)
+
+    def _refuse_blind(self, hosts: Collection[str]) -> None:
+        """Proxmox VE leaves out of a list what one may not see; one call for each machine without backups."""
+        guests = self._api.get("/cluster/resources", type="vm") if hosts else ()
+        for entry in (one for one in guests if one.get("name") in hosts and not one.get("template")):
+            path = f"/vms/{entry['vmid']}"
+            if "VM.Backup" not in self._api.get("/access/permissions", path=path)[path]:
+                raise ConfigurationError(
+                    f"the token is shown no backup of {entry['name']}: it lacks VM.Backup",
+                    where=f"{path} of the cluster",
+                    remedy="Give the token's role that privilege on that path (docs/how-to/backups.md).",
+                )
 
     def _config_fault(self, backup: Backup) -> str | None:
         """What the configuration in the archive says against the note: the one is read out of what a restore would read."""
