@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 from tests.support.moto_images import UNAVAILABLE
@@ -102,7 +101,7 @@ class UnluckySnapshots:
         def create(response: Any) -> Any:
             self.asked += 1
             if self.asked <= throttled:
-                raise EC2ClientError("RequestLimitExceeded", "Request limit exceeded.")
+                return 503, {"status": 503}, UNAVAILABLE.replace(">Unavailable<", ">RequestLimitExceeded<")
             answer = original(response) if done else None
             return (503, {"status": 503}, UNAVAILABLE) if lost else answer
 

@@ -15,7 +15,7 @@ from tests.contract.providers.lab import LabWorld, base_image
 from tests.contract.providers.lab_restores import LabRestoreWorld
 from tests.contract.providers.proxmox import ProxmoxWorld, shop
 from tests.contract.providers.proxmox_restores import ProxmoxRestoreWorld
-from tests.support import moto_images
+from tests.support import moto_images, moto_volumes
 from tests.support.proxmox import ProxmoxServer
 
 from drillbook import process
@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     moto_images.install()
+    moto_volumes.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -42,6 +43,7 @@ def moto() -> Iterator[str]:
 @pytest.fixture
 def ec2(moto: str, tmp_path: Path) -> Ec2World:
     moto_images.PLAN.reset()
+    moto_volumes.PLAN.reset()
     requests.post(f"{moto}/moto-api/reset", timeout=10).raise_for_status()
     return Ec2World(moto, tmp_path / "keys")
 

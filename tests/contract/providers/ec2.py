@@ -100,6 +100,10 @@ class Ec2World:
     def _of(self, backup: Backup) -> Any:
         return self.client if backup.place == REGION else _connect(str(self.place.endpoint), backup.place)
 
+    def tag_as_aws(self, resource: str, key: str, value: str) -> None:
+        """A tag that AWS alone can write; behind moto's back."""
+        ec2_backends[ACCOUNT][REGION].tags[resource][key] = value
+
     def volumes(self) -> set[str]:
         return {volume["VolumeId"] for volume in self.client.describe_volumes()["Volumes"]}
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support import moto_volumes
 from tests.support.moto_ec2 import SlowSnapshots, UnluckySnapshots
 
+from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.model import Ec2Place, Quiesce
-from drillbook.providers.ec2 import Ec2Api, snapshots
+from drillbook.providers.ec2 import Ec2Api, Ec2Snapshots, api, snapshots, volumes
+from drillbook.providers.ec2.api import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from tests.contract.providers.ec2 import Ec2World
 
 LIMIT = timedelta(seconds=20)
+HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to/snapshots.md"
 
 
 def test_what_it_has_not_is_refused_by_name(ec2: Ec2World) -> None:
@@ -78,6 +85,17 @@ def test_a_throttled_snapshot_is_asked_for_again(ec2: Ec2World, monkeypatch: pyt
     assert (unlucky.asked, len(ec2.snapshots.snapshots(machine))) == (3, 1)
 
 
+def test_a_snapshot_that_is_throttled_for_good_was_certainly_not_taken(
+    ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_ATTEMPTS", 3)
+    (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, throttled=99)
+    with pytest.raises(InfrastructureError, match="RequestLimitExceeded") as refused:
+        ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    assert not isinstance(refused.value, UnknownOutcomeError)
+    assert unlucky.asked == 3
+
+
 def test_a_snapshot_that_ends_in_error_is_named(ec2: Ec2World, monkeypatch: pytest.MonkeyPatch) -> None:
     (machine,), slow = ec2.snapshots.find(("shop-db",)), SlowSnapshots(monkeypatch)
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
@@ -100,6 +118,54 @@ def test_no_volume_is_left_over_and_each_is_what_it_was(ec2: Ec2World) -> None:
         )["Volumes"]
     }
     assert kinds == {"/dev/sda1": (8, "gp3"), "/dev/sdf": (20, "gp2")}
+    assert [volume.dies for volume in ec2.snapshots._volumes.attached(machine)] == [True, False]
+
+
+def test_tags_that_only_aws_may_write_are_left_and_all_others_kept(ec2: Ec2World) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    (volume, _data) = ec2.snapshots._volumes.attached(machine)
+    ec2.tag_as_aws(volume.identifier, "aws:cloudformation:stack-name", "shop")
+    ec2.client.create_tags(Resources=[volume.identifier], Tags=[{"Key": "owner", "Value": "shop"}])
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+    (new, _data) = ec2.snapshots._volumes.attached(machine)
+    assert new.identifier != volume.identifier
+    assert tags_of(new.entry) == {"owner": "shop"}
+
+
+@pytest.mark.parametrize("trouble", [{"late": 3}, {"attaching": 3}])
+def test_what_ec2_tells_of_a_volume_late_is_waited_for(ec2: Ec2World, trouble: dict[str, int]) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    for name, value in trouble.items():
+        setattr(moto_volumes.PLAN, name, value)
+    ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+    assert [volume.device for volume in ec2.snapshots._volumes.attached(machine)] == ["/dev/sda1", "/dev/sdf"]
+
+
+def test_a_volume_that_can_t_be_made_leaves_the_machine_running_as_it_was(
+    ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EC2 looks after its answer whether the KMS key may be used, and takes the volume away again."""
+    monkeypatch.setattr(volumes, "APPEARS", timedelta(milliseconds=200))
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    before, moto_volumes.PLAN.vanish = ec2.volumes(), True
+    with pytest.raises(InfrastructureError, match=r"made it and does not show it.*KMS key"):
+        ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+    assert (ec2.volumes(), ec2.runs(machine)) == (before, True)
+
+
+def test_a_volume_with_no_room_for_our_tags_leaves_the_machine_running_as_it_was(ec2: Ec2World) -> None:
+    (machine,) = ec2.snapshots.find(("shop-db",))
+    (volume, _data) = ec2.snapshots._volumes.attached(machine)
+    tags = [{"Key": f"tag{number}", "Value": "x"} for number in range(50)]
+    ec2.client.create_tags(Resources=[volume.identifier], Tags=tags)
+    ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    with pytest.raises(InfrastructureError, match="TagLimitExceeded"):
+        ec2.snapshots.go_back(machine, "drillbook-one", LIMIT)
+    assert ec2.runs(machine)
+    assert volume.identifier in ec2.volumes()
 
 
 def test_a_volume_that_is_attached_no_more_is_named_before_anything_is_touched(ec2: Ec2World) -> None:
@@ -149,3 +215,45 @@ def test_an_endpoint_that_does_not_answer_is_named(ec2: Ec2World) -> None:
     api = Ec2Api(Ec2Place("aws", "eu-central-1", "http://127.0.0.1:9", None, None), "snapshots.json")
     with pytest.raises((InfrastructureError, ConfigurationError), match="can't be asked"):
         api.pages("describe_volumes", "Volumes")
+
+
+def documented_policy() -> list[dict[str, Any]]:
+    """The statements of the how-to's policy."""
+    found = re.search(r"```json\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    statements: list[dict[str, Any]] = json.loads(found[1])["Statement"]
+    return statements
+
+
+def test_the_documented_policy_allows_what_is_called_and_nothing_else(
+    ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, connect = set(), api._connect
+
+    def listening(*arguments: Any) -> Any:
+        client = connect(*arguments)
+        client.meta.events.register("before-call.ec2", lambda model, **_: called.add(model.name))
+        return client
+
+    monkeypatch.setattr(api, "_connect", listening)
+    snapshots_ = Ec2Snapshots(Ec2Api(ec2.place, "snapshots.json"), SystemClock(), poll=timedelta(milliseconds=20))
+    (machine,) = snapshots_.find(("shop-db",))
+    assert snapshots_.refusal(machine, ram=False, quiesce=Quiesce.NONE) is None
+    snapshots_.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
+    snapshots_.finish(machine, "drillbook-one", LIMIT)
+    snapshots_.go_back(machine, "drillbook-one", LIMIT)
+    snapshots_.start(machine, LIMIT)
+    snapshots_.remove(machine, "drillbook-one", LIMIT)
+    listed = [entry["Action"] for entry in documented_policy()]
+    allowed = {name for names in listed for name in ([names] if isinstance(names, str) else names)}
+    assert {f"ec2:{name}" for name in called} == allowed
+
+
+def test_the_documented_policy_changes_nothing_without_a_condition() -> None:
+    """And only tags of drillbook's own on what is there: others are what other keys are fenced by."""
+    for entry in documented_policy():
+        actions = [entry["Action"]] if isinstance(entry["Action"], str) else entry["Action"]
+        assert all(action.startswith("ec2:Describe") for action in actions) or entry["Condition"]
+        if "ec2:CreateTags" in actions and "ec2:CreateAction" not in str(entry["Condition"]):
+            keys = entry["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]
+            assert set(keys) == {volumes.REPLACED_TAG, volumes.REPLACEMENT_TAG, volumes._DIES_TAG}

@@ -90,6 +90,7 @@ class Ec2Api:
             cause = error.__cause__
             lost = isinstance(cause, HTTPClientError | ResponseParserError) or (
                 isinstance(cause, ClientError)
+                and cause.response["Error"]["Code"] not in _THROTTLED
                 and (
                     cause.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= _SERVER_FAULT
                     or cause.response["Error"]["Code"] in _TAKEN

@@ -104,15 +104,19 @@ class Ec2Snapshots(Ec2Machines):
             self._delete(str(entry["SnapshotId"]))
 
     def go_back(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        """Stop it, put new volumes made of the snapshots in the place of its own, and delete those."""
+        """Make volumes of the snapshots, stop it, put them in the place of its own, and delete those.
+
+        What can't be made leaves it running as it is.
+        """
         deadline = self._clock.monotonic() + timeout
         snapshots = {_devices(entry)[entry["VolumeId"]]: entry["SnapshotId"] for entry in self._listed(machine, name)}
         if not snapshots:
             raise InfrastructureError(
                 f"it has no snapshot {name}", where=machine.host, remedy="List what there is: drillbook snapshot list."
             )
+        prepared = self._volumes.prepare(machine, snapshots, deadline)
         self._power(machine, "stop_instances", "stopped", deadline)
-        self._volumes.replace(machine, snapshots, deadline)
+        self._volumes.replace(machine, prepared, deadline)
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """StartInstances, which does nothing for one that runs."""

@@ -12,13 +12,19 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError
 from drillbook.model import Machine
-from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
 
 REPLACED_TAG = "drillbook:replaced"
 REPLACEMENT_TAG = "drillbook:replacement"
 _DIES_TAG = "drillbook:dies"
 _OWN_TAGS = (REPLACED_TAG, REPLACEMENT_TAG, _DIES_TAG)
-_KEPT = ("VolumeType", "Iops", "Throughput", "Encrypted", "KmsKeyId")
+_RESERVED = "aws:"
+"""AWS alone writes tags that begin so, and refuses them from others."""
+_KEPT = ("VolumeType", "Encrypted", "KmsKeyId")
+_KEPT_OF_TYPE = {"gp3": ("Iops", "Throughput"), "io1": ("Iops",), "io2": ("Iops",)}
+"""What only these types take. EC2 says of others what they have by their size, and refuses to be told it (CreateVolume, Iops)."""
+APPEARS = timedelta(seconds=60)
+"""How long a new volume may take to be shown (EC2's lists are late); one whose KMS key may not be used never is, or goes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,10 @@ class Volumes:
         ]
         return tuple(sorted(found, key=lambda volume: volume.device))
 
-    def replace(self, machine: Machine, snapshots: Mapping[str, str], deadline: timedelta) -> None:
-        """Replace each volume by one made of its snapshot (device to snapshot in ``snapshots``); the old ones are deleted last.
+    def prepare(
+        self, machine: Machine, snapshots: Mapping[str, str], deadline: timedelta
+    ) -> tuple[tuple[Volume, str], ...]:
+        """Make a volume of each snapshot (device to snapshot), and say which volume each is to replace. The machine runs on meanwhile.
 
         Raises InfrastructureError before anything is touched when no volume is attached there any more.
         """
@@ -63,11 +71,15 @@ class Volumes:
         for entry in self._listed(f"tag:{REPLACEMENT_TAG}", machine.identifier):
             if not entry["Attachments"]:
                 self._delete(str(entry["VolumeId"]))
-        self._mark(machine, old)
         new = [self._make(machine, volume, snapshots[volume.device]) for volume in old]
         for identifier in new:
             self._until(identifier, "available", deadline)
-        for volume, identifier in zip(old, new, strict=True):
+        self._mark(machine, old)
+        return tuple(zip(old, new, strict=True))
+
+    def replace(self, machine: Machine, pairs: Sequence[tuple[Volume, str]], deadline: timedelta) -> None:
+        """Put the new volumes of a stopped machine in the place of the old ones, which are deleted last."""
+        for volume, identifier in pairs:
             self._swap(machine, volume, identifier, deadline)
         for entry in self._listed(f"tag:{REPLACED_TAG}", machine.identifier):
             self._delete(str(entry["VolumeId"]))
@@ -102,14 +114,19 @@ class Volumes:
             )
 
     def _make(self, machine: Machine, volume: Volume, snapshot: str) -> str:
-        tags = {key: value for key, value in tags_of(volume.entry).items() if key not in _OWN_TAGS}
+        tags = {
+            key: value
+            for key, value in tags_of(volume.entry).items()
+            if key not in _OWN_TAGS and not key.startswith(_RESERVED)
+        }
         tags[REPLACEMENT_TAG] = machine.identifier
-        kept = {name: volume.entry[name] for name in _KEPT if volume.entry.get(name)}
+        names = (*_KEPT, *_KEPT_OF_TYPE.get(str(volume.entry["VolumeType"]), ()))
+        kept = {name: volume.entry[name] for name in names if volume.entry.get(name)}
         made = self._api.call(
             lambda client: client.create_volume(
                 AvailabilityZone=machine.place,
                 SnapshotId=snapshot,
-                TagSpecifications=[{"ResourceType": "volume", "Tags": _as_list(tags)}],
+                TagSpecifications=[{"ResourceType": "volume", "Tags": as_tags(tags)}],
                 **kept,
             ),
             f"create_volume of {snapshot}",
@@ -142,7 +159,7 @@ class Volumes:
 
     def _tag(self, volume: str, tags: Mapping[str, str]) -> None:
         self._api.call(
-            lambda client: client.create_tags(Resources=[volume], Tags=_as_list(tags)), f"create_tags {volume}"
+            lambda client: client.create_tags(Resources=[volume], Tags=as_tags(tags)), f"create_tags {volume}"
         )
 
     def _delete(self, volume: str) -> None:
@@ -152,18 +169,23 @@ class Volumes:
         return self._api.pages("describe_volumes", "Volumes", Filters=[{"Name": key, "Values": [value]}])
 
     def _until(self, volume: str, wanted: str, deadline: timedelta) -> None:
+        """In use it is when it is attached, too: EC2 says the one before the other."""
+        appears = self._clock.monotonic() + APPEARS
         while True:
-            (found,) = self._api.pages("describe_volumes", "Volumes", VolumeIds=[volume])
-            if found["State"] == wanted:
+            found = next(iter(self._listed("volume-id", volume)), None)
+            if found and found["State"] == wanted and all(one["State"] == "attached" for one in found["Attachments"]):
                 return
-            if self._clock.monotonic() >= deadline:
+            now = self._clock.monotonic()
+            if found is None and now >= min(appears, deadline):
                 raise InfrastructureError(
-                    f"it is {found['State']} and not {wanted} in time",
+                    "EC2 made it and does not show it",
+                    where=volume,
+                    remedy="See that the credentials may use the KMS key of its snapshot (docs/how-to/snapshots.md), and run again.",
+                )
+            if now >= deadline:
+                raise InfrastructureError(
+                    f"it is {found['State'] if found else 'not there'} and not {wanted} in time",
                     where=volume,
                     remedy="Look at it in the console.",
                 )
             self._clock.sleep(self._poll)
-
-
-def _as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
