@@ -48,6 +48,10 @@ class UnreachedError(InfrastructureError):
     """What was asked for did not get there: nothing was done, so there is nothing to undo."""
 
 
+class UntriedError(InfrastructureError):
+    """Nothing was there that could be tried: what was to be proven is neither proven nor disproven."""
+
+
 class UnknownOutcomeError(InfrastructureError):
     """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
 

@@ -36,7 +36,12 @@ class Agents:
     dead_network: bool = False
     hangs: bool = False
     """What they run never ends."""
+    fetches_after: float = 0.0
+    """So many seconds does an agent take to fetch a command; one that may not wait so long never runs."""
+    undelivered: int = 0
+    """So many of the next commands are not fetched in time, whatever that is."""
     status: str = "Success"
+    details: str = ""
     scripts: list[str] = field(default_factory=list)
     invocations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """What is told next of each command; the last one stays."""
@@ -85,14 +90,19 @@ def _send(self: Any) -> ActionResult:
     command = str(uuid4())
     waiting = [{"Status": "Pending"}, {"Status": "InProgress"}]
     text = "\n".join(parameters["commands"])
-    if AGENTS.hangs:
+    if AGENTS.undelivered or self._get_param("TimeoutSeconds") < AGENTS.fetches_after:
+        AGENTS.undelivered = max(0, AGENTS.undelivered - 1)
+        late = {"Status": "TimedOut", "StatusDetails": "Delivery Timed Out"}
+        AGENTS.invocations[command] = [{}, *waiting, late]
+    elif AGENTS.hangs:
         AGENTS.invocations[command] = waiting
     elif any(rule.get("hangs") and rule["contains"] in text for rule in _rules(instance)):
         ended = monotonic() + float(parameters["executionTimeout"][0])
         AGENTS.invocations[command] = [{}, *waiting, {"Status": "TimedOut", "not before": ended}]
     else:
         AGENTS.scripts.append(text)
-        done = {"Status": AGENTS.status, "StandardOutputContent": _wrapped(instance, text)[:PASSED_ON]}
+        said = {"StandardOutputContent": _wrapped(instance, text)[:PASSED_ON]}
+        done = {"Status": AGENTS.status, "StatusDetails": AGENTS.details or AGENTS.status, **said}
         AGENTS.invocations[command] = [{}, *waiting, done]
     return ActionResult({"Command": {"CommandId": command, "Status": "Pending"}})
 

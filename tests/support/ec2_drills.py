@@ -25,6 +25,8 @@ from tests.support.moto_images import UNAVAILABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+IN_A_FILTER = 200
+"""EC2 takes that many values in one filter."""
 _LOCK = RLock()
 _MARKER = "DryRun"
 
@@ -85,6 +87,7 @@ def install() -> None:
         ("describe_network_interfaces", "NetworkInterfaces"),
     ):
         setattr(EC2Response, operation, _shown(getattr(EC2Response, operation), key))
+    EC2Backend.create_vpc_endpoint = _endpoint(EC2Backend.create_vpc_endpoint)  # type: ignore[method-assign]
     EC2Backend.create_snapshot = _snapshot(EC2Backend.create_snapshot)  # type: ignore[method-assign]
 
 
@@ -99,6 +102,9 @@ def _door(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def call(self: Any) -> Any:
         operation = self._get_action()
+        if self.service_name != "ssm" and any(len(one["Values"]) > IN_A_FILTER for one in _filters(self)):
+            limit = f"The maximum number of filter values specified on a single call is {IN_A_FILTER}"
+            return self.serialized(ActionResult(EC2ClientError("FilterLimitExceeded", limit)))
         DRILLS.asked.append((operation, json.loads(self.body) if self.service_name == "ssm" else self._get_params()))
         with _LOCK:
             refused = RIGHTS.refusal(self)
@@ -119,6 +125,11 @@ def _door(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return (503, {"status": 503}, UNAVAILABLE) if _next(DRILLS.lose_answer, operation) else answer
 
     return call
+
+
+def _filters(self: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = self._get_param("Filters", [])
+    return found
 
 
 def _next(plan: dict[str, int], operation: str) -> bool:
@@ -142,7 +153,7 @@ def _once(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResu
             answer = original(self)
             former[token] = answer
             card: Any = answer.result["NetworkInterface"]  # type: ignore[index]
-            _give_free_address(self, card)
+            _give_free_address(self.ec2_backend, card)
             card.looks, card.status = DRILLS.pending_cards, "pending" if DRILLS.pending_cards else "available"
             _born(card)
             if DRILLS.touch_card is not None:
@@ -152,9 +163,9 @@ def _once(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResu
     return make
 
 
-def _give_free_address(self: Any, card: Any) -> None:
+def _give_free_address(backend: Any, card: Any) -> None:
     """Moto takes any at random, now and then one that is taken; EC2 gives none twice, nor the first four of a subnet."""
-    taken = {one.private_ip_address for one in self.ec2_backend.enis.values() if one is not card}
+    taken = {one.private_ip_address for one in backend.enis.values() if one is not card}
     hosts = islice(ip_network(card.subnet.cidr_block).hosts(), 3, None)
     card.private_ip_address = next(str(one) for one in hosts if str(one) not in taken)
     card.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": card.private_ip_address}]
@@ -244,6 +255,21 @@ def _snapshot(original: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return take
+
+
+def _endpoint(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Its cards are known as such, have an address of their subnet, and its groups."""
+
+    def make(self: Any, **parameters: Any) -> Any:
+        made = original(self, **parameters)
+        for identifier in made.network_interface_ids:
+            card = self.enis[identifier]
+            card.interface_type = "vpc_endpoint"
+            card._group_set = [self.get_security_group_from_id(group) for group in made.security_group_ids]
+            _give_free_address(self, card)
+        return made
+
+    return make
 
 
 def _volume_status(self: Any) -> ActionResult:

@@ -189,7 +189,10 @@ class Restores(Inside, Protocol):
         ...
 
     def overreach(self, hosts: Sequence[str]) -> str | None:
-        """Try, on nothing that exists, what the drill's credential must not do to these machines; what it could do, or None."""
+        """Try, without effect, what the drill's credential must not do to these machines; what it could do, or None.
+
+        Raises UntriedError where it sees nothing of them that it could be tried on.
+        """
         ...
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from tests.contract.ec2_drills.world import HOSTS, PROFILE
 from tests.contract.machine_drills.driver import Driver
 from tests.contract.machine_drills.world import HEARTBEAT, shell_rules
@@ -15,6 +17,8 @@ from tests.support.moto_images import PLAN
 
 from drillbook.evidence import render_html, render_junit
 from drillbook.model import Verdict
+from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2.drill_fit import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +72,7 @@ def test_it_runs_on_cards_that_were_made_and_read_before_and_on_nothing_else(
         assert (card["SubnetId"], card["Groups"]) == (world.subnet, [world.group])
         assert {tag["Key"] for tag in card["TagSpecifications"][0]["Tags"]} == {"Name", "drillbook:run"}
     for run in DRILLS.of("RunInstances"):
-        assert not {"SubnetId", "SecurityGroupIds", "SecurityGroups", "KeyName", "UserData"} & set(run)
+        assert not {"SubnetId", "SecurityGroupIds", "SecurityGroups", "KeyName"} & set(run)
         assert [set(card) for card in run["NetworkInterfaces"]] == [{"DeviceIndex", "NetworkInterfaceId"}]
         assert run["MetadataOptions"]["HttpTokens"] == "required"
         assert run["IamInstanceProfile"] == {"Name": PROFILE}
@@ -79,6 +83,68 @@ def test_it_runs_on_cards_that_were_made_and_read_before_and_on_nothing_else(
     assert len(world.left()) == 4 * len(HOSTS), "an instance, a card and two volumes for each"
     (cleaned,) = driver.cleaner().clean()
     assert (cleaned.left, world.left()) == ((), set())
+
+
+def test_a_restored_machine_is_called_as_its_original(world: Ec2DrillWorld, driver: Driver) -> None:
+    """And nothing else is told to cloud-init: user data can be read by whatever runs inside."""
+    assert driver.run().verdict is Verdict.PASS
+    hosts = {}
+    for run in DRILLS.of("RunInstances"):
+        said = b64decode(run["UserData"]).decode()
+        assert said.startswith("#cloud-config\n")
+        config = yaml.safe_load(said)
+        assert set(config) == {"hostname", "preserve_hostname"}
+        assert config["preserve_hostname"] is False
+        (name,) = [tag["Value"] for tag in run["TagSpecifications"][0]["Tags"] if tag["Key"] == "Name"]
+        hosts[config["hostname"]] = name
+    assert all(name.endswith(f"-{host}") for host, name in hosts.items())
+    assert set(hosts) == set(HOSTS)
+    assert world.left() == set()
+
+
+def other_processor(image: Any) -> None:
+    image.architecture = "arm64"
+
+
+def other_firmware(image: Any) -> None:
+    image.boot_mode = "uefi"
+
+
+def many_cards(image: Any) -> None:
+    image.add_tags({"drillbook:cards": "4"})
+
+
+MISFITS = {
+    "another processor": (other_processor, "t3.medium", "it is of arm64, and the type of x86_64"),
+    "another firmware": (other_firmware, "m4.large", "it boots by uefi, and the type by legacy-bios"),
+    "too many cards": (many_cards, "t3.medium", "it had 4 network interfaces, and the type has 3"),
+}
+
+
+@pytest.mark.parametrize("cause", MISFITS)
+def test_an_image_that_the_type_can_t_run_is_refused_by_name(world: Ec2DrillWorld, cause: str) -> None:
+    spoil, instance_type, said = MISFITS[cause]
+    inventory = world.inventory()
+    inventory["all"]["vars"]["drillbook_providers"][0]["drill"]["instance_type"] = instance_type
+    for image in world.backend.amis.values():
+        if hasattr(image, "drives"):
+            spoil(image)
+    outcome = Driver(inventory).run()
+    assert outcome.verdict is Verdict.ERROR
+    for host in HOSTS:
+        assert f"{instance_type} can't run the backup of {host}: {said}" in outcome.record["error"]["message"]
+    assert (DRILLS.of("CreateNetworkInterface"), DRILLS.of("RunInstances"), world.left()) == ([], [], set())
+    assert len(DRILLS.of("DescribeInstanceTypes")) == 1
+
+
+@pytest.mark.parametrize("mode", ["uefi-preferred", None])
+def test_an_image_that_boots_either_way_fits_every_type(world: Ec2DrillWorld, mode: str | None) -> None:
+    """As does one of which EC2 does not say how it boots."""
+    for image in world.backend.amis.values():
+        image.boot_mode = mode
+    fit = Fit(Ec2Api(world.place, "drill.json"), "m4.large")
+    for image in world.client.describe_images(Owners=["self"])["Images"]:
+        fit.refuse_misfit(image, 2, "shop-db")
 
 
 def test_as_many_cards_as_the_machine_had(world: Ec2DrillWorld, driver: Driver) -> None:

@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.ec2_drills.world import RULES
+from tests.contract.ec2_drills.world import POLL, RULES
 from tests.support.ec2_agents import AGENTS, PASSED_ON
 from tests.support.ec2_drills import DRILLS
 
+from drillbook.clock import SystemClock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.providers.ec2 import drill_guests
+from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2.drill_guests import Guests
 
 if TYPE_CHECKING:
     from tests.contract.ec2_drills.world import Ec2DrillWorld
@@ -67,21 +69,79 @@ def test_what_was_cut_off_is_no_answer(world: Ec2DrillWorld) -> None:
     assert restores.read(machine, "/etc/none") is None
 
 
-@pytest.mark.parametrize("status", ["TimedOut", "Cancelled", "Failed"])
-def test_what_did_not_end_well_is_no_answer(world: Ec2DrillWorld, status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "details", "said"),
+    [
+        ("TimedOut", "", "TimedOut"),
+        ("TimedOut", "Execution Timed Out", "ExecutionTimedOut"),
+        ("Cancelled", "", "Cancelled"),
+        ("Failed", "", "Failed"),
+    ],
+)
+def test_what_did_not_end_well_is_no_answer(world: Ec2DrillWorld, status: str, details: str, said: str) -> None:
+    """And is not asked again: it may have done something."""
     shell(world, {"contains": "whoami", "out": "root\n"})
     restores, machine = restored(world)
-    AGENTS.status = status
-    with pytest.raises(InfrastructureError, match=f"Systems Manager says {status}"):
+    AGENTS.status, AGENTS.details = status, details
+    with pytest.raises(InfrastructureError, match=rf"Systems Manager says {said} \(in"):
         restores.run(machine, "whoami", LIMIT)
+    assert len(DRILLS.of("SendCommand")) == 1
 
 
-def test_what_never_ends_is_given_up(world: Ec2DrillWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_may_be_slow(world: Ec2DrillWorld) -> None:
+    """While everything in the machine starts, and its disk is still fetched."""
+    shell(world, {"contains": "whoami", "out": "root\n"})
     restores, machine = restored(world)
-    monkeypatch.setattr(drill_guests, "GRACE", timedelta(seconds=0.1))
+    AGENTS.fetches_after = 100
+    assert restores.run(machine, "whoami", LIMIT).output == "root\n"
+    assert len(DRILLS.of("SendCommand")) == 1
+
+
+def test_what_was_not_delivered_is_sent_again(world: Ec2DrillWorld) -> None:
+    shell(world, {"contains": "whoami", "out": "root\n"})
+    restores, machine = restored(world)
+    AGENTS.undelivered = 2
+    assert restores.run(machine, "whoami", LIMIT).output == "root\n"
+    assert (len(DRILLS.of("SendCommand")), len(AGENTS.scripts)) == (3, 1)
+
+
+class Hurried(SystemClock):
+    """Each sleep is a minute."""
+
+    slept = timedelta()
+
+    def monotonic(self) -> timedelta:
+        return super().monotonic() + self.slept
+
+    def sleep(self, duration: timedelta) -> None:
+        self.slept += timedelta(minutes=1)
+        super().sleep(duration)
+
+
+def fails(world: Ec2DrillWorld, machine: Machine) -> tuple[str, Hurried]:
+    """Why a program that is given ten seconds did not end, and what that took."""
+    (instance,) = [name for name in world.left() if name.startswith("i-")]
+    clock = Hurried()
+    guests = Guests(Ec2Api(world.place, "drill.json").of_service("ssm"), clock, POLL)
+    with pytest.raises(InfrastructureError) as refusal:
+        guests.run(machine, instance, "whoami", LIMIT)
+    return refusal.value.message, clock
+
+
+def test_what_is_never_delivered_is_given_up(world: Ec2DrillWorld) -> None:
+    _restores, machine = restored(world)
+    AGENTS.undelivered = 99
+    message, clock = fails(world, machine)
+    assert message == "a program inside was not fetched in time"
+    assert timedelta(minutes=2) < clock.slept < timedelta(minutes=6)
+
+
+def test_what_never_ends_is_given_up(world: Ec2DrillWorld) -> None:
+    _restores, machine = restored(world)
     AGENTS.hangs = True
-    with pytest.raises(InfrastructureError, match="a program inside did not end within"):
-        restores.run(machine, "sleep 1000", timedelta(seconds=0.2))
+    message, clock = fails(world, machine)
+    assert message == "a program inside did not end within 10 s"
+    assert timedelta(minutes=2) < clock.slept < timedelta(minutes=6)
 
 
 def test_asked_for_again_nothing_is_made_twice(world: Ec2DrillWorld) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.contract.ec2_drills.world import KEY, REGION, documented_policy
+from tests.contract.ec2_drills.world import HOSTS, KEY, REGION, RULES, documented_policy
 from tests.contract.machine_drills.driver import Driver
-from tests.support.ec2_drills import DRILLS
+from tests.support.ec2_drills import DRILLS, IN_A_FILTER
 
+from drillbook.errors import UntriedError
 from drillbook.model import Claim, Verdict
 from drillbook.providers.ec2 import Ec2Api, drill_remains
+from drillbook.providers.ec2 import restores as restores_module
 from drillbook.providers.ec2.drill_marks import name_for, tags_for
 
 if TYPE_CHECKING:
@@ -147,6 +149,48 @@ def test_a_cloud_without_dry_runs_is_asked_for_nothing(world: Ec2DrillWorld, dri
     outcome = driver.run()
     assert "answers a dry run as if it were none" in outcome.record["error"]["message"]
     assert {name for name, _parameters in DRILLS.asked if not name.startswith("Describe")} == set()
+
+
+def test_a_large_group_is_looked_at_whole(world: Ec2DrillWorld) -> None:
+    """EC2 takes 200 values in a filter; what is asked about the last ones counts as much."""
+    hosts = (*(f"shop-web{number}" for number in range(2, 2 * IN_A_FILTER)), *HOSTS)
+    restores = world.restores()
+    assert [backup.host for backup in restores.backups(hosts, RULES)] == list(HOSTS)
+    assert restores.overreach(hosts) is None
+    terminate = {"Effect": "Allow", "Action": "ec2:TerminateInstances"}
+    instance = f"arn:aws:ec2:*:*:instance/{world.instances['shop-db']}"
+    world.allow([*world.policy, {**terminate, "Resource": instance}])
+    assert restores.overreach(hosts) == f"it may terminate it ({world.instances['shop-db']})"
+
+
+def test_more_than_ec2_takes_in_a_filter_is_refused_here_too(world: Ec2DrillWorld) -> None:
+    with pytest.raises(ClientError, match="FilterLimitExceeded"):
+        world.client.describe_images(Filters=[{"Name": "name", "Values": ["x"] * (IN_A_FILTER + 1)}])
+
+
+def test_keys_that_see_nothing_of_the_group_prove_nothing(world: Ec2DrillWorld) -> None:
+    """As those of another account do: nothing of production was there to try them on."""
+    restores = world.restores()
+    assert restores.overreach(("other",)) is None, "an instance without a backup"
+    world.client.create_tags(Resources=list(world.instances.values()), Tags=[{"Key": "Name", "Value": "renamed"}])
+    world.remember()
+    assert restores.overreach(HOSTS) is None, "backups without an instance"
+    with pytest.raises(UntriedError, match="see neither an instance nor a backup") as refusal:
+        restores.overreach(("elsewhere",))
+    assert "account and region" in refusal.value.remedy
+
+
+def test_what_was_not_tried_is_skipped_and_no_pass(
+    world: Ec2DrillWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing_there(*_arguments: object) -> str | None:
+        raise UntriedError("nothing is there", where="here", remedy="Go where it is.")
+
+    monkeypatch.setattr(restores_module, "find_overreach", nothing_there)
+    outcome = driver.run()
+    (gate,) = [check for check in outcome.record["checks"] if "limited to its range" in check["name"]]
+    assert (gate["status"], gate["message"], gate["remedy"]) == ("skipped", "nothing is there", "Go where it is.")
+    assert (outcome.verdict, world.left()) == (Verdict.UNPROVEN, set())
 
 
 def test_without_keys_of_its_own_nothing_is_proven(world: Ec2DrillWorld, monkeypatch: pytest.MonkeyPatch) -> None:

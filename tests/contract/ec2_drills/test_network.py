@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.ec2_drills.world import RULES
+from tests.contract.ec2_drills.world import RULES, documented_endpoint_policy
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.errors import RefusedError
 from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2.drill_endpoints import admits_anybody
 from drillbook.providers.ec2.drill_network import refuse_unless_isolated
 
 if TYPE_CHECKING:
@@ -44,6 +46,15 @@ def peering(world: Ec2DrillWorld) -> None:
     )
 
 
+def gateway_endpoint(world: Ec2DrillWorld) -> None:
+    world.client.create_vpc_endpoint(
+        VpcId=world.vpc,
+        ServiceName="com.amazonaws.eu-central-1.s3",
+        RouteTableIds=[table(world, own=True)],
+        VpcEndpointType="Gateway",
+    )
+
+
 def firewall_endpoint(world: Ec2DrillWorld) -> None:
     """A load balancer's endpoint in front of a firewall leads anywhere."""
     made = world.client.create_vpc_endpoint(
@@ -69,6 +80,23 @@ def endpoint_elsewhere(world: Ec2DrillWorld) -> None:
     world.backend.enis[made["NetworkInterface"]["NetworkInterfaceId"]].interface_type = "vpc_endpoint"
 
 
+def endpoint_of_nobody(world: Ec2DrillWorld) -> None:
+    """Its card is there, and it belongs to an account that is not asked."""
+    card = world.client.create_network_interface(SubnetId=world.subnet, Groups=[world.endpoints])["NetworkInterface"]
+    world.backend.enis[card["NetworkInterfaceId"]].interface_type = "vpc_endpoint"
+
+
+def endpoint_with_the_drills_group(world: Ec2DrillWorld) -> None:
+    """In another subnet, and reached all the same: the drill's group leads to itself."""
+    made = world.client.create_subnet(VpcId=world.vpc, CidrBlock="10.9.2.0/24")["Subnet"]["SubnetId"]
+    world.add_endpoint("sqs", SubnetIds=[made], SecurityGroupIds=[world.group])
+
+
+def endpoint(world: Ec2DrillWorld, service: str, **parameters: Any) -> None:
+    """One more, in the drill's subnet."""
+    world.add_endpoint(service, **parameters)
+
+
 def group_of_nothing(world: Ec2DrillWorld) -> None:
     made = world.client.create_security_group(GroupName="shop", Description="shop", VpcId=world.vpc)["GroupId"]
     world.let_out(UserIdGroupPairs=[{"GroupId": made}])
@@ -86,6 +114,7 @@ WIDE: dict[str, tuple[Callable[[Ec2DrillWorld], None], str]] = {
     "a route in the subnet's table": (lambda world: route(world, own=True), "routes 0.0.0.0/0 to igw-"),
     "a route in the main table": (lambda world: route(world, own=False), "routes 0.0.0.0/0 to igw-"),
     "a peering": (peering, "routes 10.0.0.0/16 to pcx-"),
+    "a gateway endpoint": (gateway_endpoint, "routes pl-"),
     "an endpoint in front of anything": (firewall_endpoint, "routes 0.0.0.0/0 to vpce-"),
     "public addresses": (public_addresses, "gives public addresses"),
     "out to the internet": (out(IpRanges=[{"CidrIp": "0.0.0.0/0"}]), "leads to 0.0.0.0/0"),
@@ -95,6 +124,24 @@ WIDE: dict[str, tuple[Callable[[Ec2DrillWorld], None], str]] = {
     "out to a group of nothing": (group_of_nothing, "leads to sg-"),
     "the endpoints' group on another card": (endpoint_group_of_an_instance, "leads to sg-"),
     "an endpoint in another subnet": (endpoint_elsewhere, "leads to sg-"),
+    "an endpoint that can't be seen": (endpoint_of_nobody, "leads to sg-"),
+    "an endpoint of another service": (lambda world: endpoint(world, "s3"), "com.amazonaws.eu-central-1.s3 is in it"),
+    "an endpoint of an own service": (
+        lambda world: endpoint(world, "", ServiceName="com.amazonaws.vpce.eu-central-1.vpce-svc-1"),
+        "vpce-svc-1 is in it",
+    ),
+    "an endpoint of another region's": (
+        lambda world: endpoint(world, "", ServiceName="com.amazonaws.eu-west-1.ssm"),
+        "com.amazonaws.eu-west-1.ssm is in it",
+    ),
+    "an endpoint with the drill's group elsewhere": (
+        endpoint_with_the_drills_group,
+        "com.amazonaws.eu-central-1.sqs is",
+    ),
+    "an endpoint with its default policy": (
+        lambda world: endpoint(world, "ssm", PolicyDocument=""),
+        "com.amazonaws.eu-central-1.ssm has a policy that names no role",
+    ),
     "in from everywhere": (into(IpRanges=[{"CidrIp": "0.0.0.0/0"}]), "lets in 0.0.0.0/0"),
     "in from production": (into(IpRanges=[{"CidrIp": "10.0.1.0/24"}]), "lets in 10.0.1.0/24"),
 }
@@ -114,14 +161,68 @@ def test_what_is_wider_is_named(world: Ec2DrillWorld, what: str) -> None:
     assert said in refusal.value.message
 
 
-def test_a_gateway_endpoint_is_no_way_out(world: Ec2DrillWorld) -> None:
-    made = table(world, own=True)
-    world.client.create_vpc_endpoint(
-        VpcId=world.vpc, ServiceName="com.amazonaws.eu-central-1.s3", RouteTableIds=[made], VpcEndpointType="Gateway"
-    )
-    routes = world.client.describe_route_tables(RouteTableIds=[made])["RouteTables"][0]["Routes"]
-    assert any(one.get("GatewayId", "").startswith("vpce-") for one in routes), "moto has it as EC2 does"
+def test_an_endpoint_that_is_not_reached_is_nobodys_business(world: Ec2DrillWorld) -> None:
+    other = world.client.create_subnet(VpcId=world.vpc, CidrBlock="10.9.2.0/24")["Subnet"]["SubnetId"]
+    other_group = world.client.create_security_group(GroupName="x", Description="x", VpcId=world.vpc)["GroupId"]
+    world.add_endpoint("s3", SubnetIds=[other], SecurityGroupIds=[other_group])
+    gone = world.add_endpoint("sqs", SecurityGroupIds=[other_group])
+    world.backend.vpc_end_points[gone].state = "Deleted"
     look(world)
+
+
+ROLE = "arn:aws:iam::111122223333:role/drillbook-drill"
+ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+
+
+def policy(**statement: Any) -> str:
+    return json.dumps({"Statement": [{**ALLOW, **statement}]})
+
+
+def condition(how: str, value: object, key: str = "aws:PrincipalArn") -> str:
+    return policy(Condition={how: {key: value}})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        json.dumps({"Statement": json.loads(documented_endpoint_policy())}),
+        json.dumps({"Statement": {**ALLOW, "Condition": {"ArnEquals": {"aws:PrincipalArn": ROLE}}}}),
+        condition("StringEquals", [ROLE]),
+        condition("ArnLike", ROLE, "AWS:principalArn"),
+        policy(Principal={"AWS": ROLE}),
+        policy(Effect="Deny"),
+        json.dumps({"Statement": []}),
+    ],
+)
+def test_a_policy_that_names_its_roles_admits_no_other(document: str) -> None:
+    assert admits_anybody(document) is False
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        "{}",
+        policy(),
+        policy(Action="ssm:*"),
+        policy(Principal={"AWS": "*"}),
+        policy(Principal={"AWS": ["*", ROLE]}),
+        policy(Principal={"AWS": "arn:aws:iam::111122223333:root"}),
+        policy(Principal={"AWS": ROLE, "Service": "ec2.amazonaws.com"}),
+        condition("StringEquals", "vpc-1", "aws:SourceVpc"),
+        condition("ArnLike", "arn:aws:iam::111122223333:role/*"),
+        condition("ArnLike", [ROLE, "*"]),
+        condition("ArnNotEquals", ROLE),
+        condition("ArnEqualsIfExists", ROLE),
+        condition("ArnEquals", []),
+        json.dumps({"Statement": [{**ALLOW, "Principal": {"AWS": ROLE}}, ALLOW]}),
+    ],
+)
+def test_any_other_policy_does(document: str | None) -> None:
+    assert admits_anybody(document) is True
 
 
 def test_a_drill_makes_nothing_in_a_network_that_is_open(world: Ec2DrillWorld, driver: Driver) -> None:

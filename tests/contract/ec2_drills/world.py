@@ -41,11 +41,22 @@ RULES = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelt
 PROFILE = "drillbook-drill"
 
 
-def documented_policy(**places: str) -> Policy:
-    """The policy of the drill's key in the how-to, with this world's own names in the place of the example's."""
+def documented(mark: str) -> str:
+    """The statements of the one policy in the how-to that has this in it."""
     text = HOW_TO.read_text(encoding="utf-8")
     found = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
-    (body,) = [json.dumps(one["Statement"]) for one in found if "ec2:RunInstances" in json.dumps(one)]
+    (body,) = [json.dumps(one["Statement"]) for one in found if mark in json.dumps(one)]
+    return body
+
+
+def documented_endpoint_policy() -> str:
+    """The statements of the policy that each endpoint has."""
+    return documented("aws:PrincipalArn")
+
+
+def documented_policy(**places: str) -> Policy:
+    """The policy of the drill's key in the how-to, with this world's own names in the place of the example's."""
+    body = documented("ec2:RunInstances")
     for example, own in {"111122223333": ACCOUNT, **places}.items():
         assert example in body
         body = body.replace(example, own)
@@ -215,15 +226,30 @@ class Ec2DrillWorld:
         self.subnet = self._subnet(self.vpc, "10.9.1.0/24")
         self.group = self._group("drill", self.vpc)
         self.endpoints = self._group("endpoints", self.vpc)
-        made = self.client.create_network_interface(SubnetId=self.subnet, Groups=[self.endpoints])["NetworkInterface"]
-        self.endpoint_card = made["NetworkInterfaceId"]
-        self.backend.enis[self.endpoint_card].__dict__.update(interface_type="vpc_endpoint", born=0.0)
+        for service in ("ssm", "ssmmessages", "ec2messages"):
+            self.add_endpoint(service)
         everywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
         self.client.revoke_security_group_egress(GroupId=self.group, IpPermissions=everywhere)
         self.let_out(UserIdGroupPairs=[{"GroupId": self.group}])
         self.let_out(UserIdGroupPairs=[{"GroupId": self.endpoints}])
         self.let_out(IpRanges=[{"CidrIp": "10.9.1.0/25"}])
         self.let_in(UserIdGroupPairs=[{"GroupId": self.group}])
+
+    def add_endpoint(self, service: str, **parameters: Any) -> str:
+        """One as the how-to wants it, in the drill's subnet; ``parameters`` say otherwise."""
+        policy = {"Statement": json.loads(documented_endpoint_policy())}
+        made = self.client.create_vpc_endpoint(
+            **{
+                "VpcId": self.vpc,
+                "VpcEndpointType": "Interface",
+                "ServiceName": f"com.amazonaws.{REGION}.{service}",
+                "SubnetIds": [self.subnet],
+                "SecurityGroupIds": [self.endpoints],
+                "PolicyDocument": json.dumps(policy),
+                **parameters,
+            }
+        )
+        return str(made["VpcEndpoint"]["VpcEndpointId"])
 
     def let_out(self, **targets: Any) -> None:
         self.client.authorize_security_group_egress(

@@ -14,7 +14,7 @@ from drillbook.drill.machines.starting import start_in_order
 from drillbook.drill.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.drill.plan import Step
 from drillbook.drill.work import Run
-from drillbook.errors import InfrastructureError, RefusedError, TakenError
+from drillbook.errors import InfrastructureError, RefusedError, TakenError, UntriedError
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, Stage
 from drillbook.providers import Restores
 
@@ -52,18 +52,28 @@ class MachineWork:
         }
 
     def gate(self) -> tuple[Check, ...]:
-        """Prove that the drill's credential can do nothing to the machines that the backups are of; no check where it has none of its own."""
+        """Prove that the drill's credential can do nothing to the machines that the backups are of; no check where it has none of its own.
+
+        Where nothing was there to be tried, the check is skipped, and the run can't be PASS.
+        """
         if not self._provider.separate():
             return ()
-        found = self._provider.overreach(self._group.hosts)
+        name = f"the drill's credential at {self._group.provider} is limited to its range"
+        expected = "no right on production"
+        try:
+            found = self._provider.overreach(self._group.hosts)
+        except UntriedError as error:
+            skipped = Check(
+                name, Stage.GATE, CheckStatus.SKIPPED, expected, "not tried", message=error.message, remedy=error.remedy
+            )
+            return (skipped,)
         if found is not None:
             raise RefusedError(
                 f"the drill's credential is too strong: {found}",
                 where=f"provider {self._group.provider}",
                 remedy="Take that privilege away (docs/how-to/drill-machines.md); a drill must not be able to harm production.",
             )
-        name = f"the drill's credential at {self._group.provider} is limited to its range"
-        return (Check(name, Stage.GATE, CheckStatus.PASSED, expected="no right on production", actual="none"),)
+        return (Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="none"),)
 
     def carry_out(self, step: Step, run: Run) -> None:
         """Do one step by its name."""

@@ -13,11 +13,13 @@ from drillbook.model import GuestAnswer, Machine
 from drillbook.providers.ec2.api import Ec2Api, code_of
 
 DOCUMENT = "AWS-RunShellScript"
-_DELIVERY = timedelta(seconds=30)
-"""The least that Systems Manager takes as the time to deliver a command in."""
+_DELIVERY = timedelta(seconds=120)
+"""How long an agent may take to fetch a command: it shares the machine with everything that starts. Not less than 30 s."""
 GRACE = timedelta(seconds=30)
 """How long after its own limit a command's end may be told of."""
 _WAITING = ("Pending", "InProgress", "Delayed")
+_UNDELIVERED = "DeliveryTimedOut"
+"""The detail of ``TimedOut`` that means: it never ran."""
 _END = "drillbook:end"
 # Systems Manager passes on the first 24,000 characters; packed, what is missing can't be taken for an answer.
 _WRAP = f"""\
@@ -43,9 +45,36 @@ class Guests:
         return any(entry["PingStatus"] == "Online" for entry in found)
 
     def run(self, machine: Machine, instance: str, script: str, timeout: timedelta) -> GuestAnswer:
-        """Run a script by sh; raises InfrastructureError when it has not ended within ``timeout`` or said too much."""
+        """Run a script by sh; raises InfrastructureError when it has not ended within ``timeout`` or said too much.
+
+        A command that was not fetched in time never ran, and is sent again.
+        """
         where = f"{machine.host} ({instance})"
-        deadline = self._clock.monotonic() + timeout + GRACE
+        deadline = self._clock.monotonic() + timeout + _DELIVERY + GRACE
+        command = self._send(instance, script, timeout)
+        while True:
+            status, said = self._said(command, instance)
+            if status == "Success":
+                return _unpack(said, where)
+            if status not in (*_WAITING, _UNDELIVERED):
+                raise InfrastructureError(
+                    f"a program inside did not end: Systems Manager says {status}",
+                    where=where,
+                    remedy="Look at the command's history in Systems Manager.",
+                )
+            if self._clock.monotonic() >= deadline:
+                ended = f"did not end within {timeout.total_seconds():.0f} s"
+                raise InfrastructureError(
+                    f"a program inside {'was not fetched in time' if status == _UNDELIVERED else ended}",
+                    where=where,
+                    remedy="See that the subnet's endpoints for Systems Manager work, and what the program waits for.",
+                )
+            if status == _UNDELIVERED:
+                command = self._send(instance, script, timeout)
+            self._clock.sleep(self._poll)
+
+    def _send(self, instance: str, script: str, timeout: timedelta) -> str:
+        """Return the command's id."""
         sent = self._api.call(
             lambda client: client.send_command(
                 InstanceIds=[instance],
@@ -58,27 +87,10 @@ class Guests:
             ),
             f"send_command {instance}",
         )
-        command = str(sent["Command"]["CommandId"])
-        while True:
-            status, said = self._said(command, instance)
-            if status == "Success":
-                return _unpack(said, where)
-            if status not in _WAITING:
-                raise InfrastructureError(
-                    f"a program inside did not end: Systems Manager says {status}",
-                    where=where,
-                    remedy="Look at the command's history in Systems Manager.",
-                )
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"a program inside did not end within {timeout.total_seconds():.0f} s",
-                    where=where,
-                    remedy="See that the subnet's endpoints for Systems Manager work, and what the program waits for.",
-                )
-            self._clock.sleep(self._poll)
+        return str(sent["Command"]["CommandId"])
 
     def _said(self, command: str, instance: str) -> tuple[str, str]:
-        """Its status and its output; just sent, it may not be known yet."""
+        """Its status, of a late one its detail, and its output; just sent, it may not be known yet."""
         try:
             found = self._api.call(
                 lambda client: client.get_command_invocation(CommandId=command, InstanceId=instance),
@@ -88,7 +100,11 @@ class Guests:
             if code_of(error) == "InvocationDoesNotExist":
                 return "Pending", ""
             raise
-        return str(found["Status"]), str(found.get("StandardOutputContent", ""))
+        status = str(found["Status"])
+        if status == "TimedOut":
+            # Documented with spaces, and told without.
+            status = str(found.get("StatusDetails", "")).replace(" ", "") or status
+        return status, str(found.get("StandardOutputContent", ""))
 
 
 def _unpack(said: str, where: str) -> GuestAnswer:

@@ -1,5 +1,6 @@
 """A drill's network interfaces and instances: made once each, however often they are asked for, and read back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,6 +80,7 @@ class Instances:
                 InstanceType=self._drill.instance_type,
                 IamInstanceProfile={"Name": self._drill.instance_profile},
                 MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
+                UserData=_user_data(claim.host),
                 InstanceInitiatedShutdownBehavior="terminate",
                 BlockDeviceMappings=[
                     {"DeviceName": device, "Ebs": {"DeleteOnTermination": True}} for device in order.devices
@@ -145,6 +147,11 @@ class Instances:
                 where=f"{order.claim.host} ({instance['InstanceId']})",
                 remedy="See in the account's events who attached that; the run's teardown removes the instance.",
             )
+
+
+def _user_data(host: str) -> str:
+    """The original's name: to cloud-init a copy is a new instance, which would be called after its new address."""
+    return f"#cloud-config\nhostname: {json.dumps(host)}\npreserve_hostname: false\n"
 
 
 def _card(entry: Mapping[str, Any]) -> NetworkCard:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from drillbook.errors import DrillbookError, InfrastructureError
+from drillbook.errors import DrillbookError, InfrastructureError, UntriedError
 from drillbook.model import Backup, Claim, Ec2DrillRange
 from drillbook.providers.ec2.api import UNAUTHORIZED, Ec2Api, as_tags, code_of
 from drillbook.providers.ec2.drill_guests import DOCUMENT
 from drillbook.providers.ec2.drill_marks import RUN_TAG, tags_for
-from drillbook.providers.ec2.images import snapshots_of
+from drillbook.providers.ec2.images import in_lots, snapshots_of
 
 _ALLOWED = frozenset({"DryRunOperation", "InvalidParameters"})
 _GONE = ("terminated", "shutting-down")
@@ -36,12 +36,24 @@ def find_overreach(
 ) -> str | None:
     """Say the first thing that the keys could do to these machines; None where there is none.
 
-    Raises InfrastructureError where an answer says neither that it may nor that it may not.
+    Raises UntriedError where neither an instance nor an image of them is seen, and InfrastructureError where an answer says
+    neither that it may nor that it may not.
     """
     _refuse_without_dry_runs(api)
     newest = {backup.host: backup.identifier for backup in backups}
-    images = api.pages("describe_images", "Images", ImageIds=sorted(newest.values())) if newest else []
-    for instance in _instances(api, hosts):
+    images = [
+        image
+        for values in in_lots(sorted(newest.values()))
+        for image in api.pages("describe_images", "Images", ImageIds=values)
+    ]
+    instances = tuple(_instances(api, hosts))
+    if not instances and not images:
+        raise UntriedError(
+            "the drill's keys see neither an instance nor a backup of the group, so nothing was there to try them on",
+            where=f"{', '.join(hosts)} in {api.region}",
+            remedy="Give the drill keys of the account and region that the instances and their backups are in.",
+        )
+    for instance in instances:
         for one in _on_instance(instance, drill, next(iter(newest.values()), "")):
             if _allowed(one, partial(_dry_run, api, one)):
                 return f"it may {one.what} ({one.subject})"
@@ -70,9 +82,10 @@ def _refuse_without_dry_runs(api: Ec2Api) -> None:
 
 
 def _instances(api: Ec2Api, hosts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    filters = [{"Name": "tag:Name", "Values": list(hosts)}]
-    for reservation in api.pages("describe_instances", "Reservations", Filters=filters):
-        yield from (one for one in reservation["Instances"] if one["State"]["Name"] not in _GONE)
+    for values in in_lots(hosts):
+        filters = [{"Name": "tag:Name", "Values": values}]
+        for reservation in api.pages("describe_instances", "Reservations", Filters=filters):
+            yield from (one for one in reservation["Instances"] if one["State"]["Name"] not in _GONE)
 
 
 def _on_instance(instance: Mapping[str, Any], drill: Ec2DrillRange, image: str) -> Iterator[_Try]:

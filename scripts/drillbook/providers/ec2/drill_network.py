@@ -1,21 +1,29 @@
-"""Whether a drill's subnet and security group are isolated, as EC2 describes them."""
+"""Whether a drill's subnet, its security group and its VPC's endpoints are isolated, as EC2 describes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
 from drillbook.errors import RefusedError
 from drillbook.model import Ec2DrillRange
 from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill_endpoints import wide_endpoints
 
 _NO_TARGETS = frozenset({"DestinationPrefixListId", "InstanceOwnerId"})
 
 
 def refuse_unless_isolated(api: Ec2Api, drill: Ec2DrillRange) -> None:
-    """Raise RefusedError that names everything which leads out of the subnet or into it, beyond VPC endpoints."""
+    """Raise RefusedError that names everything which leads out of the subnet or into it, beyond Systems Manager's endpoints."""
     (subnet,) = api.pages("describe_subnets", "Subnets", SubnetIds=[drill.subnet])
     (group,) = api.pages("describe_security_groups", "SecurityGroups", GroupIds=[drill.security_group])
-    wide = [*_of_subnet(subnet), *_of_routes(api, subnet), *_of_group(api, group, subnet)]
+    in_its_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
+    endpoints = api.pages("describe_vpc_endpoints", "VpcEndpoints", Filters=in_its_vpc)
+    wide = [
+        *_of_subnet(subnet),
+        *_of_routes(api, subnet),
+        *_of_group(api, group, subnet, endpoints),
+        *wide_endpoints(endpoints, subnet, drill.security_group, api.region),
+    ]
     if wide:
         raise RefusedError(
             f"the drill's network is not isolated: {'; '.join(wide)}",
@@ -45,9 +53,7 @@ def _of_routes(api: Ec2Api, subnet: Mapping[str, Any]) -> Iterator[str]:
                 for key, value in route.items()
                 if key.endswith(("Id", "Arn")) and key not in _NO_TARGETS and value
             }
-            # A gateway endpoint has a prefix list as its destination; an endpoint of a load balancer leads anywhere.
-            endpoint = "DestinationPrefixListId" in route and all(one.startswith("vpce-") for one in targets)
-            if targets != {"local"} and not (targets and endpoint):
+            if targets != {"local"}:
                 yield f"{table['RouteTableId']} routes {_destination(route)} to {', '.join(sorted(targets)) or 'something'}"
 
 
@@ -56,17 +62,20 @@ def _destination(route: Mapping[str, Any]) -> str:
     return next((str(route[key]) for key in keys if route.get(key)), "something")
 
 
-def _of_group(api: Ec2Api, group: Mapping[str, Any], subnet: Mapping[str, Any]) -> Iterator[str]:
-    endpoints: dict[str, bool] = {}
+def _of_group(
+    api: Ec2Api, group: Mapping[str, Any], subnet: Mapping[str, Any], endpoints: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    cards = {str(card) for endpoint in endpoints for card in endpoint.get("NetworkInterfaceIds", ())}
+    of_endpoints: dict[str, bool] = {}
     for key, how in (("IpPermissionsEgress", "leads to"), ("IpPermissions", "lets in")):
         for permission in group.get(key, ()):
             for target in _targets(permission):
                 if target == group["GroupId"] or _inside(target, subnet):
                     continue
                 if target.startswith("sg-"):
-                    if target not in endpoints:
-                        endpoints[target] = _is_of_endpoints(api, target, subnet)
-                    if endpoints[target]:
+                    if target not in of_endpoints:
+                        of_endpoints[target] = _is_of_endpoints(api, target, subnet, cards)
+                    if of_endpoints[target]:
                         continue
                 yield f"{group['GroupId']} {how} {target}"
 
@@ -90,10 +99,10 @@ def _inside(target: str, subnet: Mapping[str, Any]) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # both are of one version
 
 
-def _is_of_endpoints(api: Ec2Api, group: str, subnet: Mapping[str, Any]) -> bool:
-    """Whether only VPC endpoints in this very subnet have the group; one that nothing has may be given to anything."""
+def _is_of_endpoints(api: Ec2Api, group: str, subnet: Mapping[str, Any], cards: Collection[str]) -> bool:
+    """Whether only cards of known VPC endpoints in this very subnet have the group; one that nothing has may be given to anything."""
     filters = [{"Name": "group-id", "Values": [group]}]
     found = api.pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters)
     return bool(found) and all(
-        one["InterfaceType"] == "vpc_endpoint" and one["SubnetId"] == subnet["SubnetId"] for one in found
+        one["NetworkInterfaceId"] in cards and one["SubnetId"] == subnet["SubnetId"] for one in found
     )

@@ -27,6 +27,7 @@ PROTECTED_TAG = "drillbook:protected"
 LOOK_UP = timedelta(seconds=30)
 """How long an image may take to appear after the call that asked for it was cut off."""
 _AT_ONCE = 200
+"""EC2 takes that many values in a filter."""
 
 
 class Images:
@@ -40,8 +41,8 @@ class Images:
     def of_hosts(self, hosts: Sequence[str]) -> Iterator[Backup]:
         """The backups of these hosts, and what is left of those whose removal was interrupted."""
         seen = set()
-        for start in range(0, len(hosts), _AT_ONCE):
-            filters = [{"Name": f"tag:{HOST_TAG}", "Values": list(hosts[start : start + _AT_ONCE])}]
+        for values in in_lots(hosts):
+            filters = [{"Name": f"tag:{HOST_TAG}", "Values": values}]
             for image in self._api.pages("describe_images", "Images", Owners=["self"], Filters=filters):
                 seen.add(image["ImageId"])
                 yield self._backup(image["ImageId"], image)
@@ -53,9 +54,17 @@ class Images:
 
     def usable(self, hosts: Sequence[str]) -> tuple[Backup, ...]:
         """Those that a machine can be made of now, oldest first: what is pending, failed or half removed is none."""
-        filters = [{"Name": f"tag:{HOST_TAG}", "Values": list(hosts)}, {"Name": "state", "Values": ["available"]}]
-        found = self._api.pages("describe_images", "Images", Owners=["self"], Filters=filters)
-        return tuple(sorted((self._backup(one["ImageId"], one) for one in found), key=lambda one: one.taken_at))
+        found = [
+            self._backup(one["ImageId"], one)
+            for values in in_lots(hosts)
+            for one in self._api.pages(
+                "describe_images",
+                "Images",
+                Owners=["self"],
+                Filters=[{"Name": f"tag:{HOST_TAG}", "Values": values}, {"Name": "state", "Values": ["available"]}],
+            )
+        ]
+        return tuple(sorted(found, key=lambda one: one.taken_at))
 
     def one(self, key: str, value: str) -> Mapping[str, Any] | None:
         """The image with this tag or attribute (``image-id``, ``tag:...``), in whatever state."""
@@ -183,6 +192,12 @@ class Images:
             note=tags.get(NOTE_TAG, ""),
             protected=PROTECTED_TAG in tags or by_cloud,
         )
+
+
+def in_lots(values: Sequence[str]) -> Iterator[list[str]]:
+    """As many of them at once as EC2 takes in a filter."""
+    for start in range(0, len(values), _AT_ONCE):
+        yield list(values[start : start + _AT_ONCE])
 
 
 def lie_in(backup: Backup) -> str | None:

@@ -18,6 +18,7 @@ from drillbook.model import (
     Power,
 )
 from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.drill_fit import Fit
 from drillbook.providers.ec2.drill_guests import Guests
 from drillbook.providers.ec2.drill_instances import Instances, Order, network_name
 from drillbook.providers.ec2.drill_limits import find_overreach
@@ -49,6 +50,7 @@ class Ec2Restores:
         self._poll = poll
         self._images = Images(api, clock, poll)
         self._instances = Instances(api, drill, clock, poll)
+        self._fit = Fit(api, drill.instance_type)
         self._guests = Guests(api.of_service("ssm"), clock, poll)
         self._orders: dict[str, Order] = {}
         self._running: dict[str, str] = {}
@@ -62,11 +64,12 @@ class Ec2Restores:
         return Claim(self._place.name, host, name_for(host, run_id, taken), run_id)
 
     def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:  # noqa: ARG002 - each call is bounded
-        """Make its network interfaces, once subnet, group and image are seen to be as they must; `start` runs it."""
+        """Make its network interfaces, once subnet, group, image and type are seen to be as they must; `start` runs it."""
         refuse_foreign_name(claim, self._place.name)
         image = self._image(claim, backup)
         refuse_unless_isolated(self._api, self._drill)
         count = max(1, int(tags_of(image).get(CARDS_TAG, "1")))
+        self._fit.refuse_misfit(image, count, claim.host)
         made = [self._instances.make_card(claim, number) for number in range(count)]
         self._orders[claim.identifier] = Order(
             claim=claim,
