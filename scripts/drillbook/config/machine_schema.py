@@ -188,7 +188,9 @@ class MachinesVariables(Strict):
     quiesce_timeout_seconds: Seconds = Field(
         default=60.0, description="with `hook`: each of the two playbooks is ended after this; clients wait meanwhile"
     )
-    ram: bool = Field(default=False, description="keep the memory, too")
+    ram: bool = Field(
+        default=False, description="keep the memory, too; not with `quiesce: agent`, as it would come back frozen"
+    )
     window_seconds: Seconds = Field(
         default=10.0,
         description="longest time between first and last snapshot, if the members are not at rest; beyond it the set is torn",
@@ -227,4 +229,14 @@ class MachinesVariables(Strict):
             raise ValueError("quiesce: hook needs both quiesce_playbook and resume_playbook")
         if self.quiesce is not Quiesce.HOOK and given:
             raise ValueError(f"{' and '.join(given)}: run only with quiesce: hook")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_no_frozen_memory(self) -> Self:
+        """Going back loads the memory as it was, frozen file systems with it, and nothing thaws them: every write hangs."""
+        if self.ram and self.quiesce is Quiesce.AGENT:
+            raise ValueError(
+                "ram: true keeps the memory of a guest whose file systems are frozen by quiesce: agent;"
+                " use quiesce: none or quiesce: hook with it"
+            )
         return self

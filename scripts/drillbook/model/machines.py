@@ -8,11 +8,12 @@ from pathlib import Path
 
 
 class Power(StrEnum):
-    """Whether a machine runs."""
+    """Whether a machine runs; unknown where its provider has no word of it."""
 
     RUNNING = "running"
     STOPPED = "stopped"
     PAUSED = "paused"
+    UNKNOWN = "unknown"
 
 
 class Quiesce(StrEnum):

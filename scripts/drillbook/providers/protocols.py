@@ -41,6 +41,10 @@ class Snapshots(Machines, Protocol):
         """Say why this machine can't be snapshotted now (storage, lock, state); None when it can."""
         ...
 
+    def look_again(self, machine: Machine) -> Machine:
+        """Return the machine with the power that it has now, where `find` may show it as it was some seconds ago."""
+        ...
+
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         """Bring its file systems to rest; raises UnreachedError where nothing was frozen. Whatever else happens, `thaw` it."""
         ...

@@ -1,14 +1,18 @@
 """Puts a whole group back to one of its sets."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
-from drillbook.concurrently import raise_failures
+from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import ConfigurationError, RefusedError
 from drillbook.locks import Locks
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Snapshots
 from drillbook.snapshots.sets import SetState, SnapshotSet
 from drillbook.snapshots.take import GroupSnapshots, Limits, Tell
+
+THAW_LIMIT = timedelta(seconds=15)
+"""How long a guest agent that came back with its memory is waited for."""
 
 
 def chosen(sets: Sequence[SnapshotSet], name: str | None, *, group: str) -> SnapshotSet:
@@ -88,6 +92,7 @@ def go_back(
         locks=locks,
     )
     tell(f"{len(machines)} machines are back at {wanted.name}")
+    _thaw_memory(provider, wanted, machines, limits, tell)
     for stage in group.stages:
         _all(
             [by_host[host] for host in stage],
@@ -97,6 +102,31 @@ def go_back(
             locks=locks,
         )
         tell(f"started: {', '.join(stage)}")
+
+
+def _thaw_memory(
+    provider: Snapshots,
+    wanted: SnapshotSet,
+    machines: Sequence[Machine],
+    limits: Limits,
+    tell: Tell,
+) -> None:
+    """Memory that was saved while the file systems were frozen comes back so; a set's note does not say what was at rest.
+
+    A service's own playbooks need no guest agent, so one that does not answer is told, and holds nobody back.
+    """
+    saved = {snapshot.host for snapshot in wanted.snapshots if snapshot.ram} if wanted.quiesced else set()
+    thawed = concurrently(
+        [machine for machine in machines if machine.host in saved],
+        lambda one: provider.thaw(one, min(THAW_LIMIT, limits.timeout)),
+        limits.workers,
+    )
+    for outcome in thawed:
+        if outcome.error is not None:
+            tell(
+                f"{outcome.machine.host} may still be frozen, if its set was taken with quiesce: agent: {outcome.error}; "
+                "see that it writes, and if it does not, have its guest agent do fsfreeze-thaw"
+            )
 
 
 def _all(

@@ -62,7 +62,7 @@ class GroupSnapshots:
         locks = self.locks(group)
         self.refuse(group, locks.overlooked(machines))
         while True:
-            machines = self._free(group, machines, locks)
+            machines = self._present(group, self._free(group, machines, locks))
             name = self._clock.now().strftime(NAME_FORMAT)
             asked: list[Machine] = []
             try:
@@ -111,6 +111,18 @@ class GroupSnapshots:
         if any(machine.lock for machine in machines):
             self.refuse(group, free)
         return free
+
+    def _present(self, group: MachineGroup, machines: Sequence[Machine]) -> tuple[Machine, ...]:
+        """Who was not seen running may run by now, and would be neither frozen nor have its memory kept: each is looked at again."""
+        if not group.ram and group.quiesce is not Quiesce.AGENT:
+            return tuple(machines)
+        doubtful = [machine for machine in machines if machine.power is not Power.RUNNING]
+        looked = concurrently(doubtful, self._provider.look_again, self._limits.workers)
+        raise_failures(
+            looked, what="looking", group=group.name, remedy="See that their nodes run; nothing was touched."
+        )
+        seen = {outcome.machine.host: outcome.value or outcome.machine for outcome in looked}
+        return tuple(seen.get(machine.host, machine) for machine in machines)
 
     @contextmanager
     def _at_rest(self, group: MachineGroup, machines: Sequence[Machine]) -> Iterator[None]:

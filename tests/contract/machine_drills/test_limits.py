@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.contract.machine_drills.world import HOSTS, TOKEN, USER, documented_roles
-from tests.support.proxmox.state import Grant
+from tests.support.proxmox.state import Grant, Storage
 
+from drillbook.clock import SystemClock
+from drillbook.config import Inventory, configuration
+from drillbook.errors import InfrastructureError
 from drillbook.model import Verdict
+from drillbook.providers import open_restores
 
 if TYPE_CHECKING:
     from tests.contract.machine_drills.driver import Driver
@@ -26,6 +31,12 @@ BEYOND = {
     "the storage that backups are written by": ("/storage/backups", "Datastore.Allocate"),
     "the network of production": ("/sdn/zones/localnetwork/vmbr0", "SDN.Use"),
 }
+
+
+def overreach_of(world: DrillWorld) -> str | None:
+    """What the drill's token could do beyond its range, asked without a drill."""
+    place = configuration(Inventory.parse(world.inventory())).provider("cluster")
+    return open_restores(place, SystemClock()).overreach(tuple(HOSTS))
 
 
 @pytest.mark.parametrize(("role", "privilege"), NEEDED)
@@ -80,8 +91,47 @@ def test_what_proxmox_does_not_state_is_found_by_trying(
 def test_a_reader_that_can_delete_backups_is_refused(world: DrillWorld, driver: Driver) -> None:
     world.server.state.storages["backups-reader"].options["username"] = "writer@pbs"
     outcome = driver.run()
-    assert "it may remove backups from backups-reader" in outcome.record["error"]["message"]
+    assert "it may change or remove backups by backups-reader" in outcome.record["error"]["message"]
     assert len(world.server.state.volumes) == 2 * len(HOSTS), "the disks and the backups"
+
+
+@pytest.mark.parametrize(
+    ("said", "overreach"),
+    [
+        ("500 missing permissions 'Datastore.Modify' on '/datastore/store'", False),
+        ("403 permission check failed - missing Datastore.Backup|Datastore.Modify on /datastore/store", False),
+        ("400 snapshot vm/100/1971-01-01T00:00:00Z does not exist!", True),
+        ("Server is not recent enough to support feature 'protected'", True),
+    ],
+)
+def test_what_the_backup_server_says_of_a_backup_that_never_was(
+    world: DrillWorld,
+    said: str,
+    overreach: bool,
+) -> None:
+    world.server.state.storages["backups-reader"].options["username"] = "writer@pbs"
+    world.control.answer_with(500, said, "PUT", "/storage/backups-reader/content/", count=9)
+    found = overreach_of(world)
+    assert bool(found) is overreach
+
+
+def test_an_answer_that_says_neither_proves_nothing(world: DrillWorld) -> None:
+    said = "400 backup owner check failed (power@pbs != writer@pbs)"
+    world.control.answer_with(500, said, "PUT", "/storage/backups-reader/content/", count=9)
+    with pytest.raises(InfrastructureError, match="backup owner check failed"):
+        overreach_of(world)
+
+
+def test_reading_from_a_directory_is_refused(world: DrillWorld) -> None:
+    """Who may read another machine's backup there has Datastore.Allocate on it, which prunes all of them."""
+    state = world.server.state
+    state.storages["backups-reader"] = Storage("backups-reader", "nfs", "backup", shared=True)
+    (found, *_rest) = [volume for volume in state.volumes.values() if volume.vmid == 100 and volume.content == "backup"]
+    volid = "backups-reader:backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst"
+    state.volumes[f"|{volid}"] = replace(found, volid=volid, storage="backups-reader", node="", format="vma.zst")
+    said = overreach_of(world)
+    assert said is not None
+    assert "it may change or remove backups by backups-reader" in said
 
 
 def test_reading_by_the_entry_that_is_written_by_is_refused(world: DrillWorld) -> None:

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from tests.contract.providers.proxmox import HOSTS, ProxmoxWorld
 
+from drillbook.snapshots.sets import note
+
 if TYPE_CHECKING:
     from drillbook.model import Machine
 
@@ -117,6 +119,37 @@ def test_a_group_is_taken_listed_verified_and_put_back(shop: Shop) -> None:
     assert all(shop.world.runs(machine) for machine in shop.machines())
 
 
+def take_frozen(shop: Shop) -> str:
+    """Leave what an older drillbook took with `quiesce: agent` and `ram: true`: memory of guests that are frozen."""
+    world, text = shop.world, note("shop", members=len(HOSTS), quiesced=True)
+    for act in (
+        lambda one: world.snapshots.freeze(one, LIMIT),
+        lambda one: world.snapshots.take(one, "drillbook-20260101T000000Z", ram=True, note=text, timeout=LIMIT),
+        lambda one: world.snapshots.thaw(one, LIMIT),
+    ):
+        for machine in shop.machines():
+            act(machine)
+    return "drillbook-20260101T000000Z"
+
+
+def test_memory_that_was_saved_while_frozen_goes_on_when_it_is_back(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
+    shop = Shop(proxmox, tmp_path, ram=True)
+    name = take_frozen(shop)
+    code, _, said = shop.run("restore", "shop", "--confirm", "shop", "--set", name)
+    assert (code, shop.frozen()) == (0, []), said
+
+
+def test_an_agent_that_is_silent_then_is_told_and_keeps_nobody_back(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
+    shop = Shop(proxmox, tmp_path, ram=True)
+    name = take_frozen(shop)
+    proxmox.control.faults(silent_agents=[101])
+    code, _, said = shop.run("restore", "shop", "--confirm", "shop", "--set", name)
+    assert (code, shop.frozen()) == (0, ["shop-web1"]), said
+    assert "shop-web1 may still be frozen" in said
+    assert "guest agent is not running" in said
+    assert "shop-db may" not in said
+
+
 def test_pruning_shows_first_and_then_keeps_what_the_rules_say(shop: Shop) -> None:
     first = shop.run("create", "shop")[1]["name"]
     time.sleep(1.1)  # names are of whole seconds
@@ -193,6 +226,26 @@ def test_calls_for_each_machine_at_rest_are_few(shop: Shop) -> None:
     shop.world.control.forget_served()
     assert shop.run("create", "shop")[0] == 0
     assert [shop.world.control.calls_of(vmid) for vmid in (100, 101, 102)] == [7, 7, 7]
+
+
+def test_a_machine_that_was_started_a_moment_ago_is_frozen_too(shop: Shop) -> None:
+    """The cluster's list says what each node last reported, seconds ago."""
+    shop.world.control.guest(102, status="stopped")
+    shop.world.control.faults(reported={"101": "stopped"})
+    shop.world.control.forget_served()
+    code, made, said = shop.run("create", "shop")
+    assert (code, made["quiesced"]) == (0, True), said
+    assert "2 machines are at rest" in said
+    frozen = shop.world.control.served("POST", "/fsfreeze-freeze")
+    assert sorted(one["vmid"] for one in frozen) == [100, 101]
+    calls = [shop.world.control.calls_of(vmid) for vmid in (100, 101, 102)]
+    assert calls == [7, 8, 4], "one look each at who was not seen running"
+
+
+def test_its_memory_is_kept_too(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
+    proxmox.control.faults(reported={"101": "stopped"})
+    code, made, said = Shop(proxmox, tmp_path, ram=True).run("create", "shop")
+    assert (code, made["ram"]) == (0, True), said
 
 
 def test_two_at_once_on_a_group_exclude_each_other(shop: Shop) -> None:

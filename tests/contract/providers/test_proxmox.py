@@ -10,7 +10,7 @@ from tests.contract.providers.proxmox import ProxmoxWorld, documented_privileges
 from tests.support.proxmox import ProxmoxServer
 
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError
-from drillbook.model import Machine, Quiesce
+from drillbook.model import Machine, Power, Quiesce
 from drillbook.providers.proxmox import Endpoint, ProxmoxApi, tasks
 from drillbook.providers.proxmox.api import UnknownOutcomeError
 
@@ -143,6 +143,13 @@ def test_what_is_frozen_can_be_thawed_and_thawed_again(proxmox: ProxmoxWorld, ma
     assert not proxmox.server.state.guests[100].frozen
 
 
+def test_one_that_stays_frozen_is_said_in_time(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    proxmox.snapshots.freeze(machine, LIMIT)
+    proxmox.control.faults(stays_frozen=[100])
+    with pytest.raises(InfrastructureError, match="its file systems are still frozen after 1 s"):
+        proxmox.snapshots.thaw(machine, timedelta(seconds=1))
+
+
 @pytest.mark.parametrize(
     ("host", "options", "why"),
     [
@@ -196,6 +203,27 @@ def test_zfs_goes_back_to_the_newest_only(proxmox: ProxmoxWorld) -> None:
 def test_what_the_token_may_not_see_is_not_there(proxmox: ProxmoxWorld) -> None:
     with pytest.raises(ConfigurationError, match="bank-db: no guest has this name"):
         proxmox.snapshots.find(("bank-db",))
+
+
+def test_one_that_no_report_names_is_told_from_one_that_is_not_there(proxmox: ProxmoxWorld) -> None:
+    """Of a guest whose node has been away for minutes the cluster knows number and node, and nothing else."""
+    proxmox.control.faults(unreported=[101])
+    with pytest.raises(
+        ConfigurationError, match=r"shop-web1: no guest has this name.* 1 guest of pve2 .*without a name.*See that pve2"
+    ):
+        proxmox.snapshots.find(proxmox.hosts)
+    found = proxmox.snapshots.find(("shop-db", "shop-web2"))
+    assert [machine.host for machine in found] == ["shop-db", "shop-web2"], "the others are found all the same"
+
+
+def test_an_unknown_state_is_not_taken_for_stopped(proxmox: ProxmoxWorld) -> None:
+    proxmox.control.faults(offline=["pve2"])
+    (found,) = proxmox.snapshots.find(("shop-web1",))
+    assert found.power is Power.UNKNOWN
+    with pytest.raises(InfrastructureError, match=r"node does not answer \(596.*/nodes/pve2/"):
+        proxmox.snapshots.look_again(found)
+    proxmox.control.repair()
+    assert proxmox.snapshots.look_again(found).power is Power.RUNNING
 
 
 def use_all(world: ProxmoxWorld) -> None:

@@ -13,7 +13,7 @@ from tests.support.proxmox import ProxmoxServer
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Backup, BackupMode, BackupNote, Machine
 from drillbook.providers.proxmox import tasks
-from drillbook.providers.proxmox.notes import read_note
+from drillbook.providers.proxmox.notes import cards_of, read_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,46 @@ def test_the_note_tells_a_restore_which_cards_to_isolate(proxmox: ProxmoxWorld) 
     assert note is not None
     assert (note.host, note.group) == (HOST, "shop")
     assert {name: card.model for name, card in note.cards.items()} == {"net0": "virtio"}
+
+
+@pytest.mark.parametrize(
+    "pending",
+    [
+        {"net0": "e1000=BC:24:11:99:99:99,bridge=vmbr0"},
+        {"net0": None},
+        {"net1": "virtio=BC:24:11:99:99:99,bridge=vmbr0"},
+    ],
+)
+def test_the_note_has_the_cards_that_are_in_the_backup_and_not_those_to_come(
+    proxmox: ProxmoxWorld, pending: dict[str, Any]
+) -> None:
+    before = read_note(back_up(proxmox).note)
+    proxmox.control.guest(100, pending=pending)
+    made = back_up(proxmox, run="two")
+    note, archive = read_note(made.note), proxmox.server.state.volumes[f"|{made.identifier}"].archive
+    assert before is not None
+    assert note is not None
+    assert archive is not None
+    assert note.cards == before.cards == cards_of(archive.config)
+
+
+@pytest.mark.parametrize(("host", "vmid", "disk"), [(HOST, 100, "scsi0"), ("shop-mail", 200, "mp0")])
+@pytest.mark.parametrize("left_out_now", [True, False])
+def test_what_a_backup_leaves_out_is_told_of_the_disks_as_they_are_now(
+    proxmox: ProxmoxWorld,
+    host: str,
+    vmid: int,
+    disk: str,
+    left_out_now: bool,
+) -> None:
+    """vzdump reads no pending changes: they are of the next start."""
+    guest = proxmox.server.state.guests[vmid]
+    line = str(guest.config.get("scsi0") or guest.config["rootfs"] + ",mp=/srv").split(",backup=")[0]
+    guest.config[disk] = f"{line},backup={int(not left_out_now)}"
+    proxmox.control.guest(vmid, pending={disk: f"{line},backup={int(left_out_now)}"})
+    (machine,) = proxmox.backups.find((host,))
+    said = proxmox.backups.refusal(machine, proxmox.rules) or ""
+    assert (f"would leave out {disk}" in said) is left_out_now
 
 
 def test_a_container_is_backed_up_too(proxmox: ProxmoxWorld) -> None:

@@ -38,6 +38,11 @@ class Faults:
     offline: set[str] = field(default_factory=set)
     quorum_lost: bool = False
     silent_agents: set[int] = field(default_factory=set)
+    # Guests whose agent answers a thaw and thaws nothing.
+    stays_frozen: set[int] = field(default_factory=set)
+    # Guests of which no report has come (their node is away for minutes, or they are new), and what older reports say of others.
+    unreported: set[int] = field(default_factory=set)
+    reported: dict[str, str] = field(default_factory=dict)
     full_storages: set[str] = field(default_factory=set)
     # Storages that no node can reach: their server is away.
     inactive_storages: set[str] = field(default_factory=set)

@@ -94,6 +94,8 @@ class Snapshot:
     disks: dict[str, Files] = field(default_factory=dict)
     vmstate: str | None = None
     memory: Files = field(default_factory=dict)
+    # Whether the saved memory is that of a guest whose file systems were frozen: then it comes back frozen.
+    frozen: bool = False
     order: int = 0
     __pydantic_config__ = _BYTES
 
@@ -127,6 +129,8 @@ class Guest:
     frozen: bool = False
     programs: dict[str, Program] = field(default_factory=dict)
     executions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    # What was changed and takes effect at the next start; None for a key that goes then.
+    pending: Config = field(default_factory=dict)
     __pydantic_config__ = _BYTES
 
     @property
@@ -134,6 +138,12 @@ class Guest:
         """What the guest is called."""
         default = f"VM{self.vmid}" if self.kind == "qemu" else f"CT{self.vmid}"
         return str(self.config.get("name" if self.kind == "qemu" else "hostname", default))
+
+    @property
+    def coming(self) -> Config:
+        """The configuration as it will be after the next start."""
+        changed = {**self.config, **self.pending}
+        return {key: value for key, value in changed.items() if value is not None}
 
     @property
     def label(self) -> str:

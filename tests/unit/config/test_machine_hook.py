@@ -1,4 +1,4 @@
-"""A hook is whole or refused: a service that is brought to rest must also be let go on."""
+"""How a group is brought to rest is whole or refused: what is brought to rest must also be let go on."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def test_without_one_there_is_none(tmp_path: Path) -> None:
     assert group(tmp_path, quiesce="agent").hook is None
 
 
+@pytest.mark.parametrize("machines", [{"quiesce": "none"}, {"quiesce": "hook", **BOTH}])
+def test_memory_is_kept_where_nothing_is_frozen(tmp_path: Path, machines: dict[str, Any]) -> None:
+    assert group(tmp_path, ram=True, **machines).ram
+
+
 @pytest.mark.parametrize(
     ("machines", "message"),
     [
@@ -42,6 +47,7 @@ def test_without_one_there_is_none(tmp_path: Path) -> None:
         ({"quiesce": "hook", "quiesce_playbook": QUIESCE}, "hook needs both"),
         ({"quiesce": "hook", "resume_playbook": RESUME}, "hook needs both"),
         ({"quiesce": "agent", **BOTH}, "quiesce_playbook and resume_playbook: run only with quiesce: hook"),
+        ({"quiesce": "agent", "ram": True}, "ram: true keeps the memory of a guest whose file systems are frozen"),
         ({"resume_playbook": RESUME}, "resume_playbook: run only with quiesce: hook"),
         ({"quiesce": "hook", **BOTH, "quiesce_playbook": "/etc/quiesce.yml"}, "should match pattern"),
         ({"quiesce": "hook", **BOTH, "resume_playbook": "playbooks/../resume.yml"}, "should match pattern"),

@@ -62,6 +62,7 @@ def test_each_text_has_its_own_error(text: str) -> None:
         (400, "Parameter verification failed.", ConfigurationError, "snapname: invalid format"),
         (401, "invalid token value!", ConfigurationError, "does not accept the token"),
         (403, "Permission check failed (/vms/100, VM.Snapshot)", ConfigurationError, "VM.Snapshot"),
+        (501, "for data too large", ConfigurationError, "larger than Proxmox VE takes"),
         (501, "Method 'GET /nope' not implemented", ConfigurationError, "does not know the call"),
         (596, "tls_process_server_certificate: certificate verify failed", InfrastructureError, "does not answer"),
         (595, "No route to host", InfrastructureError, "does not answer"),

@@ -4,7 +4,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from drillbook.errors import DrillbookError, InfrastructureError, LockedError, TakenError
@@ -40,7 +40,8 @@ class FakeProvider:
     """``fail`` holds (verb, host) pairs that raise; ``seconds_each`` is what a snapshot takes by the provider's clock.
 
     ``held`` says for how many looks a host is locked, ``late`` how often a (verb, host) pair is kept from being done by a lock.
-    ``looks`` are the looks, each as the number of events before it.
+    ``looks`` are the looks, each as the number of events before it. ``shown`` is the power that a look shows of a host, ``present``
+    what it has; else it runs.
     """
 
     hosts: Sequence[str] = ("db", "web1", "web2")
@@ -56,6 +57,8 @@ class FakeProvider:
     places: dict[str, str] = field(default_factory=dict)
     taken_on: list[tuple[str, str]] = field(default_factory=list)
     error: DrillbookError | None = None
+    shown: dict[str, Power] = field(default_factory=dict)
+    present: dict[str, Power] = field(default_factory=dict)
 
     def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
         self.looks.append(len(self.events))
@@ -68,6 +71,10 @@ class FakeProvider:
 
     def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:
         return f"it is locked ({machine.lock})" if machine.lock else self.refusals.get(machine.host)
+
+    def look_again(self, machine: Machine) -> Machine:
+        self._do("look_again", machine)
+        return replace(machine, power=self.present.get(machine.host, Power.RUNNING))
 
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         self._do("freeze", machine)
@@ -103,7 +110,7 @@ class FakeProvider:
         left = self.held.get(host, 0)
         self.held[host] = left - 1
         place, lock = self.places.get(host, "pve1"), "backup" if left > 0 else ""
-        return Machine(host, f"qemu/{100 + number}", place, Power.RUNNING, lock)
+        return Machine(host, f"qemu/{100 + number}", place, self.shown.get(host, Power.RUNNING), lock)
 
     def _do(self, verb: str, machine: Machine) -> None:
         self.events.append((verb, machine.host))

@@ -7,7 +7,7 @@ from tests.unit.drill.world import FakeClock
 from tests.unit.snapshots.fake import FakeProvider, group, nothing
 
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
-from drillbook.model import Retention
+from drillbook.model import Quiesce, Retention
 from drillbook.snapshots import GroupSnapshots, Limits, chosen, decide, go_back, prune, refuse_to_go_back
 
 LIMITS = Limits(workers=1, timeout=timedelta(seconds=5))
@@ -34,6 +34,27 @@ def test_it_goes_back_and_starts_stage_by_stage() -> None:
     go_back(provider, group(), wanted, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     assert [verb for verb, _host in provider.events] == ["go_back"] * 3 + ["start"] * 3
     assert [host for verb, host in provider.events if verb == "start"] == ["db", "web1", "web2"]
+
+
+@pytest.mark.parametrize(
+    ("ram", "quiesce", "verbs"),
+    [
+        (True, Quiesce.HOOK, ["go_back"] * 3 + ["thaw"] * 3 + ["start"] * 3),
+        (True, Quiesce.NONE, ["go_back"] * 3 + ["start"] * 3),
+        (False, Quiesce.AGENT, ["go_back"] * 3 + ["start"] * 3),
+    ],
+)
+def test_only_memory_of_members_at_rest_is_thawed(ram: bool, quiesce: Quiesce, verbs: list[str]) -> None:
+    provider, snapshots = world(0)
+    taken = group(ram=ram, quiesce=quiesce)
+    machines = provider.find(taken.hosts)
+    wanted = snapshots.create(taken, machines)
+    provider.events.clear()
+    provider.fail.add(("thaw", "web1"))
+    said: list[str] = []
+    go_back(provider, taken, wanted, machines, LIMITS, snapshots.locks(taken), said.append)
+    assert [verb for verb, _host in provider.events] == verbs
+    assert [line.split(" ")[0] for line in said if "may still be frozen" in line] == ["web1"] * ("thaw" in verbs)
 
 
 def test_nothing_starts_while_a_member_is_not_back() -> None:

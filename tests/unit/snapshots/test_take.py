@@ -9,7 +9,7 @@ from tests.unit.drill.world import FakeClock
 from tests.unit.snapshots.fake import START, FakeProvider, group, nothing
 
 from drillbook.errors import InfrastructureError, LeftoversError, RefusedError
-from drillbook.model import MachineGroup, Quiesce, Snapshot
+from drillbook.model import MachineGroup, Power, Quiesce, Snapshot
 from drillbook.snapshots import GroupSnapshots, Limits, SetState, SnapshotSet
 
 
@@ -64,6 +64,29 @@ def test_all_are_at_rest_before_the_first_is_taken_and_until_the_last_one_is() -
     provider = FakeProvider()
     create(provider, group(quiesce=Quiesce.AGENT))
     assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3 + ["finish"] * 3
+
+
+@pytest.mark.parametrize("shown", [Power.STOPPED, Power.UNKNOWN])
+def test_one_that_was_not_shown_running_is_looked_at_again_and_frozen_if_it_runs(shown: Power) -> None:
+    provider = FakeProvider(shown={"web1": shown, "web2": shown}, present={"web2": Power.STOPPED})
+    create(provider, group(quiesce=Quiesce.AGENT))
+    assert verbs(provider, "look_again") == ["web1", "web2"]
+    assert verbs(provider, "freeze") == verbs(provider, "thaw") == ["db", "web1"]
+    assert verbs(provider, "take") == ["db", "web1", "web2"]
+
+
+@pytest.mark.parametrize(("wanted", "looks"), [(group(), 0), (group(quiesce=Quiesce.HOOK), 0), (group(ram=True), 1)])
+def test_it_is_looked_at_again_only_where_that_matters(wanted: MachineGroup, looks: int) -> None:
+    provider = FakeProvider(shown={"web1": Power.STOPPED})
+    create(provider, wanted)
+    assert len(verbs(provider, "look_again")) == looks
+
+
+def test_nobody_is_frozen_where_one_can_not_be_looked_at_again() -> None:
+    provider = FakeProvider(shown={"web1": Power.UNKNOWN}, fail={("look_again", "web1")})
+    with pytest.raises(InfrastructureError, match="web1: look_again fails"):
+        create(provider, group(quiesce=Quiesce.AGENT))
+    assert provider.events == [("look_again", "web1")]
 
 
 def test_with_a_hook_the_service_is_at_rest_and_no_machine_is_frozen() -> None:

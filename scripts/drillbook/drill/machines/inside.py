@@ -1,7 +1,7 @@
 """Scripts that run inside a restored machine, and what their answers mean: pure. POSIX sh; TCP by bash or python3, whichever is there."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +9,8 @@ from drillbook.model import GuestAnswer, MachineProbes
 
 _TRY_SECONDS = 3
 _NO_TOOL = 96
+_AT_ONCE = 400
+"""So many endpoints are tried by one script: Proxmox VE reads 64 KiB of a call, encoded, and each try is two processes."""
 _TRY = f"""\
 export LC_ALL=C
 try() {{
@@ -86,6 +88,12 @@ class CannotProbeError(Exception):
     """The machine lacks the tools, or its answer makes no sense."""
 
 
+def reach_scripts(endpoints: Sequence[Endpoint], names: Iterable[str]) -> tuple[str, ...]:
+    """All that is to be tried, in as many scripts as it takes; the names are in the first one."""
+    parts = [endpoints[start : start + _AT_ONCE] for start in range(0, len(endpoints), _AT_ONCE)] or [()]
+    return (reach_script(parts[0], names), *(reach_script(part, ()) for part in parts[1:]))
+
+
 def reach_script(endpoints: Iterable[Endpoint], names: Iterable[str]) -> str:
     """Try them all at once; nothing is sent."""
     tries = [f"try {shlex.quote(entry.address)} {entry.port} &" for entry in endpoints]
@@ -94,6 +102,14 @@ def reach_script(endpoints: Iterable[Endpoint], names: Iterable[str]) -> str:
         for name in names
     ]
     return _TRY + "\n".join(tries) + "\nwait\n"
+
+
+def unite(parts: Iterable[Reached]) -> Reached:
+    """What several scripts found, as one."""
+    found = tuple(parts)
+    return Reached(
+        frozenset().union(*(part.answered for part in found)), frozenset().union(*(part.tried for part in found))
+    )
 
 
 def read_reached(answer: GuestAnswer) -> Reached:

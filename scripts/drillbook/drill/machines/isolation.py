@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from drillbook.concurrently import concurrently
-from drillbook.drill.machines.inside import CannotProbeError, Endpoint, Reached, reach_script, read_reached
+from drillbook.drill.machines.inside import CannotProbeError, Endpoint, Reached, reach_scripts, read_reached, unite
 from drillbook.errors import DrillbookError
 from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
 from drillbook.providers import Restores
@@ -93,9 +93,9 @@ class Isolation:
         controls: Sequence[Endpoint],
         unknown: Sequence[str],
     ) -> tuple[Check, ...]:
-        script = reach_script([*forbidden, *controls], self.names)
+        scripts = reach_scripts([*forbidden, *controls], self.names)
         try:
-            seen = read_reached(provider.run(machine, script, PROBE_LIMIT))
+            seen = unite([read_reached(provider.run(machine, script, PROBE_LIMIT)) for script in scripts])
         except (CannotProbeError, DrillbookError) as error:
             return (_check(f"{machine.host}: egress probed from inside", CheckStatus.FAILED, message=str(error)),)
         return (

@@ -22,7 +22,10 @@ _NOTE_LIMIT = 1024
 
 
 class ProxmoxBackups(ProxmoxMachines):
-    """Implements `Backups`. What needs more than the right to back up (bwlimit, ionice, pruning by Proxmox VE) is never asked for."""
+    """Implements `Backups`. What needs more than the right to back up (bwlimit, ionice, pruning by Proxmox VE) is never asked for.
+
+    A configuration is read as it is now (current=1): vzdump skips the changes that wait for the next start.
+    """
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api)
@@ -54,7 +57,7 @@ class ProxmoxBackups(ProxmoxMachines):
                 remedy="Correct drillbook_machines.backup.storage, or give the token Datastore.AllocateSpace on it.",
             )
         place = place_of(machine.place, storage)
-        config: Mapping[str, Any] = self._api.get(f"{base(machine)}/config")
+        config: Mapping[str, Any] = self._api.get(f"{base(machine)}/config", current=1)
         text = with_machine(note, machine, config)
         before = {backup.identifier for backup in self._storages.of_machine(machine.place, place, vmid(machine))}
         warnings = self._tasks.run(
@@ -167,7 +170,7 @@ class ProxmoxBackups(ProxmoxMachines):
 
     def _incomplete(self, machine: Machine, known: Sequence[str]) -> str | None:
         """Which disks a backup would leave out, unless the inventory says that they are meant to be."""
-        config: Mapping[str, Any] = self._api.get(f"{base(machine)}/config")
+        config: Mapping[str, Any] = self._api.get(f"{base(machine)}/config", current=1)
         left = [key for key in _left_out(config, container=is_container(machine)) if key not in known]
         if not left:
             return None

@@ -75,9 +75,7 @@ def from_answer(status: int, reason: str, errors: Mapping[str, str] | None, wher
     if status == 403:
         return ConfigurationError(f"the token may not do that: {text}", where=where, remedy=_MAY_NOT)
     if status == 501:
-        return ConfigurationError(
-            f"this Proxmox VE does not know the call: {text}", where=where, remedy="Version 8.4 or newer is needed."
-        )
+        return _not_taken(text, where)
     if status in (595, 596):
         return InfrastructureError(
             f"the node does not answer ({status} {text})",
@@ -85,3 +83,14 @@ def from_answer(status: int, reason: str, errors: Mapping[str, str] | None, wher
             remedy="See that the node is up and its certificate belongs to the cluster.",
         )
     return from_text(text or f"HTTP {status}", where)
+
+
+def _not_taken(text: str, where: str) -> DrillbookError:
+    """A call that pveproxy does not know, or one that it does not read to its end."""
+    if "too large" in text:
+        return ConfigurationError(
+            f"this call is larger than Proxmox VE takes (64 KiB): {text}", where=where, remedy="Report this defect."
+        )
+    return ConfigurationError(
+        f"this Proxmox VE does not know the call: {text}", where=where, remedy="Version 8.4 or newer is needed."
+    )

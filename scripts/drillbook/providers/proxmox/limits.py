@@ -2,7 +2,8 @@
 
 A token is limited by what it is granted, so its effective privileges are read in full: on anything but the drill's own pool, storages
 and bridge it may look and no more. Stated privileges are Proxmox VE's word; so the worst ones are tried as well, in a
-form that is refused for another reason where the right is there: a taken number, a stale digest, a reserved name.
+form that is refused for another reason where the right is there: a taken number, a stale digest, a reserved name, a backup that
+never was. Of the account behind a storage entry Proxmox VE knows nothing: only what the backup server itself answers tells it.
 """
 
 import re
@@ -20,9 +21,9 @@ _HARMLESS = frozenset(
     {"VM.Audit", "Datastore.Audit", "Sys.Audit", "Pool.Audit", "SDN.Audit", "Mapping.Audit", "VM.GuestAgent.Audit"}
 )
 _NO_DIGEST = "0" * 40
-_DENIED = re.compile(r"the token may not do that|permission check failed")
+_DENIED = re.compile(r"the token may not do that|permission check failed|missing permissions")
 _ALLOWED = re.compile(
-    r"already exists|checksum mismatch|detected modified|'current'|does not exist|can't remove|unable to restore"
+    r"already exists|checksum mismatch|detected modified|'current'|does not exist|not recent enough|unable to restore"
 )
 
 
@@ -69,9 +70,19 @@ def _tried(api: ProxmoxApi, drill: ProxmoxDrillRange, backups: Sequence[Backup])
         for one in _tries(api, drill, number, backup):
             yield None if _denied(one.attempt) else f"it may {one.what} ({backup.host}, VMID {number})"
     for backup in list(newest.values())[:1]:
-        gone = _without_moment(backup.identifier)
-        path = f"/nodes/{drill.node}/storage/{drill.backup_storage}/content/{gone}"
-        yield (None if _denied(partial(api.delete, path)) else f"it may remove backups from {drill.backup_storage}")
+        yield _writing(api, drill, backup)
+
+
+def _writing(api: ProxmoxApi, drill: ProxmoxDrillRange, backup: Backup) -> str | None:
+    """Unprotect a backup that never was: a backup server refuses a reader first, and tells others that there is none.
+
+    Removing is no proof: Proxmox VE refuses the token itself, while its Datastore.Allocate lets it prune by an account that may.
+    """
+    gone = _without_moment(backup.identifier)
+    path = f"/nodes/{drill.node}/storage/{drill.backup_storage}/content/{gone}"
+    if _denied(partial(api.put, path, protected=0)):
+        return None
+    return f"it may change or remove backups by {drill.backup_storage}, whose account must only read (DatastoreReader)"
 
 
 def _tries(api: ProxmoxApi, drill: ProxmoxDrillRange, number: str, backup: Backup) -> Iterator[_Try]:

@@ -12,27 +12,37 @@ _POWER = {"running": Power.RUNNING, "stopped": Power.STOPPED, "paused": Power.PA
 
 
 class ProxmoxMachines:
-    """Implements `Machines`. A machine's identifier is ``qemu/100`` or ``lxc/200``, its place the node."""
+    """Implements `Machines`. A machine's identifier is ``qemu/100`` or ``lxc/200``, its place the node.
+
+    The cluster's list has names and power from what each node last reported, some 10 s ago; of a node that is away for minutes
+    nothing is left of either.
+    """
 
     def __init__(self, api: ProxmoxApi) -> None:
         self._api = api
 
     def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
-        """Return the guests of these names; templates are none."""
+        """Return the guests of these names; templates are none. Raises ConfigurationError, also where nodes report no names."""
         guests: dict[str, list[Mapping[str, Any]]] = {}
+        nameless: list[str] = []
         for entry in self._api.get("/cluster/resources", type="vm"):
-            if not entry.get("template"):
-                guests.setdefault(str(entry.get("name", "")), []).append(entry)
+            if not entry.get("name"):
+                nameless.append(str(entry["node"]))
+            elif not entry.get("template"):
+                guests.setdefault(str(entry["name"]), []).append(entry)
         faults = [
             f"{host}: " + (f"{len(guests[host])} guests have this name" if host in guests else "no guest has this name")
             for host in hosts
             if len(guests.get(host, ())) != 1
         ]
         if faults:
+            named = "Name each machine as its guest is named, and see that the token has VM.Audit on it."
+            nodes = ", ".join(sorted(set(nameless)))
+            unseen = f"; {_guests(len(nameless))} of {nodes} shown without a name" if nameless else ""
             raise ConfigurationError(
-                "; ".join(faults),
+                "; ".join(faults) + unseen,
                 where="the cluster's list of guests",
-                remedy="Name each machine as its guest is named, and see that the token has VM.Audit on it.",
+                remedy=f"See that {nodes} and pvestatd there run, and ask again. {named}" if nameless else named,
             )
         return tuple(_machine(host, guests[host][0]) for host in hosts)
 
@@ -56,12 +66,21 @@ def is_container(machine: Machine) -> bool:
     return machine.identifier.startswith("lxc/")
 
 
+def power_of(status: object) -> Power:
+    """What Proxmox VE says of a guest's state; what it has no word of may be running."""
+    return _POWER.get(str(status), Power.UNKNOWN)
+
+
+def _guests(count: int) -> str:
+    return "1 guest" if count == 1 else f"{count} guests"
+
+
 def _machine(host: str, entry: Mapping[str, Any]) -> Machine:
     return Machine(
         host=host,
         identifier=str(entry["id"]),
         place=str(entry["node"]),
-        power=_POWER.get(str(entry.get("status")), Power.STOPPED),
+        power=power_of(entry.get("status")),
         lock=str(entry.get("lock") or ""),
         pool=str(entry.get("pool") or ""),
     )

@@ -1,6 +1,7 @@
 """Snapshots of Proxmox VE guests."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce, Snapshot
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
+from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, power_of, vmid
 from drillbook.providers.proxmox.tasks import Tasks
 
 _NOW = "current"
@@ -34,6 +35,11 @@ class ProxmoxSnapshots(ProxmoxMachines):
             return "a disk lies on a storage without snapshots, or in a format without them"
         return None
 
+    def look_again(self, machine: Machine) -> Machine:
+        """One call to its own node; raises InfrastructureError that names the node where that does not answer."""
+        status = self._api.get(f"{base(machine)}/status/current")["status"]
+        return replace(machine, power=power_of(status))
+
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         """By the guest agent; a container has none, and is frozen by Proxmox VE for its own snapshot."""
         if is_container(machine):
@@ -55,6 +61,12 @@ class ProxmoxSnapshots(ProxmoxMachines):
             return
         deadline = self._clock.monotonic() + timeout
         while not self._thawed(machine, deadline):
+            if self._clock.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"its file systems are still frozen after {timeout.total_seconds():.0f} s",
+                    where=machine.host,
+                    remedy="See the guest agent's log; `fsfreeze --unfreeze` inside, or a reset, lets it go on.",
+                )
             self._clock.sleep(_FROZEN_POLL)
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:

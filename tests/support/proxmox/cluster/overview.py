@@ -76,14 +76,19 @@ def resources(call: Call) -> Any:
 
 
 def _guest(call: Call, guest: Guest, pool: str | None) -> dict[str, Any]:
+    """Return what the last report of a guest's node said; where none has come, that is what every node knows."""
     _, size = disk_usage(call.engine, guest)
+    known = {"id": f"{guest.kind}/{guest.vmid}", "type": guest.kind, "vmid": guest.vmid, "node": guest.node}
+    kept = {key: guest.config[key] for key in ("tags", "lock") if guest.config.get(key)} | (
+        {"pool": pool} if pool else {}
+    )
+    if guest.vmid in call.engine.faults.unreported:
+        return {**known, "status": "unknown", **kept}
+    said = call.engine.faults.reported.get(str(guest.vmid), guest.status)
     entry: dict[str, Any] = {
-        "id": f"{guest.kind}/{guest.vmid}",
-        "type": guest.kind,
-        "vmid": guest.vmid,
-        "node": guest.node,
+        **known,
         "name": guest.name,
-        "status": guest.status if online(call, guest.node) else "unknown",
+        "status": said if online(call, guest.node) else "unknown",
         "template": int(guest.config.get("template", 0)),
         "uptime": uptime(guest),
         "maxcpu": cpus_of(guest),
@@ -91,10 +96,7 @@ def _guest(call: Call, guest: Guest, pool: str | None) -> dict[str, Any]:
         "maxdisk": size,
     }
     entry |= dict.fromkeys(("cpu", "mem", "memhost", "disk", "diskread", "diskwrite", "netin", "netout"), 0)
-    for key in ("tags", "lock"):
-        if guest.config.get(key):
-            entry[key] = guest.config[key]
-    return entry | ({"pool": pool} if pool else {})
+    return entry | kept
 
 
 def _storages(call: Call) -> list[dict[str, Any]]:

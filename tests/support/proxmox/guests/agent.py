@@ -91,7 +91,7 @@ def thaw(call: Call) -> Any:
     """Allow writes again."""
     guest = _guest(call)
     count = sum(1 for _ in disks(call.engine, guest)) if guest.frozen else 0
-    guest.frozen = False
+    guest.frozen = guest.vmid in call.engine.faults.stays_frozen
     return {"result": count}
 
 

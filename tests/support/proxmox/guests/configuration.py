@@ -149,14 +149,14 @@ def remove_keys(engine: Engine, guest: Guest, keys: list[str], *, force: bool) -
 
 @handles("GET", "/nodes/{node}/{guest}/{vmid}/config")
 def read_config(call: Call) -> Any:
-    """Return the configuration, or a snapshot's."""
+    """Return the configuration as it will be after the next start, as it is now with `current`, or a snapshot's."""
     guest = call.guest
     snapshot = call.get("snapshot")
     if snapshot:
         if snapshot not in guest.snapshots:
             raise PveError(f"snapshot '{snapshot}' does not exist")
         return dict(guest.snapshots[snapshot].config)
-    shown = dict(guest.config)
+    shown = dict(guest.config if call.get("current") else guest.coming)
     if guest.parent:
         shown["parent"] = guest.parent
     if "cipassword" in shown:
@@ -166,13 +166,17 @@ def read_config(call: Call) -> Any:
 
 @handles("GET", "/nodes/{node}/{guest}/{vmid}/pending")
 def read_pending(call: Call) -> Any:
-    """Return the configuration key by key; here every change takes effect at once."""
+    """Return the configuration key by key, with what waits for the next start; what the API changes here takes effect at once."""
     guest = call.guest
-    return [
-        {"key": key, "value": value}
-        for key, value in {**guest.config, "parent": guest.parent}.items()
-        if value is not None
-    ]
+    listed = []
+    for key in {**guest.config, "parent": guest.parent, **guest.pending}:
+        value = guest.parent if key == "parent" else guest.config.get(key)
+        entry: dict[str, Any] = {"key": key} | ({} if value is None else {"value": value})
+        if key in guest.pending:
+            waits = guest.pending[key]
+            entry |= {"delete": 1} if waits is None else {"pending": waits}
+        listed += [entry] if len(entry) > 1 else []
+    return listed
 
 
 def _prepare(call: Call) -> tuple[Guest, Config, list[str]]:

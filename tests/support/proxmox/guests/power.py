@@ -23,7 +23,8 @@ def bridges_on(engine: Engine, node: str) -> set[str]:
 
 
 def power_on(engine: Engine, guest: Guest) -> None:
-    """Start a guest, or say what it lacks."""
+    """Start a guest with what waited for that, or say what it lacks."""
+    guest.config, guest.pending = guest.coming, {}
     for key, line in guest.config.items():
         if is_drive(guest.kind, key) and volume_id(str(line)) not in {"none", "cdrom"}:
             storage_on(engine, guest.node, volume_id(str(line)).partition(":")[0])

@@ -125,6 +125,7 @@ def _take(engine: Engine, guest: Guest, name: str, description: str, *, memory: 
         )
         snapshot.vmstate = state.volid
         snapshot.memory = dict(guest.memory)
+        snapshot.frozen = guest.frozen
         snapshot.config |= {"vmstate": state.volid, "runningmachine": "pc-i440fx-10.0+pve1", "runningcpu": "qemu64"}
     guest.snapshots[name] = snapshot
     guest.parent = name
@@ -162,6 +163,7 @@ def roll_back(call: Call) -> str:
         if snapshot.vmstate or call.get("start"):
             power_on(call.engine, guest)
             guest.memory = dict(snapshot.memory)
+            guest.frozen = snapshot.frozen
 
     return call.task("qmrollback" if guest.kind == "qemu" else "vzrollback", guest.vmid, work)
 

@@ -103,10 +103,17 @@ def read_volume(call: Call) -> Any:
 
 @handles("PUT", f"{_BASE}/content/{{volume}}")
 def change_volume(call: Call) -> None:
-    """Change a backup's notes and protection."""
+    """Change a backup's notes and protection: a backup server is asked at once, whether the backup is there or not."""
+    volid = _volid(call)
+    storage = storage_on(call.engine, call.node, volid.partition(":")[0])
+    check_volume_access(call, volid, None)
+    refuse_reader(storage, "Datastore.Backup|Datastore.Modify")
+    volume = find_volume(call.engine, call.node, volid)
+    if volume is None and storage.kind in BACKUP_ONLY:
+        raise PveError(f"400 snapshot {volid.partition('/')[2]} does not exist!")
+    if volume is None and call.get("notes") is None and not call.get("protected"):
+        return  # there is no file that marks it as protected, and none is wanted
     volume = _volume(call)
-    refuse_reader(call.state.storages[volume.storage])
-    check_volume_access(call, volume.volid, None)
     if call.get("notes") is not None:
         volume.notes = str(call.get("notes"))
     if call.get("protected") is not None:
@@ -130,27 +137,29 @@ def check_protection_limit(call: Call, storage: Storage, vmid: int | None) -> No
 
 @handles("DELETE", f"{_BASE}/content/{{volume}}")
 def delete_volume(call: Call) -> str:
-    """Remove a volume in a task; who may is decided by its name, before it is looked for."""
+    """Remove a volume in a task; who may is decided by its name, before it is looked for, or a backup server is asked."""
     path = f"/storage/{call.get('storage')}"
-    content, owner = describe_volume(_volid(call))
-    if content == "backup" and owner and not call.may(path, "Datastore.Allocate"):
+    volid = _volid(call)
+    content, owner = describe_volume(volid)
+    if content == "backup" and owner:
         call.need(path, "Datastore.AllocateSpace")
         call.need(f"/vms/{owner}", "VM.Backup")
     else:
         call.need(path, "Datastore.Allocate")
-    storage = call.state.storages.get(str(call.get("storage")))
-    if storage and content == "backup":
-        refuse_reader(storage)
-    volume = _volume(call)
+    storage = storage_on(call.engine, call.node, volid.partition(":")[0])
+    if storage.kind not in BACKUP_ONLY:
+        _volume(call)
 
     async def work(task: Task) -> None:
+        refuse_reader(storage)
+        volume = _volume(call)
         if volume.protected:
             raise PveError(f"cannot remove protected volume '{volume.volid.partition(':')[2]}' on '{volume.storage}'")
         await task.work()
         release(call.engine, call.node, volume.volid)
         task.log(f"Removed volume '{volume.volid}'")
 
-    worked_on = f"{volume.vmid}@{volume.storage}" if volume.vmid else volume.storage
+    worked_on = f"{owner}@{storage.name}" if owner else storage.name
     return call.task("imgdel", worked_on, work)
 
 

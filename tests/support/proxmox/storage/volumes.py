@@ -142,13 +142,12 @@ def release(engine: Engine, node: str, volid: str) -> None:
     engine.state.volumes.pop(volume_key(home, node, f"{home.name}:{volid.partition(':')[2]}"), None)
 
 
-def refuse_reader(storage: Storage) -> None:
+def refuse_reader(storage: Storage, wanted: str = "Datastore.Modify|Datastore.Prune") -> None:
     """Refuse where the storage's account on the backup server may only read (in this server: it is called reader)."""
     if storage.kind in BACKUP_ONLY and "reader" in str(storage.options.get("username", "")):
         store = storage.options.get("datastore")
         raise PveError(
-            "proxmox-backup-client failed: Error: permission check failed"
-            f" - missing Datastore.Modify|Datastore.Prune on /datastore/{store}"
+            f"proxmox-backup-client failed: Error: permission check failed - missing {wanted} on /datastore/{store}"
         )
 
 

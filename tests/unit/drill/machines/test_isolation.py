@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from threading import Barrier
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -56,11 +58,13 @@ class Inside:
     drop: tuple[str, ...] = ()
     together: Barrier | None = None
     tried: dict[str, set[str]] = field(default_factory=dict)
+    scripts: list[str] = field(default_factory=list)
 
     def run(self, machine: Machine, script: str, _timeout: timedelta) -> GuestAnswer:
         if self.together is not None:
             self.together.wait()
-        lines = []
+        self.scripts.append(script)
+        lines = [f"silent {name} name" for name in re.findall(r"getent hosts (\S+)", script)]
         for line in script.splitlines():
             words = line.split(" ")
             if words[0] == "try" and len(words) == 4:
@@ -73,7 +77,11 @@ class Inside:
 
 def prove(inside: Inside, *hosts: str, control: str = "", addresses: dict[str, str | None] | None = None) -> list[str]:
     isolation = Isolation(
-        ADDRESSES if addresses is None else addresses, (5432,), (Endpoint("198.51.100.1", 443),), (), control
+        ADDRESSES if addresses is None else addresses,
+        (5432,),
+        (Endpoint("198.51.100.1", 443),),
+        ("example.com",),
+        control,
     )
     machines = [Machine(host, f"qemu/{host}", "pve1", Power.RUNNING) for host in hosts]
     return statuses(isolation.prove(cast("Restores", inside), machines, workers=2))
@@ -133,6 +141,32 @@ def test_one_machine_alone_needs_a_control() -> None:
     assert prove(Inside(()), "web") == ["passed", "skipped"]
     assert prove(Inside(("10.0.0.1:80",)), "web", control="10.0.0.1:80") == ["passed", "passed"]
     assert prove(Inside(()), "web", control="10.0.0.1:80") == ["passed", "failed"]
+
+
+def many(count: int) -> dict[str, str | None]:
+    return {"web": "192.0.2.1"} | {f"node{number}": f"10.1.{number // 250}.{number % 250}" for number in range(count)}
+
+
+def test_what_is_tried_from_a_large_inventory_goes_in_parts_that_a_provider_takes() -> None:
+    """Proxmox VE reads 64 KiB of a call, and a guest has so many processes at once."""
+    addresses, inside = many(500), Inside(("10.0.0.1:80",))
+    assert prove(inside, "web", control="10.0.0.1:80", addresses=addresses) == ["passed", "passed"]
+    assert inside.tried["web"] == {*map(str, addresses.values()), "198.51.100.1", "10.0.0.1"} - {"192.0.2.1"}
+    assert len(inside.scripts) > 1
+    assert max(len(quote_plus(script)) for script in inside.scripts) < 48 << 10
+    assert max(script.count("\ntry ") for script in inside.scripts) <= 400
+    assert ["getent" in script for script in inside.scripts] == [True] + [False] * (len(inside.scripts) - 1)
+
+
+@pytest.mark.parametrize("reached", ["10.1.0.0:22", "10.1.1.249:8006", "198.51.100.1:443"])
+def test_in_each_part_what_answers_is_red(reached: str) -> None:
+    inside = Inside((reached, "10.0.0.1:80"))
+    assert prove(inside, "web", control="10.0.0.1:80", addresses=many(500)) == ["failed", "passed"]
+
+
+def test_a_part_that_is_not_tried_is_red() -> None:
+    inside = Inside(("10.0.0.1:80",), drop=("10.1.1.249:8006",))
+    assert prove(inside, "web", control="10.0.0.1:80", addresses=many(500)) == ["failed", "passed"]
 
 
 @pytest.mark.parametrize("reached", ["192.0.2.9:22", "192.0.2.2:5432", "198.51.100.1:443"])
