@@ -165,6 +165,10 @@ class Restores(Inside, Protocol):
         """Read its network cards back."""
         ...
 
+    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:
+        """What of a machine's settings acts on its host, or leads out beside its cards; None where the place has no such settings."""
+        ...
+
     def isolated_network(self) -> str:
         """The network that each card must be on, as `cards` reports it."""
         ...
@@ -233,4 +237,8 @@ class Recoveries(Inside, Protocol):
 
     def has_own_cards(self, machine: Machine, backup: Backup) -> bool:
         """Read its network cards back: whether they are those that the machine had when it was backed up."""
+        ...
+
+    def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
+        """Which disks the machine had when it was backed up and has not now: a sentence for each, with what brings it back."""
         ...

@@ -289,7 +289,7 @@ def test_a_live_restore_is_told_as_two_times(world: DrillWorld) -> None:
 
 
 def test_a_live_restore_that_fails_on_the_way_is_an_error(world: DrillWorld) -> None:
-    world.control.faults(slow={"qmrestore": 2.0}, fail={"qmrestore": ["", "backup server went away"]})
+    world.control.faults(slow={"qmrestore": 2.0}, fail={"qmrestore": ["backup server went away"]})
     record = live(world).run().record
     assert record["verdict"] == "ERROR"
     assert "backup server went away" in record["error"]["message"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,9 @@ NEEDED = [(role, privilege) for role, privileges in documented_roles(RUNBOOK).it
 REPLACE_ALL = tuple(HOSTS)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[DrillWorld]:
-    """And in the end: every request was one that the official schema knows."""
+@contextmanager
+def recoverable(tmp_path: Path) -> Iterator[DrillWorld]:
+    """The shop with backups that drillbook took, and the token for the bad day."""
     with ProxmoxServer(shop()) as server:
         made = DrillWorld(server, tmp_path / "state")
         made.let_recover()
@@ -45,6 +46,13 @@ def world(tmp_path: Path) -> Iterator[DrillWorld]:
             volume.ctime -= 60
         yield made
         assert made.control.invalid() == []
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[DrillWorld]:
+    """And in the end: every request was one that the official schema knows."""
+    with recoverable(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def test_sigkill_is_cleaned_up_by_a_successor(world: DrillWorld, moment: str) ->
     cleaned = finish(start(world, "clean"))
     assert [(entry["left"], entry["closed"], entry["problem"]) for entry in cleaned] == [([], True, None)]
     assert world.drill_guests() == []
+    assert world.scratch() == [], "nor a disk that no configuration names"
     assert before or moment == "qmdestroy", "nothing was there to be cleaned"
 
 

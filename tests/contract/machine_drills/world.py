@@ -22,7 +22,7 @@ from drillbook.providers.proxmox.notes import write_note
 
 if TYPE_CHECKING:
     from tests.support.proxmox import ProxmoxServer
-    from tests.support.proxmox.state import Volume
+    from tests.support.proxmox.state import Archive, Volume
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 HOW_TO = DOCS / "how-to/drill-machines.md"
@@ -135,6 +135,17 @@ class DrillWorld:
 
     def drill_guests(self) -> list[int]:
         return [vmid for vmid in self.server.state.guests if vmid in RANGE]
+
+    def archive(self, host: str) -> Archive:
+        """What the machine's newest backup holds."""
+        volumes = [one for one in self.server.state.volumes.values() if one.archive and one.vmid == HOSTS[host]]
+        newest = max(volumes, key=lambda one: one.ctime).archive
+        assert newest is not None
+        return newest
+
+    def scratch(self) -> list[str]:
+        """The disks on the drill's own storage."""
+        return [one.volid for one in self.server.state.volumes.values() if one.storage == "scratch"]
 
     def inventory(self, **machines: Any) -> dict[str, Any]:
         directory = str(self.state_directory)

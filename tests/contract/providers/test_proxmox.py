@@ -185,6 +185,17 @@ def test_a_container_goes_back_too(proxmox: ProxmoxWorld) -> None:
     assert (proxmox.read(found), proxmox.runs(found)) == ("good", True)
 
 
+def test_a_machine_that_high_availability_starts_is_waited_for(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    take(proxmox, machine)
+    proxmox.snapshots.go_back(machine, NAME, LIMIT)
+    managed = proxmox.server.state.section("ha-resources")
+    managed["vm:100"] = {"sid": "vm:100", "type": "vm", "state": "started"}
+    proxmox.control.faults(slow={"ha": 1.0})
+    proxmox.snapshots.start(machine, LIMIT)
+    assert proxmox.runs(machine)
+    assert [task.kind for task in proxmox.server.state.tasks.values()][-1] == "hastart"
+
+
 def test_memory_is_kept_where_it_is_asked_for(proxmox: ProxmoxWorld, machine: Machine) -> None:
     take(proxmox, machine, ram=True)
     assert proxmox.snapshots.snapshots(machine)[0].ram

@@ -1,8 +1,9 @@
 """A stateful Proxmox VE 9 API for tests: it checks every request against the official schema and keeps what guests hold.
 
 What it leaves out: changes to a running machine take effect at once and are never pending; backup jobs are kept but not
-run by the clock; high availability, firewall, replication and consoles do nothing; files cannot be uploaded. A call that
-the API has and this server has not answers 501 "TEST SERVER LACKS ...".
+run by the clock; high availability starts and stops its guests, seconds after it was asked, and does no more; firewall,
+replication and consoles do nothing; files cannot be uploaded. A call that the API has and this server has not answers 501
+"TEST SERVER LACKS ...".
 """
 
 from tests.support.proxmox.client import Control

@@ -86,7 +86,7 @@ def test_a_full_storage(root: Client, server: ProxmoxServer) -> None:
     assert any("No space left on device" in line for line in root.log(upid))
     assert "No space left on device" in root.task("POST", "/nodes/pve1/qemu", vmid=300, archive=backup, storage="zfs")
     # A restore that fails leaves the machine behind, without disks.
-    assert root.data("GET", "/nodes/pve1/qemu/300/config").keys() == {"digest"}
+    assert root.data("GET", "/nodes/pve1/qemu/300/config").keys() == {"digest", "memory"}
     assert root.data("GET", "/nodes/pve1/storage/nas/content") == []
 
 

@@ -1,6 +1,6 @@
 """The steps of a restore of machines in their own place: those of a drill, over what is left of production."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from drillbook.backups import open_rules
 from drillbook.clock import Clock
@@ -95,6 +95,7 @@ class InPlaceWork:
         for machine in self._machines:
             own = self._provider.has_own_cards(machine, of_host[machine.host])
             run.seen.check(_card_check(machine, own=own))
+            run.seen.check(_disk_check(machine, self._provider.left_behind(machine, of_host[machine.host])))
 
     def _start(self, _step: Step, run: Run) -> None:
         start_in_order(self._provider, self._group, self._machines, run, self._clock, self._workers)
@@ -149,4 +150,18 @@ def _card_check(machine: Machine, *, own: bool) -> Check:
         remedy=""
         if own
         else "Compare its configuration with the backup's note, and correct it before clients come back.",
+    )
+
+
+def _disk_check(machine: Machine, left: Sequence[str]) -> Check:
+    return Check(
+        f"{machine.host}: all its disks",
+        Stage.VERIFY,
+        CheckStatus.FAILED if left else CheckStatus.PASSED,
+        expected="those of the machine that was backed up",
+        actual=f"{len(left)} less" if left else "those",
+        message="; ".join(left),
+        remedy="Stop the machine, bring back what is named, and look at its data before clients come back."
+        if left
+        else "",
     )

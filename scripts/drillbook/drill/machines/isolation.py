@@ -105,9 +105,18 @@ class Isolation:
 
 
 def card_checks(
-    machine: Machine, cards: Sequence[NetworkCard], isolated: str, forbidden_macs: frozenset[str], *, live: bool = False
+    machine: Machine,
+    cards: Sequence[NetworkCard],
+    isolated: str,
+    forbidden_macs: frozenset[str],
+    *,
+    live: bool = False,
+    ways_out: Sequence[str] | None = None,
 ) -> tuple[Check, ...]:
-    """What the provider reports of a machine before it is started; where restores are live, just after."""
+    """What the provider reports of a machine before it is started; where restores are live, just after.
+
+    ``ways_out`` are settings that act on its host or lead out beside its cards; None where the provider has no such settings.
+    """
     elsewhere = [f"{card.name} on {card.network}" for card in cards if card.network != isolated]
     same = [f"{card.name} {card.mac}" for card in cards if card.mac in forbidden_macs]
     started = machine.power is not Power.STOPPED and not live
@@ -133,6 +142,21 @@ def card_checks(
             actual=machine.power.value,
             message="it was running before its cards were read back" if started else "",
         ),
+        *(() if ways_out is None else (_way_out_check(machine, ways_out),)),
+    )
+
+
+def _way_out_check(machine: Machine, found: Sequence[str]) -> Check:
+    message = "its backup brought settings with it that act on the host or lead around the isolated network"
+    remedy = "Take them out of the machine's configuration before its next backup, or leave the machine out of drills."
+    return Check(
+        f"{machine.host}: nothing but its cards leads out",
+        Stage.ISOLATION,
+        CheckStatus.FAILED if found else CheckStatus.PASSED,
+        expected="no setting that acts on the host or leads around the isolated network",
+        actual=", ".join(found) or "none",
+        message=message if found else "",
+        remedy=remedy if found else "",
     )
 
 

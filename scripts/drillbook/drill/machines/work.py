@@ -109,6 +109,7 @@ class MachineWork:
                 self._provider.isolated_network(),
                 self._provider.forbidden_macs(backups[machine.host]),
                 live=self._provider.live(),
+                ways_out=self._provider.ways_out(machine),
             ):
                 run.seen.check(check)
 

@@ -84,6 +84,10 @@ class Ec2Restores:
         order = self._orders.get(machine.identifier)
         return self._instances.cards(machine.identifier, order.interfaces if order else ())
 
+    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
+        """None: what an instance reaches, it reaches by its interfaces."""
+        return None
+
     def isolated_network(self) -> str:
         """The subnet and the one group of the drill range."""
         return network_name(self._drill.subnet, self._drill.security_group)

@@ -1,5 +1,6 @@
 """A guest of Proxmox VE from inside, by its agent, and its power."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -8,14 +9,18 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.model import GuestAnswer, Machine
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.machines import base, vmid
+from drillbook.providers.proxmox.machines import base, is_container, vmid
 from drillbook.providers.proxmox.tasks import Tasks
 
 _POLL = timedelta(seconds=0.5)
 _SHELL = ("/bin/sh", "-s")
 _MISSING = "No such file or directory"
-# What a guest whose restore failed is left with: Proxmox VE keeps its number, and nothing else.
+_FORGOTTEN = re.compile(r"PID \d+ does not exist")
+_SLOWEST_POLL = timedelta(seconds=5)
+# What says nothing of whose a guest is.
 _OF_AN_EMPTY_GUEST = frozenset({"digest", "lock", "meta", "vmgenid", "smbios1"})
+# The one line of configuration that each restore of Proxmox VE begins with, and that one which failed leaves.
+_OF_A_FAILED_RESTORE = ("memory", "128")
 
 
 class Guests:
@@ -27,14 +32,12 @@ class Guests:
         self._tasks = Tasks(api, clock)
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it unless it runs."""
-        if not self.runs(machine):
-            self._power(machine, "start", timeout)
+        """Start it unless it runs; returns when it does, whoever does it."""
+        self._power(machine, "start", timeout, running=True)
 
     def stop(self, machine: Machine, timeout: timedelta) -> None:
-        """Switch it off unless it is off."""
-        if self.runs(machine):
-            self._power(machine, "stop", timeout)
+        """Switch it off unless it is off; returns when it is, whoever does it."""
+        self._power(machine, "stop", timeout, running=False)
 
     def answers(self, machine: Machine) -> bool:
         """Whether its agent answers now."""
@@ -54,39 +57,87 @@ class Guests:
             raise
 
     def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
-        """Run a shell script inside; raises InfrastructureError when it has not ended within ``timeout``."""
+        """Run a shell script inside; raises InfrastructureError when it has not ended within ``timeout``.
+
+        A busy agent answers no ping, and then Proxmox VE says that none runs: the program goes on all the same, so it is asked after
+        again. That a program ended is told once; if that answer was lost nothing is known of it, which is an error at once.
+        """
         deadline = self._clock.monotonic() + timeout
         started = self._api.post(f"{base(machine)}/agent/exec", command=list(_SHELL), **{"input-data": script})
+        pause = _POLL
         while True:
-            state = self._api.get(f"{base(machine)}/agent/exec-status", pid=started["pid"])
-            if state["exited"]:
-                return _answer(machine, state)
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
+            problem: InfrastructureError | None = None
+            try:
+                state = self._api.get(f"{base(machine)}/agent/exec-status", pid=started["pid"])
+                if state["exited"]:
+                    return _answer(machine, state)
+            except InfrastructureError as error:
+                if _FORGOTTEN.search(error.message):
+                    raise
+                problem = error
+            left = deadline - self._clock.monotonic()
+            if left <= timedelta():
+                raise problem or InfrastructureError(
                     f"a program inside did not end within {timeout.total_seconds():.0f} s",
                     where=f"{machine.host} ({machine.identifier})",
                     remedy="Look at the machine's console.",
                 )
-            self._clock.sleep(_POLL)
+            self._clock.sleep(min(pause, left))
+            pause = min(pause * 1.5, _SLOWEST_POLL)
 
     def runs(self, machine: Machine) -> bool:
         """Whether it runs."""
-        return bool(self._api.get(f"{base(machine)}/status/current")["status"] == "running")
+        return _running(self._current(machine))
 
-    def _power(self, machine: Machine, verb: str, timeout: timedelta) -> None:
+    def _current(self, machine: Machine) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._api.get(f"{base(machine)}/status/current")
+        return found
+
+    def _power(self, machine: Machine, verb: str, timeout: timedelta, *, running: bool) -> None:
+        """Where high availability manages a guest the task only tells it what is wanted, and it acts seconds later."""
+        now = self._current(machine)
+        if _running(now) is running:
+            return
+        deadline = self._clock.monotonic() + timeout
+        managed = bool((now.get("ha") or {}).get("managed"))
+        doer = "ha" if managed else "vz" if is_container(machine) else "qm"
         self._tasks.run(
             lambda: self._api.post(f"{base(machine)}/status/{verb}"),
             node=machine.place,
-            kind=f"qm{verb}",
+            kind=f"{doer}{verb}",
             vmid=vmid(machine),
             what=f"{machine.host} ({machine.identifier}): {verb}",
             timeout=timeout,
         )
+        while self.runs(machine) is not running:
+            if self._clock.monotonic() >= deadline:
+                raise InfrastructureError(
+                    f"it is still {'stopped' if running else 'running'} {timeout.total_seconds():.0f} s after its {verb} was asked for"
+                    + (", which high availability was to carry out" if managed else ""),
+                    where=f"{machine.host} ({machine.identifier})",
+                    remedy="See what `ha-manager status` says of it."
+                    if managed
+                    else "Look at its console and its task's log.",
+                )
+            self._clock.sleep(_POLL)
 
 
 def is_empty(config: Mapping[str, Any]) -> bool:
-    """Whether a guest's configuration says nothing: so a restore that failed leaves it."""
-    return set(config) <= _OF_AN_EMPTY_GUEST
+    """Whether a guest's configuration says nothing: so a number that was only taken has it, and a restore that failed leaves it."""
+    return not _said(config) or is_half_restored(config)
+
+
+def is_half_restored(config: Mapping[str, Any]) -> bool:
+    """Whether a restore began and did not end: then disks may be there that the configuration does not name."""
+    return _said(config) == {_OF_A_FAILED_RESTORE}
+
+
+def _said(config: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(key, str(value)) for key, value in config.items() if key not in _OF_AN_EMPTY_GUEST}
+
+
+def _running(current: Mapping[str, Any]) -> bool:
+    return bool(current["status"] == "running")
 
 
 def _answer(machine: Machine, state: dict[str, object]) -> GuestAnswer:

@@ -8,9 +8,10 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, GuestAnswer, Machine, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.guests import Guests, is_empty
-from drillbook.providers.proxmox.machines import base
+from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import Note, cards_of, read_note
 from drillbook.providers.proxmox.tasks import Tasks
 
@@ -27,17 +28,24 @@ class ProxmoxRecoveries:
         self._tasks = Tasks(api, clock)
         self._guests = Guests(api, clock)
         self._backups = ProxmoxBackups(api, clock)
+        self._texts: dict[str, str] = {}
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
         """By the notes on the storage that they are written to."""
         return self._backups.backups(hosts, rules)
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:
-        """Two calls: the entry, and the configuration that is read out of the archive itself."""
-        return self._backups.fault(backup, rules, timeout)
+        """Three calls: the entry, and twice the configuration in the archive itself; and one for each mapped device.
+
+        Raises RefusedError where that passes devices through which this credential can't give a machine.
+        """
+        found = self._backups.fault(backup, rules, timeout)
+        if found is None:
+            self._refuse_devices(backup)
+        return found
 
     def standing(self, backups: Sequence[Backup]) -> Mapping[str, Machine]:
-        """One call: all guests, by number and by name; and one for each that has no name."""
+        """One call: all guests, by number and by name; and one for each that stands: its configuration."""
         entries = self._api.get("/cluster/resources", type="vm")
         found = {}
         for backup in backups:
@@ -78,6 +86,10 @@ class ProxmoxRecoveries:
         config = self._api.get(f"{base(machine)}/config")
         return cards_of(config) == self._note(backup).cards
 
+    def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
+        """One call: its configuration, against the one in the archive."""
+        return left_behind(self._text(backup), self._api.get(f"{base(machine)}/config"), vmid(machine))
+
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """Start it unless it runs."""
         self._guests.start(machine, timeout)
@@ -105,8 +117,15 @@ class ProxmoxRecoveries:
                 remedy="Bring the node back; or switch it off for good, and move the guest's configuration to a node that is there.",
             )
         machine = Machine(backup.host, str(entry["id"]), node, power)
-        if entry["type"] != "qemu" or not (called == backup.host or self._empty(machine)):
+        config = self._api.get(f"{base(machine)}/config")
+        if entry["type"] != "qemu" or not (called == backup.host or is_empty(config)):
             raise _taken(backup, f"its number {number} is that of the {entry['type']} guest {called}")
+        if str(config.get("protection") or "0") != "0":
+            raise RefusedError(
+                "it is protected (option protection), so Proxmox VE lets nobody restore over it",
+                where=f"{backup.host}, VM {number} on {node}",
+                remedy=f"Somebody meant that. If it is to be lost all the same: `qm set {number} --protection 0`, and run this again.",
+            )
         lock = str(entry.get("lock") or "")
         if lock:
             raise RefusedError(
@@ -116,8 +135,34 @@ class ProxmoxRecoveries:
             )
         return machine
 
-    def _empty(self, machine: Machine) -> bool:
-        return is_empty(self._api.get(f"{base(machine)}/config"))
+    def _refuse_devices(self, backup: Backup) -> None:
+        """Proxmox VE would refuse them, too, but only when what stands there is switched off already."""
+        devices = devices_of(present_config(self._text(backup)))
+        if devices.raw:
+            raise RefusedError(
+                f"only root@pam can restore it: {', '.join(devices.raw)} pass devices of the node through",
+                where=f"{backup.host}, {backup.identifier}",
+                remedy=f"Nothing was touched. Restore it as root: `qmrestore {backup.identifier} {_number(backup)}`.",
+            )
+        lacking = [
+            f"{key} needs Mapping.Use on {path}" for key, path in devices.mapped.items() if not self._may_use(path)
+        ]
+        if lacking:
+            raise RefusedError(
+                f"the token may not restore it: {', '.join(lacking)}",
+                where=f"{backup.host}, {backup.identifier}",
+                remedy="Nothing was touched. Give the token that right (docs/runbooks/restore-machines-in-place.md).",
+            )
+
+    def _may_use(self, path: str) -> bool:
+        return "Mapping.Use" in (self._api.get("/access/permissions", path=path).get(path) or {})
+
+    def _text(self, backup: Backup) -> str:
+        """The configuration in the archive, which never changes."""
+        if backup.identifier not in self._texts:
+            path = f"/nodes/{self._backups.node_of(backup)}/vzdump/extractconfig"
+            self._texts[backup.identifier] = str(self._api.get(path, volume=backup.identifier))
+        return self._texts[backup.identifier]
 
     def _node(self, backup: Backup, note: Note) -> str:
         """The node that it was on, while that is there; else the first that sees the backup."""

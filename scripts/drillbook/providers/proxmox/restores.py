@@ -7,20 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power, ProxmoxDrillRange
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
-from drillbook.providers.proxmox.guests import Guests, is_empty
+from drillbook.providers.proxmox.guests import Guests, is_empty, is_half_restored
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import listed_backup, read_note
 from drillbook.providers.proxmox.tasks import Tasks
+from drillbook.providers.proxmox.ways_out import ways_out
 
 _CARD = re.compile(r"^net\d+$")
+_UNUSED = re.compile(r"^unused\d+$")
 _MAC = re.compile(r"(?:^|[=,])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})")
 _POLL = timedelta(seconds=0.5)
 _NO_NETWORK = "none"
+_STORAGE_AWAY = re.compile(r"storage '.*' is not online|activate storage")
 
 
 class ProxmoxRestores:
@@ -83,6 +86,7 @@ class ProxmoxRestores:
             timeout=timeout,
         )
         parameters: dict[str, Any] = {"archive": backup.identifier, "force": 1, "unique": 1, "onboot": 0}
+        parameters["protection"] = 0  # else what is the drill's own could not be removed
         if self._drill.live:
             parameters["live-restore"] = 1
         parameters |= {"storage": self._drill.storage, "pool": pool, **mark, **cards}
@@ -116,6 +120,10 @@ class ProxmoxRestores:
         config = self._api.get(f"{base(machine)}/config")
         return tuple(_card(key, str(line)) for key, line in sorted(config.items()) if _CARD.match(key))
 
+    def ways_out(self, machine: Machine) -> tuple[str, ...]:
+        """One call: its configuration."""
+        return ways_out(self._api.get(f"{base(machine)}/config"))
+
     def isolated_network(self) -> str:
         """The drill's bridge."""
         return self._drill.bridge
@@ -142,7 +150,12 @@ class ProxmoxRestores:
         return self._guests.run(machine, script, timeout)
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
-        """Wait for the end of what holds it, stop it, remove it; each of number, pool and tag is looked at first."""
+        """Wait for the end of what holds it, stop it, remove it; each of number, pool and tag is looked at first.
+
+        A restore gives the machine every disk of its number that it finds on any storage, as unusedN, and with the machine they would go: one
+        that is not on the drill's own storage may be of another cluster that shares it, and leaves the machine where it is. What a restore
+        that did not end has made is in no configuration: only then are the node's storages searched for disks of the number.
+        """
         number = number_of(claim, self._provider, self._drill)
         deadline = self._clock.monotonic() + timeout
         config = self._unlocked(claim, number, deadline)
@@ -151,14 +164,14 @@ class ProxmoxRestores:
         self._refuse_foreign(claim, number, config)
         machine = Machine(claim.host, claim.identifier, self._drill.node, Power.RUNNING)
         self._guests.stop(machine, deadline - self._clock.monotonic())
-        self._tasks.run(
-            lambda: self._api.delete(base(machine), purge=1),
-            node=self._drill.node,
-            kind="qmdestroy",
-            vmid=vmid(machine),
-            what=f"{claim.host} ({claim.identifier}): removing it",
-            timeout=deadline - self._clock.monotonic(),
-        )
+        self._refuse_found_disks(claim, config)
+        try:
+            self._remove(machine, deadline, {"destroy-unreferenced-disks": 1} if is_half_restored(config) else {})
+        except DrillbookError as error:
+            # The search needs all storages of the node; without it the machine goes at least.
+            if not _STORAGE_AWAY.search(error.message):
+                raise
+            self._remove(machine, deadline, {})
 
     def separate(self) -> bool:
         """Yes: a token."""
@@ -193,6 +206,28 @@ class ProxmoxRestores:
                 return
             self._clock.sleep(_POLL)
 
+    def _refuse_found_disks(self, claim: Claim, config: Mapping[str, Any]) -> None:
+        found = {key: str(line) for key, line in sorted(config.items()) if _UNUSED.match(key)}
+        foreign = {key: line for key, line in found.items() if line.partition(":")[0] != self._drill.storage}
+        if foreign:
+            raise RefusedError(
+                f"its restore found disks of its number that may not be the drill's ({', '.join(foreign.values())}): "
+                "it is switched off and left alone, for they would be removed with it",
+                where=f"{claim.provider}, {claim.identifier}",
+                remedy=f"Keep the drill's numbers free in every cluster that shares a storage; as root take {', '.join(foreign)} out of "
+                "its configuration's file, and run `drillbook drill clean`.",
+            )
+
+    def _remove(self, machine: Machine, deadline: timedelta, options: Mapping[str, int]) -> None:
+        self._tasks.run(
+            lambda: self._api.delete(base(machine), purge=1, **options),
+            node=self._drill.node,
+            kind="qmdestroy",
+            vmid=vmid(machine),
+            what=f"{machine.host} ({machine.identifier}): removing it",
+            timeout=deadline - self._clock.monotonic(),
+        )
+
     def _free(self, number: int) -> bool:
         try:
             self._api.get("/cluster/nextid", vmid=number)
@@ -204,15 +239,16 @@ class ProxmoxRestores:
         """The guest's configuration once nothing holds it; None where there is no such guest.
 
         A task of ours that is still at it was left by whoever was killed: it is ended. While one makes the guest, the guest is
-        in no pool yet.
+        in no pool yet; while one restores from a file, no lock of the configuration says so.
         """
         while True:
             busy = self._tasks.stop_own(self._drill.node, str(number))
             if number in self._members():
                 config: Mapping[str, Any] = self._api.get(f"/nodes/{self._drill.node}/qemu/{number}/config")
                 lock = str(config.get("lock") or "")
-                if not lock:
+                if not lock and not busy:
                     return config
+                lock = lock or "by a task"
             elif self._free(number):
                 return None
             elif not busy:

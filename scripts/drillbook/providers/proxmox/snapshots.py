@@ -9,6 +9,7 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce, Snapshot
 from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.guests import Guests
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, power_of, vmid
 from drillbook.providers.proxmox.tasks import Tasks
 
@@ -24,6 +25,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
         super().__init__(api)
         self._clock = clock
         self._tasks = Tasks(api, clock)
+        self._guests = Guests(api, clock)
 
     def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:  # noqa: ARG002 - freezing says it
         """One call: what Proxmox VE says of the storages of the guest's disks."""
@@ -98,9 +100,8 @@ class ProxmoxSnapshots(ProxmoxMachines):
         )
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it unless it runs."""
-        if self._api.get(f"{base(machine)}/status/current")["status"] != "running":
-            self._run(machine, "start", lambda: self._api.post(f"{base(machine)}/status/start"), "", timeout)
+        """Start it unless it runs; returns when it does."""
+        self._guests.start(machine, timeout)
 
     def _thawed(self, machine: Machine, deadline: timedelta) -> bool:
         try:
@@ -125,7 +126,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
             node=machine.place,
             kind=f"{prefix}{verb}",
             vmid=vmid(machine),
-            what=f"{machine.host} ({machine.identifier}): {verb} {name}".rstrip(),
+            what=f"{machine.host} ({machine.identifier}): {verb} {name}",
             timeout=timeout,
         )
 

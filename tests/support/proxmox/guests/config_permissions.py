@@ -131,6 +131,33 @@ def check_bridges(call: Call, config: Config) -> None:
             check_bridge(call, str(line))
 
 
+def check_devices(call: Call, config: Config) -> None:
+    """Refuse a device of the node that root alone may pass through, or a mapped one that the caller may not use."""
+    if call.who.is_root:
+        return
+    for key, line in sorted(config.items()):
+        options = read_options(str(line))
+        kind = key.rstrip("0123456789")
+        if kind in {"hostpci", "usb"} and not options.get("mapping"):
+            real = options.get("host") or options.get("")
+            if real and real.lower() != "spice":
+                what = "non-mapped" if kind == "hostpci" else "real"
+                raise PveError(f"only root can set '{key}' config for {what} devices")
+        name = {
+            "hostpci": f"pci/{options.get('mapping')}",
+            "usb": f"usb/{options.get('mapping')}",
+            "virtiofs": f"dir/{options.get('dirid') or options.get('')}",
+            "rng": "hwrng",
+        }.get(kind)
+        used = options.get("mapping") or kind == "virtiofs" or (kind == "rng" and _source(options) == "/dev/hwrng")
+        if name and used:
+            call.need(f"/mapping/{name}", "Mapping.Use")
+
+
+def _source(options: dict[str, str]) -> str | None:
+    return options.get("source") or options.get("")
+
+
 def check_bridge(call: Call, line: str) -> None:
     """Check one network card."""
     options = read_options(line)

@@ -10,11 +10,11 @@ from tests.support.proxmox.guests.config_permissions import check_bridges, check
 from tests.support.proxmox.guests.configuration import apply_changes
 from tests.support.proxmox.guests.drives import NIC, drives, is_drive
 from tests.support.proxmox.guests.power import start
-from tests.support.proxmox.guests.removal import erase_disks
-from tests.support.proxmox.guests.restore import check_archive, check_restored, restore_into
+from tests.support.proxmox.guests.removal import erase_disks, erase_replaced
+from tests.support.proxmox.guests.restore import check_archive, check_restored, leave_disks, restore_into
 from tests.support.proxmox.state import Config, Guest
 from tests.support.proxmox.storage.access import check_volume_access
-from tests.support.proxmox.storage.volumes import find_volume
+from tests.support.proxmox.storage.volumes import BACKUP_ONLY, find_volume
 from tests.support.proxmox.tasks import Task
 
 # Parameters that are no keys of the configuration.
@@ -39,6 +39,8 @@ _CALL_ONLY = frozenset(
         "unique",
     }
 )
+# What a restore leaves of a configuration that it did not get to write.
+_UNFINISHED: Config = {"memory": "128"}
 _LXC_DEFAULTS: Config = {"arch": "amd64", "memory": 512, "ostype": "debian", "swap": 512}
 
 
@@ -92,14 +94,18 @@ async def _make(call: Call, task: Task, guest: Guest, changes: Config) -> None:
 
 
 async def _restore(call: Call, task: Task, guest: Guest, archive: str, changes: Config) -> None:
-    """Restore a guest; where that fails a machine stays behind without disks, as in Proxmox VE, and a container does not."""
+    """Restore a guest; where that fails a machine stays behind without disks, as in Proxmox VE, and a container does not.
+
+    The first that a restore writes is a configuration of one line, and from a backup server a lock beside it.
+    """
     begun = False
     try:
         _refuse_overwriting(guest)
         check_restored(call, archive, changes)
         begun = True
-        erase_disks(call.engine, guest)
-        guest.config = {"lock": "create"}
+        erase_replaced(call.engine, guest, check_archive(call, archive).disks)
+        from_server = call.state.storages[archive.partition(":")[0]].kind in BACKUP_ONLY
+        guest.config = {**_UNFINISHED, **({"lock": "create"} if from_server or guest.kind == "lxc" else {})}
         guest.snapshots, guest.parent, guest.mounts = {}, None, {}
         if call.get("live-restore"):
             # The guest reads from the backup what is not on its disks yet.
@@ -110,15 +116,19 @@ async def _restore(call: Call, task: Task, guest: Guest, archive: str, changes: 
         else:
             await task.work()
             restore_into(call, task, guest, archive, changes)
-    except BaseException:
+    except BaseException as error:
         task.log(
             "error before or during data restore, some or all disks were not completely restored."
             f" {guest.label} {guest.vmid} state is NOT cleaned up."
         )
         guest.config.pop("lock", None)
         if begun:
-            erase_disks(call.engine, guest)
-            guest.config = {}
+            if isinstance(error, PveError) or guest.kind == "lxc":
+                erase_disks(call.engine, guest)
+            else:
+                leave_disks(call, guest, archive)
+            guest.config = dict(_UNFINISHED)
+            guest.status = "stopped"
             if guest.kind == "lxc":
                 call.state.guests.pop(guest.vmid, None)
         raise

@@ -8,6 +8,7 @@ from typing import Any
 from tests.support.proxmox.calls import Call, handles
 from tests.support.proxmox.engine import Engine
 from tests.support.proxmox.errors import PveError
+from tests.support.proxmox.guests import high_availability
 from tests.support.proxmox.guests.configuration import check_lock, check_skiplock, disk_usage
 from tests.support.proxmox.guests.drives import NIC, disks, is_drive, volume_id
 from tests.support.proxmox.guests.readings import container_reading, machine_reading
@@ -61,6 +62,9 @@ def start(call: Call) -> str:
         raise PveError(f"CT {guest.vmid} already running")
     if call.engine.faults.quorum_lost:
         raise PveError("cluster not ready - no quorum?")
+    service = high_availability.service_of(call, guest)
+    if service is not None:
+        return high_availability.request(call, guest, service, "start", lambda: _power_on_late(call, guest))
 
     async def work(task: Task) -> None:
         if guest.config.get("template"):
@@ -78,11 +82,19 @@ def start(call: Call) -> str:
     return call.task(f"{_prefix(call)}start", guest.vmid, work)
 
 
+def _power_on_late(call: Call, guest: Guest) -> None:
+    if not guest.running and not guest.config.get("lock"):
+        power_on(call.engine, guest)
+
+
 def _stop(call: Call, action: str) -> str:
     guest = call.guest
     skip = check_skiplock(call)
     if guest.kind == "lxc" and not guest.running:
         raise PveError(f"CT {guest.vmid} not running")
+    service = high_availability.service_of(call, guest)
+    if service is not None and action == "stop":
+        return high_availability.request(call, guest, service, "stop", lambda: power_off(guest))
 
     async def work(task: Task) -> None:
         check_lock(guest, skip=skip)
@@ -150,9 +162,7 @@ def current(call: Call) -> Any:
     """Return what a guest does now."""
     guest = call.guest
     reading = machine_reading(call.engine, guest) if guest.kind == "qemu" else container_reading(call.engine, guest)
-    reading["ha"] = {
-        "managed": int(any(f"{kind}:{guest.vmid}" in call.state.section("ha-resources") for kind in ("vm", "ct")))
-    }
+    reading["ha"] = {"managed": int(high_availability.service_of(call, guest) is not None)}
     if guest.kind == "lxc":
         return reading
     reading |= {"qmpstatus": guest.status, "clipboard": None}

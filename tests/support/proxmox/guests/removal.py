@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tests.support.proxmox.calls import Call, handles
 from tests.support.proxmox.engine import Engine
 from tests.support.proxmox.errors import PveError
 from tests.support.proxmox.formats import split_list
 from tests.support.proxmox.guests.configuration import check_lock, check_skiplock
-from tests.support.proxmox.guests.drives import UNUSED, is_drive, volume_id
+from tests.support.proxmox.guests.drives import UNUSED, is_cdrom, is_drive, volume_id
 from tests.support.proxmox.state import Guest
 from tests.support.proxmox.storage.access import describe_volume
-from tests.support.proxmox.storage.volumes import release
+from tests.support.proxmox.storage.volumes import release, volumes_on
 from tests.support.proxmox.tasks import Task
 
 
@@ -23,6 +25,34 @@ def erase_disks(engine: Engine, guest: Guest) -> None:
     for volid in named:
         if ":" in volid and describe_volume(volid) == ("images", guest.vmid):
             release(engine, guest.node, volid)
+
+
+def erase_replaced(engine: Engine, guest: Guest, restored: Collection[str]) -> None:
+    """Remove the disks in whose places a restore puts others, and the saved memory of snapshots; all others stay."""
+    lines = [str(guest.config[key]) for key in restored if key in guest.config]
+    named = [volume_id(line) for line in lines if not is_cdrom(line)]
+    named += [snapshot.vmstate for snapshot in guest.snapshots.values() if snapshot.vmstate]
+    for volid in named:
+        if ":" in volid and describe_volume(volid) == ("images", guest.vmid):
+            release(engine, guest.node, volid)
+
+
+def own_images(engine: Engine, node: str, vmid: int) -> list[str]:
+    """Return the images that bear a guest's number on the storages that a node has, whether a configuration names them or not."""
+    return [
+        volume.volid
+        for storage in engine.state.storages.values()
+        if "images" in storage.content.split(",") and (not storage.nodes or node in storage.nodes)
+        for volume in volumes_on(engine, node, storage)
+        if volume.content == "images" and volume.vmid == vmid
+    ]
+
+
+def _refuse_while_restored(call: Call, guest: Guest) -> None:
+    """A restore holds the lock of the guest's file, which is no lock in its configuration."""
+    for task in call.state.tasks.values():
+        if task.running and task.kind == "qmrestore" and task.subject == str(guest.vmid):
+            raise PveError(f"can't lock file '/var/lock/qemu-server/lock-{guest.vmid}.conf' - got timeout")
 
 
 @handles("DELETE", "/nodes/{node}/{guest}/{vmid}")
@@ -44,10 +74,18 @@ def destroy(call: Call) -> str:
         )
 
     async def work(task: Task) -> None:
+        _refuse_while_restored(call, guest)
         check_lock(guest, skip=skip)
         call.write_guest()
         await task.work()
         erase_disks(call.engine, guest)
+        if call.get("destroy-unreferenced-disks"):
+            for away in sorted(
+                call.engine.faults.inactive_storages
+            ):  # each storage is searched, and so activated first
+                raise PveError(f"storage '{away}' is not online")
+            for volid in own_images(call.engine, guest.node, guest.vmid):
+                release(call.engine, guest.node, volid)
         call.state.guests.pop(guest.vmid, None)
         _forget_rights(call, guest.vmid)
         if call.get("purge"):

@@ -6,9 +6,19 @@ from uuid import uuid4
 
 from tests.support.proxmox.calls import Call
 from tests.support.proxmox.errors import PveError
-from tests.support.proxmox.guests.config_permissions import check_bridges
+from tests.support.proxmox.guests.config_permissions import check_bridges, check_devices
 from tests.support.proxmox.guests.configuration import apply_changes
-from tests.support.proxmox.guests.drives import NIC, UNUSED, complete_nic, drives, render, write_size
+from tests.support.proxmox.guests.drives import (
+    NIC,
+    UNUSED,
+    complete_nic,
+    drives,
+    is_drive,
+    render,
+    volume_id,
+    write_size,
+)
+from tests.support.proxmox.guests.removal import own_images
 from tests.support.proxmox.property_strings import read_options, write_options
 from tests.support.proxmox.state import Archive, Config, Guest
 from tests.support.proxmox.storage.volumes import (
@@ -43,8 +53,11 @@ def check_archive(call: Call, volid: str) -> Archive:
 
 
 def check_restored(call: Call, volid: str, changes: Config) -> None:
-    """Refuse a backup with a bridge that is not the caller's to use, whoever made the backup."""
-    check_bridges(call, {**check_archive(call, volid).config, **changes})
+    """Refuse a backup with a bridge or a device that is not the caller's to use, whoever made the backup."""
+    config = {**check_archive(call, volid).config, **changes}
+    check_bridges(call, config)
+    if call.kind == "qemu":
+        check_devices(call, config)
 
 
 def restore_into(call: Call, task: Task, guest: Guest, volid: str, changes: Config) -> None:
@@ -63,7 +76,30 @@ def restore_into(call: Call, task: Task, guest: Guest, volid: str, changes: Conf
     if call.get("unique"):
         _make_unique(call, guest, changes)
     apply_changes(call.engine, guest, {key: value for key, value in changes.items() if key not in archive.disks})
+    if guest.kind == "qemu":
+        _rescan(call, guest)
     task.log("rescan volumes...") if guest.kind == "qemu" else task.log("merging backed-up and given configuration..")
+
+
+def _rescan(call: Call, guest: Guest) -> None:
+    """Name the images that bear the guest's number, and that its configuration does not name, as unused."""
+    named = {volume_id(str(line)) for key, line in guest.config.items() if is_drive("qemu", key) or UNUSED.match(key)}
+    for volid in sorted(set(own_images(call.engine, guest.node, guest.vmid)) - named):
+        number = next(index for index in range(256) if f"unused{index}" not in guest.config)
+        guest.config[f"unused{number}"] = volid
+
+
+def leave_disks(call: Call, guest: Guest, volid: str) -> None:
+    """Leave what a killed worker had allocated: disks that no configuration names."""
+    archive = check_archive(call, volid)
+    made = {key for key, _ in drives(guest.kind, guest.config)}
+    for key in set(archive.disks) - made:
+        storage = storage_on(call.engine, guest.node, _storage_for(call, str(archive.config[key])))
+        allocate(call.engine, guest.node, storage, guest.vmid, archive.sizes[key], default_format(storage))
+
+
+def _storage_for(call: Call, line: str) -> str:
+    return str(call.get("storage") or volume_id(line).partition(":")[0])
 
 
 def _survives(kind: str, key: str) -> bool:
@@ -96,7 +132,7 @@ def _restore_disk(call: Call, task: Task, guest: Guest, archive: Archive, key: s
     """Make a disk on the storage that the call names, or on the one that it came from."""
     options = read_options(line)
     old = options.pop("", "") or options.pop("file", "") or options.pop("volume", "")
-    storage = storage_on(call.engine, guest.node, str(call.get("storage") or old.partition(":")[0]))
+    storage = storage_on(call.engine, guest.node, _storage_for(call, line))
     call.need(f"/storage/{storage.name}", "Datastore.AllocateSpace")
     container = guest.kind == "lxc"
     hint = old.rpartition(".")[2] if storage.kind in FILE_BASED and old.endswith((".qcow2", ".vmdk", ".raw")) else None
