@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,10 +14,12 @@ from moto.ec2.models import ec2_backends
 
 from drillbook.clock import SystemClock
 from drillbook.model import BackupMode, BackupRules, Ec2Place, Machine, Retention
-from drillbook.providers.ec2 import Ec2Api, Ec2Backups, Ec2Snapshots
+from drillbook.providers.ec2 import Ec2Api, Ec2Backups, Ec2Snapshots, api
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from drillbook.model import Backup
 
@@ -37,6 +41,33 @@ def _some_image(endpoint: str) -> str:
         Owners=["amazon"], Filters=[{"Name": "architecture", "Values": ["x86_64"]}]
     )
     return str(found["Images"][0]["ImageId"])
+
+
+def listen(patch: pytest.MonkeyPatch) -> set[str]:
+    """The operations that are called from now on, by clients that are made from now on."""
+    called, connect = set(), api._connect
+
+    def listening(*arguments: Any) -> Any:
+        client = connect(*arguments)
+        client.meta.events.register("before-call.ec2", lambda model, **_: called.add(f"ec2:{model.name}"))
+        return client
+
+    patch.setattr(api, "_connect", listening)
+    return called
+
+
+def documented_policy(page: Path) -> list[dict[str, Any]]:
+    """The statements of the first policy on a page."""
+    found = re.search(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    statements: list[dict[str, Any]] = json.loads(found[1])["Statement"]
+    return statements
+
+
+def actions_of(statement: dict[str, Any]) -> list[str]:
+    """What a statement allows."""
+    actions: str | list[str] = statement["Action"]
+    return [actions] if isinstance(actions, str) else actions
 
 
 class Ec2World:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.contract.providers.ec2 import actions_of, documented_policy, listen
 from tests.support import moto_volumes
 from tests.support.moto_ec2 import SlowSnapshots, UnluckySnapshots
 
@@ -217,25 +216,10 @@ def test_an_endpoint_that_does_not_answer_is_named(ec2: Ec2World) -> None:
         api.pages("describe_volumes", "Volumes")
 
 
-def documented_policy() -> list[dict[str, Any]]:
-    """The statements of the how-to's policy."""
-    found = re.search(r"```json\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    statements: list[dict[str, Any]] = json.loads(found[1])["Statement"]
-    return statements
-
-
 def test_the_documented_policy_allows_what_is_called_and_nothing_else(
     ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    called, connect = set(), api._connect
-
-    def listening(*arguments: Any) -> Any:
-        client = connect(*arguments)
-        client.meta.events.register("before-call.ec2", lambda model, **_: called.add(model.name))
-        return client
-
-    monkeypatch.setattr(api, "_connect", listening)
+    called = listen(monkeypatch)
     snapshots_ = Ec2Snapshots(Ec2Api(ec2.place, "snapshots.json"), SystemClock(), poll=timedelta(milliseconds=20))
     (machine,) = snapshots_.find(("shop-db",))
     assert snapshots_.refusal(machine, ram=False, quiesce=Quiesce.NONE) is None
@@ -244,15 +228,13 @@ def test_the_documented_policy_allows_what_is_called_and_nothing_else(
     snapshots_.go_back(machine, "drillbook-one", LIMIT)
     snapshots_.start(machine, LIMIT)
     snapshots_.remove(machine, "drillbook-one", LIMIT)
-    listed = [entry["Action"] for entry in documented_policy()]
-    allowed = {name for names in listed for name in ([names] if isinstance(names, str) else names)}
-    assert {f"ec2:{name}" for name in called} == allowed
+    assert called == {action for entry in documented_policy(HOW_TO) for action in actions_of(entry)}
 
 
 def test_the_documented_policy_changes_nothing_without_a_condition() -> None:
     """And only tags of drillbook's own on what is there: others are what other keys are fenced by."""
-    for entry in documented_policy():
-        actions = [entry["Action"]] if isinstance(entry["Action"], str) else entry["Action"]
+    for entry in documented_policy(HOW_TO):
+        actions = actions_of(entry)
         assert all(action.startswith("ec2:Describe") for action in actions) or entry["Condition"]
         if "ec2:CreateTags" in actions and "ec2:CreateAction" not in str(entry["Condition"]):
             keys = entry["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.providers.ec2 import REGION, SECOND_REGION
+from tests.contract.providers.ec2 import REGION, SECOND_REGION, actions_of, documented_policy, listen
 from tests.support.moto_images import PLAN
 
 from drillbook.clock import SystemClock
@@ -190,26 +188,10 @@ def test_removal_can_be_repeated_wherever_it_was_killed(ec2: Ec2World, monkeypat
     assert writes == 4, "tags, the image, and two snapshots"
 
 
-def documented_actions() -> set[str]:
-    """What the how-to's policy allows."""
-    found = re.search(r"```json\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    statements = json.loads(found[1])["Statement"]
-    listed = [entry["Action"] if isinstance(entry["Action"], list) else [entry["Action"]] for entry in statements]
-    return {action.removeprefix("ec2:") for actions in listed for action in actions}
-
-
 def test_the_documented_policy_allows_what_is_called_and_nothing_else(
     ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    called, connect = set(), api._connect
-
-    def listening(*arguments: Any) -> Any:
-        client = connect(*arguments)
-        client.meta.events.register("before-call.ec2", lambda model, **_: called.add(model.name))
-        return client
-
-    monkeypatch.setattr(api, "_connect", listening)
+    called = listen(monkeypatch)
     ec2.backups = Ec2Backups(api.Ec2Api(ec2.place, "backups.json"), SystemClock(), poll=timedelta(milliseconds=20))
     both = rules_with_copy(ec2)
     (machine,) = ec2.backups.find((HOST,))
@@ -220,7 +202,7 @@ def test_the_documented_policy_allows_what_is_called_and_nothing_else(
         ec2.backups.protect(made, protected=protected)
     for one in ec2.backups.backups((HOST,), both):
         ec2.backups.remove(one, LIMIT)
-    assert called == documented_actions()
+    assert called == {action for entry in documented_policy(HOW_TO) for action in actions_of(entry)}
 
 
 def test_a_note_that_does_not_fit_is_refused(ec2: Ec2World, machine: Machine) -> None:
