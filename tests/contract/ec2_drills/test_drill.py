@@ -143,7 +143,9 @@ def test_an_image_that_boots_either_way_fits_every_type(world: Ec2DrillWorld, mo
     for image in world.backend.amis.values():
         image.boot_mode = mode
     fit = Fit(Ec2Api(world.place, "drill.json"), "m4.large")
-    for image in world.client.describe_images(Owners=["self"])["Images"]:
+    images = world.client.describe_images(Owners=["self"])["Images"]
+    assert len(images) == len(HOSTS)
+    for image in images:
         fit.refuse_misfit(image, 2, "shop-db")
 
 

@@ -168,6 +168,10 @@ def test_an_endpoint_that_is_not_reached_is_nobodys_business(world: Ec2DrillWorl
     gone = world.add_endpoint("sqs", SecurityGroupIds=[other_group])
     world.backend.vpc_end_points[gone].state = "Deleted"
     look(world)
+    world.backend.vpc_end_points[gone].state = "available"
+    world.backend.vpc_end_points[gone].subnet_ids = [world.subnet]
+    with pytest.raises(RefusedError, match=f"the endpoint {gone} of "):
+        look(world)
 
 
 ROLE = "arn:aws:iam::111122223333:role/drillbook-drill"

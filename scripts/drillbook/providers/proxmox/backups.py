@@ -98,6 +98,11 @@ class ProxmoxBackups(ProxmoxMachines):
         """A node that sees it."""
         return self._storages.node_of(backup)
 
+    def archived(self, backup: Backup) -> str:
+        """The configuration in the archive, as text; one call. Raises DrillbookError where it can't be read out of it."""
+        path = f"/nodes/{self._storages.node_of(backup)}/vzdump/extractconfig"
+        return str(self._api.get(path, volume=backup.identifier))
+
     def protect(self, backup: Backup, *, protected: bool) -> None:
         """PUT, then read it back; the same call can be made again."""
         try:
@@ -156,9 +161,8 @@ class ProxmoxBackups(ProxmoxMachines):
 
     def _config_fault(self, backup: Backup) -> str | None:
         """What the configuration in the archive says against the note: the one is read out of what a restore would read."""
-        path = f"/nodes/{self._storages.node_of(backup)}/vzdump/extractconfig"
         try:
-            text = str(self._api.get(path, volume=backup.identifier))
+            text = self.archived(backup)
         except DrillbookError as error:
             if not is_verdict(error):
                 raise

@@ -24,7 +24,7 @@ _OF_A_FAILED_RESTORE = ("memory", "128")
 
 
 class Guests:
-    """Starts and stops machines, and asks their agents."""
+    """Implements `Inside`: starts and stops machines, and asks their agents."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         self._api = api

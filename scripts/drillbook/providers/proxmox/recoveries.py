@@ -6,27 +6,23 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, GuestAnswer, Machine, Power
+from drillbook.model import Backup, BackupRules, Machine, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.guests import Guests, is_empty
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import Note, cards_of, read_note
-from drillbook.providers.proxmox.tasks import Tasks
 
 _ONLINE = "online"
 _POWER = {"running": Power.RUNNING, "paused": Power.PAUSED, "suspended": Power.PAUSED, "stopped": Power.STOPPED}
 
 
-class ProxmoxRecoveries:
+class ProxmoxRecoveries(Guests):
     """Implements `Recoveries`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
-        self._api = api
-        self._clock = clock
-        self._tasks = Tasks(api, clock)
-        self._guests = Guests(api, clock)
+        super().__init__(api, clock)
         self._backups = ProxmoxBackups(api, clock)
         self._texts: dict[str, str] = {}
 
@@ -65,7 +61,7 @@ class ProxmoxRecoveries:
         deadline = self._clock.monotonic() + timeout
         parameters: dict[str, Any] = {"vmid": number, "archive": backup.identifier}
         if over is not None:
-            self._guests.stop(over, timeout)
+            self.stop(over, timeout)
             parameters["force"] = 1
         elif note.pool:
             parameters["pool"] = note.pool
@@ -89,22 +85,6 @@ class ProxmoxRecoveries:
     def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         """One call: its configuration, against the one in the archive."""
         return left_behind(self._text(backup), self._api.get(f"{base(machine)}/config"), vmid(machine))
-
-    def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it unless it runs."""
-        self._guests.start(machine, timeout)
-
-    def answers(self, machine: Machine) -> bool:
-        """Whether its guest agent answers."""
-        return self._guests.answers(machine)
-
-    def read(self, machine: Machine, path: str) -> str | None:
-        """By the guest agent."""
-        return self._guests.read(machine, path)
-
-    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
-        """By the guest agent; the script goes in as standard input."""
-        return self._guests.run(machine, script, timeout)
 
     def _left(self, backup: Backup, entry: Mapping[str, Any]) -> Machine:
         """What is left of a machine: itself, or what a failed restore of it left; raises RefusedError for anything else."""
@@ -160,8 +140,7 @@ class ProxmoxRecoveries:
     def _text(self, backup: Backup) -> str:
         """The configuration in the archive, which never changes."""
         if backup.identifier not in self._texts:
-            path = f"/nodes/{self._backups.node_of(backup)}/vzdump/extractconfig"
-            self._texts[backup.identifier] = str(self._api.get(path, volume=backup.identifier))
+            self._texts[backup.identifier] = self._backups.archived(backup)
         return self._texts[backup.identifier]
 
     def _node(self, backup: Backup, note: Note) -> str:

@@ -8,14 +8,13 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power, ProxmoxDrillRange
+from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power, ProxmoxDrillRange
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
 from drillbook.providers.proxmox.guests import Guests, is_empty, is_half_restored
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import listed_backup, read_note
-from drillbook.providers.proxmox.tasks import Tasks
 from drillbook.providers.proxmox.ways_out import ways_out
 
 _CARD = re.compile(r"^net\d+$")
@@ -26,7 +25,7 @@ _NO_NETWORK = "none"
 _STORAGE_AWAY = re.compile(r"storage '.*' is not online|activate storage")
 
 
-class ProxmoxRestores:
+class ProxmoxRestores(Guests):
     """Implements `Restores`.
 
     A number is taken by making an empty guest of it, in the pool and with the run's tag: that is atomic, and from then on
@@ -34,12 +33,9 @@ class ProxmoxRestores:
     """
 
     def __init__(self, api: ProxmoxApi, provider: str, drill: ProxmoxDrillRange, clock: Clock) -> None:
-        self._api = api
+        super().__init__(api, clock)
         self._provider = provider
         self._drill = drill
-        self._clock = clock
-        self._tasks = Tasks(api, clock)
-        self._guests = Guests(api, clock)
         self._fetching: dict[str, str] = {}
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
@@ -102,7 +98,7 @@ class ProxmoxRestores:
             self._wait_for_start(machine, upid, deadline)
         else:
             self.finish(machine, deadline - self._clock.monotonic())
-        return replace(machine, power=Power.RUNNING if self._guests.runs(machine) else Power.STOPPED)
+        return replace(machine, power=Power.RUNNING if self.runs(machine) else Power.STOPPED)
 
     def live(self) -> bool:
         """As the place says."""
@@ -133,22 +129,6 @@ class ProxmoxRestores:
         note = read_note(backup.note)
         return frozenset(card.mac for card in note.cards.values()) if note else frozenset()
 
-    def start(self, machine: Machine, timeout: timedelta) -> None:
-        """Start it unless it runs."""
-        self._guests.start(machine, timeout)
-
-    def answers(self, machine: Machine) -> bool:
-        """Whether its guest agent answers."""
-        return self._guests.answers(machine)
-
-    def read(self, machine: Machine, path: str) -> str | None:
-        """By the guest agent."""
-        return self._guests.read(machine, path)
-
-    def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
-        """By the guest agent; the script goes in as standard input."""
-        return self._guests.run(machine, script, timeout)
-
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Wait for the end of what holds it, stop it, remove it; each of number, pool and tag is looked at first.
 
@@ -163,7 +143,7 @@ class ProxmoxRestores:
             return
         self._refuse_foreign(claim, number, config)
         machine = Machine(claim.host, claim.identifier, self._drill.node, Power.RUNNING)
-        self._guests.stop(machine, deadline - self._clock.monotonic())
+        self.stop(machine, deadline - self._clock.monotonic())
         self._refuse_found_disks(claim, config)
         try:
             self._remove(machine, deadline, {"destroy-unreferenced-disks": 1} if is_half_restored(config) else {})
@@ -200,7 +180,7 @@ class ProxmoxRestores:
         return {name: f"{card.model},bridge={self._drill.bridge}" for name, card in note.cards.items()}
 
     def _wait_for_start(self, machine: Machine, upid: str, deadline: timedelta) -> None:
-        while not self._guests.runs(machine):
+        while not self.runs(machine):
             if self._tasks.ended(upid) or self._clock.monotonic() >= deadline:
                 self.finish(machine, timedelta())
                 return
