@@ -18,8 +18,8 @@ import pytest
 import testinfra
 
 from drillbook import process
-from drillbook.demo.lab import Lab, Recap
 from drillbook.errors import DrillbookError
+from drillbook_lab.lab import Lab, Recap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,9 +6,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from drillbook.drill.recovery_point import archived_until
-from drillbook.probes.postgresql import Archive, Segment, check_continuity, parse_lsn
-from drillbook.probes.postgresql.wal import SEGMENT_BYTES
+from drillbook.kinds.postgresql import Archive, Segment, check_continuity, parse_lsn
+from drillbook.kinds.postgresql.recovery_point import archived_until
+from drillbook.kinds.postgresql.wal import SEGMENT_BYTES
 
 
 class ActionModule(ActionBase):

@@ -11,17 +11,6 @@ from drillbook import __version__
 from drillbook.ansible.playbooks import Playbooks
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, configuration, read_inventory
-from drillbook.drill.clean import Cleaner
-from drillbook.drill.gate import Gate
-from drillbook.drill.journal import Reporter
-from drillbook.drill.machines import ProviderGuests, open_work
-from drillbook.drill.plan import Plan, plan_drill
-from drillbook.drill.preflight import READER, WRITER, Preflight
-from drillbook.drill.record import Who
-from drillbook.drill.run import DrillRunner, Tools
-from drillbook.drill.stops import Stops
-from drillbook.drill.teardown import Removers
-from drillbook.drill.work import Work
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.evidence import (
     Entry,
@@ -33,8 +22,20 @@ from drillbook.evidence import (
     render_html,
     render_junit,
 )
+from drillbook.journal.journal import Reporter
+from drillbook.machines.drill import ProviderGuests, open_work
+from drillbook.machines.snapshots.hook import Hooked, new_run_id
 from drillbook.model import Check, Heartbeat, MachineGroup
-from drillbook.snapshots.hook import Hooked, new_run_id
+from drillbook.run.clean import Cleaner
+from drillbook.run.gate import Gate
+from drillbook.run.plan import Plan, plan_drill
+from drillbook.run.record import Who
+from drillbook.run.runner import DrillRunner
+from drillbook.run.stops import Stops
+from drillbook.run.teardown import Removers
+from drillbook.run.tools import Tools
+from drillbook.run.work import Work
+from drillbook.stores.limits import READER, WRITER, Preflight
 
 MITOGEN = "DRILLBOOK_MITOGEN"
 

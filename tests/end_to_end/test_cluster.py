@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import wait_until_archived
 from tests.end_to_end.test_site import changed_tasks
 
-from drillbook.demo.lab import DATABASE_HOSTS
-from drillbook.demo.load import BackgroundWriter, under_load
-from drillbook.load import AcknowledgedCommits
+from drillbook_lab.lab import DATABASE_HOSTS
+from drillbook_lab.traffic import AcknowledgedCommits
+from drillbook_lab.traffic.under_load import BackgroundWriter, under_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

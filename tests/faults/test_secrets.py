@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drillbook.demo.lab import DATABASE_HOSTS
+from drillbook_lab.lab import DATABASE_HOSTS
 
 if TYPE_CHECKING:
     from tests.conftest import ArgumentSampler, Platform
     from tests.faults.conftest import Drills
 
-    from drillbook.demo.lab import Lab
+    from drillbook_lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 

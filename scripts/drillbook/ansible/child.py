@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from drillbook.clock import SystemClock
-from drillbook.drill.ledger import Kind, Ledger, process_resource
+from drillbook.journal.ledger import Kind, Ledger, process_resource
 from drillbook.process import ProcessIdentity, die_with_parent
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from drillbook.ansible.child import main; main()"

@@ -16,8 +16,8 @@ from drillbook.ansible.child import wrapped
 from drillbook.ansible.events import EventReader, plain
 from drillbook.ansible.playbooks import Order, PlaybookFailedError, StepTimeoutError, StoppedError, Watcher
 from drillbook.clock import Clock
-from drillbook.drill.ledger import Kind, Ledger, Resource
 from drillbook.errors import ConfigurationError
+from drillbook.journal.ledger import Kind, Ledger, Resource
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -7,7 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from drillbook.app import App
-from drillbook.backups import (
+from drillbook.cli.backup_text import newest_of, outcome_of, size_of, verdict_of, why_of
+from drillbook.cli.options import AsJson, Check, Inventories, open_app
+from drillbook.cli.output import console, show, table
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
+from drillbook.machines.backups import (
     Held,
     TakenBackup,
     decide_backups,
@@ -17,14 +21,10 @@ from drillbook.backups import (
     refusals,
     take_all,
 )
-from drillbook.backups import verify as verify_backups
-from drillbook.cli.backup_text import newest_of, outcome_of, size_of, verdict_of, why_of
-from drillbook.cli.options import AsJson, Check, Inventories, open_app
-from drillbook.cli.output import console, show, table
-from drillbook.drill.hold import hold
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
+from drillbook.machines.backups import verify as verify_backups
 from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups, find_each, open_backups
+from drillbook.run.hold import hold
 
 app = typer.Typer(no_args_is_help=True, help="Backups of groups of machines.")
 Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.")]

@@ -19,7 +19,7 @@ from drillbook.cli.options import (
 from drillbook.cli.outcome import carry_out, show_plan
 from drillbook.cli.output import show, table
 from drillbook.cli.points import chosen_point, disaster
-from drillbook.drill.plan import plan_drill
+from drillbook.run.plan import plan_drill
 
 app = typer.Typer(no_args_is_help=True, help="Rehearse a restore into an isolated sandbox, timed and proven.")
 

@@ -6,9 +6,9 @@ from rich.console import Console
 from drillbook.app import App
 from drillbook.cli.output import seconds, show, table
 from drillbook.cli.progress import Progress
-from drillbook.drill.plan import Plan
-from drillbook.drill.stops import Stops
 from drillbook.evidence import render_text
+from drillbook.run.plan import Plan
+from drillbook.run.stops import Stops
 
 
 def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from drillbook.cli.output import console
-from drillbook.drill.journal import RunEvent
+from drillbook.journal.journal import RunEvent
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,9 +17,9 @@ from drillbook.cli.options import (
 )
 from drillbook.cli.outcome import carry_out
 from drillbook.cli.points import chosen_point, disaster
-from drillbook.drill.plan import plan_in_place
 from drillbook.errors import RefusedError
 from drillbook.model import PointRequest
+from drillbook.run.plan import plan_in_place
 
 
 def restore(  # noqa: PLR0913 - one parameter per option is how typer declares them

@@ -12,11 +12,8 @@ from drillbook.app import App
 from drillbook.cli.options import AsJson, Check, Inventories, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.drill.hold import hold
 from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
-from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
-from drillbook.providers import Snapshots, open_snapshots
-from drillbook.snapshots import (
+from drillbook.machines.snapshots import (
     GroupSnapshots,
     Limits,
     ServiceHook,
@@ -29,7 +26,10 @@ from drillbook.snapshots import (
     prune,
     refuse_to_go_back,
 )
-from drillbook.snapshots.guard import guarded, guarded_hook
+from drillbook.machines.snapshots.guard import guarded, guarded_hook
+from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
+from drillbook.providers import Snapshots, open_snapshots
+from drillbook.run.hold import hold
 
 app = typer.Typer(no_args_is_help=True, help="Snapshots of groups of machines.")
 Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import seconds, show, table
-from drillbook.drill.gate import leftovers
-from drillbook.drill.status import DrillStatus, drill_status
+from drillbook.run.gate import leftovers
+from drillbook.run.status import DrillStatus, drill_status
 
 
 def status(inventory: Inventories = None, as_json: AsJson = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from drillbook.config.faults import fault
+from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
 from drillbook.config.machines import machine_group, place
 from drillbook.config.schema import (

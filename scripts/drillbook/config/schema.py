@@ -4,9 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drillbook.config.machine_schema import MachinesVariables, ProviderVariables
-from drillbook.config.strict import AbsolutePath, Name, Seconds, Strict
+from drillbook.kinds.machines.settings import MachinesVariables, ProviderVariables
 from drillbook.model import PointType
+from drillbook.strict import AbsolutePath, Name, Seconds, Strict
 
 ARCHIVE_MARGIN_SECONDS = 10.0
 

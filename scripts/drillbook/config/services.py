@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from drillbook.config.faults import fault
+from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
 from drillbook.config.schema import DrillVariables, ServiceVariables
 from drillbook.model import MACHINE_POINTS, MACHINES, Drill, MachineGroup, Objectives, Place, PointRequest, Service

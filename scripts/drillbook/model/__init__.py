@@ -31,6 +31,7 @@ from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
 from drillbook.model.points import MACHINE_POINTS, PointRequest, PointType
 from drillbook.model.services import MACHINES, Drill, EscrowItem, EvidencePlace, Mode, ObjectStore, Service
+from drillbook.model.steps import Step
 from drillbook.model.verdicts import Verdict
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "Service",
     "Snapshot",
     "Stage",
+    "Step",
     "Timeline",
     "Verdict",
     "format_instant",

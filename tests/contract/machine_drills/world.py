@@ -15,7 +15,7 @@ from tests.support.proxmox.state import Grant, Pool, State, Storage, Token, User
 from tests.support.proxmox.storage.archives import store_archive, take_archive
 
 from drillbook.clock import SystemClock
-from drillbook.drill.machines.inside import read_all_script
+from drillbook.machines.drill.inside import read_all_script
 from drillbook.model import format_instant
 from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups
 from drillbook.providers.proxmox.notes import write_note

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.drill.world import inventory_json
+from tests.unit.world import inventory_json
 
 from drillbook.cli import main
 from drillbook.cli.docs import REFERENCE, reference

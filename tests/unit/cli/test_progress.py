@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from tests.unit.drill.world import START
+from tests.unit.world import START
 
 from drillbook.cli.progress import Progress
-from drillbook.drill.journal import RunEvent
+from drillbook.journal.journal import RunEvent
 
 
 def test_one_line_per_event_that_matters(capsys: pytest.CaptureFixture[str]) -> None:

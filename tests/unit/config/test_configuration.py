@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.unit.drill.world import inventory_json
+from tests.unit.world import inventory_json
 
 from drillbook.config import Inventory, configuration, read_inventory
 from drillbook.config.docs import REFERENCE, SCHEMA, reference, schema

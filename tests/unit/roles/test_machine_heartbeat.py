@@ -18,7 +18,7 @@ import yaml
 from botocore.exceptions import EndpointConnectionError
 from moto.server import ThreadedMotoServer
 
-from drillbook.config.machine_schema import MachinesVariables
+from drillbook.kinds.machines.settings import MachinesVariables
 from drillbook.model import Heartbeat, ObjectStore, parse_instant
 from drillbook.stores.s3 import S3Heartbeats
 

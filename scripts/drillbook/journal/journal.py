@@ -1,0 +1,57 @@
+"""Everything that happens in a run, appended as it happens; reports and metrics are functions of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from drillbook.journal.lines import append_line, read_lines
+from drillbook.model.instants import format_instant
+
+SCHEMA = "drillbook.journal/1"
+FILE_NAME = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """Something happened; ``elapsed`` counts from the declaration and is None before it."""
+
+    kind: str
+    run_id: str
+    at: datetime
+    elapsed: timedelta | None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Reporter(Protocol):
+    """Is told every event of a run; whatever it raises never harms the run."""
+
+    def __call__(self, event: RunEvent) -> None:
+        """Take notice of ``event``."""
+        ...
+
+
+class Journal:
+    """The JSON lines file of one run."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE_NAME
+
+    def __call__(self, event: RunEvent) -> None:
+        """Append the event; raises OSError when the disk refuses it, which ends the run."""
+        append_line(
+            self.path,
+            {
+                "schema": SCHEMA,
+                "run_id": event.run_id,
+                "at": format_instant(event.at),
+                "elapsed_seconds": None if event.elapsed is None else round(event.elapsed.total_seconds(), 3),
+                "event": event.kind,
+                **event.data,
+            },
+        )
+
+    def entries(self) -> tuple[dict[str, Any], ...]:
+        """Return what was written, in order."""
+        return tuple(read_lines(self.path))
