@@ -8,8 +8,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from drillbook.errors import DrillbookError
-from drillbook.kinds.postgresql import Archive
 from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose
+from drillbook.kinds.postgresql.wal import Archive
 
 
 class ActionModule(ActionBase):

@@ -9,7 +9,7 @@ from typing import Any
 
 from drillbook import __version__
 from drillbook.ansible.playbooks import Playbooks
-from drillbook.clock import SystemClock
+from drillbook.clock import Clock, SystemClock
 from drillbook.config import Configuration, configuration, read_inventory
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.evidence import (
@@ -23,8 +23,9 @@ from drillbook.evidence import (
     render_junit,
 )
 from drillbook.journal.journal import Reporter
-from drillbook.machines.drill import ProviderGuests, open_work
-from drillbook.machines.snapshots.hook import Hooked, new_run_id
+from drillbook.kinds.registry import KINDS
+from drillbook.machines.drill import ProviderGuests
+from drillbook.machines.snapshots.hook import Hooked, new_hook_run_id
 from drillbook.model import Check, Heartbeat, MachineGroup
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
@@ -34,7 +35,7 @@ from drillbook.run.runner import DrillRunner
 from drillbook.run.stops import Stops
 from drillbook.run.teardown import Removers
 from drillbook.run.tools import Tools
-from drillbook.run.work import Work
+from drillbook.run.work import Opening, Work
 from drillbook.stores.limits import READER, WRITER, Preflight
 
 MITOGEN = "DRILLBOOK_MITOGEN"
@@ -135,7 +136,7 @@ class App:
             state=self.configuration.state_directory,
             group=group.name,
             hook=group.hook,
-            run_id=new_run_id(group.name),
+            run_id=new_hook_run_id(group.name),
         )
 
     def cleaner(self) -> Cleaner:
@@ -145,7 +146,7 @@ class App:
 
     def removers(self, playbooks: Playbooks) -> Removers:
         """Who removes what a run made."""
-        guests = ProviderGuests(self.configuration, self.clock)
+        guests = ProviderGuests(self.configuration.provider, self.clock)
         return Removers(playbooks, guests, self.configuration.machine_timeout, self.configuration.machines_at_once)
 
     def work(self, plan: Plan, stops: Stops) -> Work | None:
@@ -191,13 +192,28 @@ class App:
         return S3Heartbeats(self.configuration.store, READER).published(service)
 
     def _credential(self, user: str) -> S3Credential | None:
-        from drillbook.stores.s3 import read_credentials  # noqa: PLC0415 - boto3 takes a while
+        from drillbook.stores.s3 import read_keys  # noqa: PLC0415 - boto3 takes a while
 
         try:
-            access_key, secret_key = read_credentials(self.configuration.store.credentials_directory, user)
+            access_key, secret_key = read_keys(self.configuration.store.credentials_directory, user)
         except InfrastructureError:
             return None
         return S3Credential(access_key, secret_key)
+
+
+def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
+    """Return what does a plan's steps that are no playbooks, with what the inventory says of the machines below the service."""
+    group = next((found for found in configuration.machine_groups if found.name == plan.service.group), None)
+    opening = Opening(
+        plan=plan,
+        stops=stops,
+        clock=clock,
+        group=group,
+        place=configuration.provider(group.provider) if group else None,
+        addresses=configuration.addresses,
+        workers=configuration.machines_at_once,
+    )
+    return KINDS[plan.service.kind.name].open_work(opening)
 
 
 def write_reports(record: Mapping[str, Any], directory: Path) -> None:

@@ -126,8 +126,7 @@ def inventory_json(directory: Path, **drill: Any) -> dict[str, Any]:
                 "drillbook_state_directory": str(directory),
                 "drillbook_object_store": {
                     "endpoint": "https://192.0.2.9:7480",
-                    "repository_bucket": "repository",
-                    "repository_path": "/pgbackrest",
+                    "repositories": {"pgbackrest": {"bucket": "repository", "path": "/pgbackrest"}},
                     "evidence_bucket": "evidence",
                     "heartbeat_bucket": "heartbeat",
                     "credentials_directory": str(directory / "credentials"),

@@ -4,7 +4,7 @@ import typer
 from rich.console import Console
 
 from drillbook.app import App
-from drillbook.cli.output import seconds, show, table
+from drillbook.cli.output import seconds_text, show, table
 from drillbook.cli.progress import Progress
 from drillbook.evidence import render_text
 from drillbook.run.plan import Plan
@@ -43,11 +43,11 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
                 [
                     ("plan", f"{plan.name} ({plan.mode.value} on {plan.target})"),
                     ("recovery point", f"{plan.point.type.value} {plan.point.target or ''}".strip()),
-                    ("rto", f"{seconds(plan.rto_objective.total_seconds())}, predicted {seconds(rto)}"),
-                    ("rpo", seconds(plan.objectives.rpo.total_seconds())),
+                    ("rto", f"{seconds_text(plan.rto_objective.total_seconds())}, predicted {seconds_text(rto)}"),
+                    ("rpo", seconds_text(plan.objectives.rpo.total_seconds())),
                     ("restored bytes", str(predicted.bytes or "not known before the first run")),
                     ("free disk needed", str(predicted.disk_bytes or "not known before the first run")),
-                    *[("step", f"{step.name}: {step.playbook or plan.service.kind}") for step in plan.steps],
+                    *[("step", f"{step.name}: {step.playbook or plan.service.kind.name}") for step in plan.steps],
                     ("digest", plan.digest),
                 ],
             )

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from drillbook.journal.lines import append_line, read_lines
 from drillbook.model.instants import format_instant
 
-SCHEMA = "drillbook.journal/1"
-FILE_NAME = "journal.jsonl"
+JOURNAL_SCHEMA = "drillbook.journal/1"
+JOURNAL_FILE = "journal.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Journal:
     """The JSON lines file of one run."""
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / FILE_NAME
+        self.path = directory / JOURNAL_FILE
 
     def __call__(self, event: RunEvent) -> None:
         """Append the event; raises OSError when the disk refuses it, which ends the run."""
         append_line(
             self.path,
             {
-                "schema": SCHEMA,
+                "schema": JOURNAL_SCHEMA,
                 "run_id": event.run_id,
                 "at": format_instant(event.at),
                 "elapsed_seconds": None if event.elapsed is None else round(event.elapsed.total_seconds(), 3),

@@ -11,11 +11,11 @@ from drillbook.journal.lines import append_line, read_lines
 from drillbook.model import Claim, format_instant
 from drillbook.process import ProcessIdentity
 
-SCHEMA = "drillbook.ledger/1"
-FILE_NAME = "ledger.jsonl"
+LEDGER_SCHEMA = "drillbook.ledger/1"
+LEDGER_FILE = "ledger.jsonl"
 
 
-class Kind(StrEnum):
+class ResourceKind(StrEnum):
     """What can be in a ledger."""
 
     OWNER = "owner"
@@ -41,7 +41,7 @@ class Resource:
     guest that a provider makes, the path of a file; ``details`` is what its removal needs.
     """
 
-    kind: Kind
+    kind: ResourceKind
     name: str
     details: Mapping[str, Any] = field(default_factory=dict)
     state: State = State.INTENDED
@@ -63,10 +63,10 @@ class Resource:
     @property
     def target(self) -> str:
         """What a run holds while this is there: a sandbox host, or the provider with a guest in its drill range."""
-        return self.claim.provider if self.kind is Kind.GUEST else self.name
+        return self.claim.provider if self.kind is ResourceKind.GUEST else self.name
 
 
-def process_resource(kind: Kind, identity: ProcessIdentity, **details: object) -> Resource:
+def process_resource(kind: ResourceKind, identity: ProcessIdentity, **details: object) -> Resource:
     """Describe a process so that a later one with the same number is not taken for it."""
     return Resource(
         kind,
@@ -77,14 +77,14 @@ def process_resource(kind: Kind, identity: ProcessIdentity, **details: object) -
 
 def guest_resource(claim: Claim) -> Resource:
     """Describe a machine that a provider is about to make for the run."""
-    return Resource(Kind.GUEST, f"{claim.provider}: {claim.identifier or claim.host}", asdict(claim))
+    return Resource(ResourceKind.GUEST, f"{claim.provider}: {claim.identifier or claim.host}", asdict(claim))
 
 
 class Ledger:
     """One file per run, append only."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
-        self.path = directory / FILE_NAME
+        self.path = directory / LEDGER_FILE
         self._clock = clock
 
     def intend(self, resource: Resource) -> None:
@@ -102,7 +102,7 @@ class Ledger:
             key = (entry["kind"], entry["name"])
             known = found.get(key)
             details = entry.get("details") or (known.details if known else {})
-            found[key] = Resource(Kind(entry["kind"]), entry["name"], details, State(entry["state"]))
+            found[key] = Resource(ResourceKind(entry["kind"]), entry["name"], details, State(entry["state"]))
         return tuple(found.values())
 
     def outstanding(self) -> tuple[Resource, ...]:
@@ -110,13 +110,13 @@ class Ledger:
         left = [
             resource
             for resource in self.resources()
-            if resource.state is not State.REMOVED and resource.kind is not Kind.OWNER
+            if resource.state is not State.REMOVED and resource.kind is not ResourceKind.OWNER
         ]
         return tuple(reversed(left))
 
     def owner(self) -> Resource | None:
         """The process that carries out the run; None if it never got to write itself down."""
-        return next((entry for entry in self.resources() if entry.kind is Kind.OWNER), None)
+        return next((entry for entry in self.resources() if entry.kind is ResourceKind.OWNER), None)
 
     def owner_alive(self) -> bool:
         """Tell whether the run is still being carried out."""
@@ -127,7 +127,7 @@ class Ledger:
         append_line(
             self.path,
             {
-                "schema": SCHEMA,
+                "schema": LEDGER_SCHEMA,
                 "at": format_instant(self._clock.now()),
                 "kind": resource.kind.value,
                 "name": resource.name,

@@ -1,1 +1,1 @@
-"""What is asked of restored data, as pure functions of what was read."""
+"""The kinds of service, each in a folder of its own, declared in its file `kind`. Nothing outside compares a kind's name."""

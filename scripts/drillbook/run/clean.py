@@ -10,7 +10,7 @@ from drillbook import process
 from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
 from drillbook.journal.journal import Journal
-from drillbook.journal.ledger import FILE_NAME, Kind, Ledger, Resource
+from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
 from drillbook.run.evidence_log import EvidenceWriter, write_record
 from drillbook.run.hold import hold
 from drillbook.run.observation import Observation
@@ -66,7 +66,7 @@ class Cleaner:
         )
 
     def _ledgers(self) -> Sequence[Path]:
-        return sorted((self._state / "runs").glob(f"*/{FILE_NAME}"))
+        return sorted((self._state / "runs").glob(f"*/{LEDGER_FILE}"))
 
     def _dead(self, opened: Sequence[str], *, everything: bool) -> Iterator[Ledger]:
         for path in self._ledgers():
@@ -93,8 +93,8 @@ class Cleaner:
     def _remove_all(self, run_id: str, ledger: Ledger, outstanding: Sequence[Resource]) -> str | None:
         """Orphans first, so that nothing is created any more while the rest is removed."""
         first_problem: str | None = None
-        for together in batches(sorted(outstanding, key=lambda entry: entry.kind is not Kind.PROCESS)):
-            if together[0].kind is not Kind.PROCESS:
+        for together in batches(sorted(outstanding, key=lambda entry: entry.kind is not ResourceKind.PROCESS)):
+            if together[0].kind is not ResourceKind.PROCESS:
                 process.kill_marked(run_id)
             try:
                 remove_together(
@@ -123,7 +123,7 @@ class Cleaner:
             finished_at=self._clock.now(),
             error=error,
         )
-        resources = [entry for entry in ledger.resources() if entry.kind is not Kind.OWNER]
+        resources = [entry for entry in ledger.resources() if entry.kind is not ResourceKind.OWNER]
         record["cleanup"] = [entry.as_json() for entry in resources]
         record["leftovers"] = list(_names(ledger.outstanding()))
         write_record(ledger.path.parent, record)

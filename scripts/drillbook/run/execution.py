@@ -10,7 +10,7 @@ from drillbook import process
 from drillbook.ansible import Order
 from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.journal.journal import Journal, RunEvent
-from drillbook.journal.ledger import Kind, Ledger, State, process_resource
+from drillbook.journal.ledger import Ledger, ResourceKind, State, process_resource
 from drillbook.model import Heartbeat, Mode, Phase, Step, Verdict, parse_instant
 from drillbook.run.evidence_log import write_record
 from drillbook.run.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, Observation
@@ -57,7 +57,7 @@ class Execution:
         self.directory.mkdir(parents=True, mode=0o700)
         opened = {**identity(self._plan, self._tools.who), "plan": self._plan.as_json()}
         me = process.ProcessIdentity.of(os.getpid())
-        self._ledger.intend(process_resource(Kind.OWNER, me, target=self._plan.target, opened=opened))
+        self._ledger.intend(process_resource(ResourceKind.OWNER, me, target=self._plan.target, opened=opened))
         self._emit("opened", opened)
         self._tools.evidence.append("opened", self._run_id, opened)
 
@@ -155,7 +155,7 @@ class Execution:
         self._switch(Phase.TEARDOWN)
         first: DrillbookError | None = None
         for together in batches(self._ledger.outstanding()):
-            if together[0].kind in (Kind.MACHINE, Kind.GUEST) and self._plan.keep:
+            if together[0].kind in (ResourceKind.MACHINE, ResourceKind.GUEST) and self._plan.keep:
                 for resource in together:
                     self._ledger.settle(resource, State.KEPT)
                 continue

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from drillbook.clock import Clock
 from drillbook.errors import LeftoversError
-from drillbook.journal.ledger import FILE_NAME, Kind, Ledger, Resource
+from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
 from drillbook.model import Check, CheckStatus, Mode, Stage
 from drillbook.run.plan import Plan
 
@@ -40,8 +40,8 @@ class Gate:
 def leftovers(runs: Path, target: str | None, clock: Clock) -> tuple[tuple[str, Resource], ...]:
     """Return run id and machine of everything that a ledger says is still there, on ``target`` or anywhere."""
     found = []
-    for path in sorted(runs.glob(f"*/{FILE_NAME}")):
+    for path in sorted(runs.glob(f"*/{LEDGER_FILE}")):
         outstanding = Ledger(path.parent, clock).outstanding()
-        machines = (resource for resource in outstanding if resource.kind in (Kind.MACHINE, Kind.GUEST))
+        machines = (resource for resource in outstanding if resource.kind in (ResourceKind.MACHINE, ResourceKind.GUEST))
         found += [(path.parent.name, resource) for resource in machines if target in (None, resource.target)]
     return tuple(found)

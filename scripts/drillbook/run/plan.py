@@ -6,28 +6,40 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
-from drillbook.config import Configuration
 from drillbook.errors import RefusedError
 from drillbook.model import (
-    MACHINES,
+    Destination,
     Drill,
     Mode,
     Objectives,
-    Phase,
     PointRequest,
     PointType,
     Service,
     Step,
     format_instant,
+    in_seconds,
 )
-from drillbook.run.recovery_objective import seconds
 
-PROVISION = "playbooks/provision_sandbox.yml"
-RESTORE = "playbooks/restore_{kind}.yml"
-PROVE = "playbooks/prove_{kind}.yml"
-TEARDOWN = "playbooks/teardown_sandbox.yml"
+
+class Settings(Protocol):
+    """What of the configuration a plan depends on."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the inventory says to drillbook."""
+        ...
+
+    @property
+    def step_timeout(self) -> timedelta:
+        """What a step may take where a drill does not say."""
+        ...
+
+    @property
+    def run_deadline(self) -> timedelta:
+        """What a run may take where a drill does not say."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class Prediction:
 
     def as_json(self) -> dict[str, Any]:
         """Return the ``predicted`` part of the record."""
-        return {"bytes": self.bytes, "disk_bytes": self.disk_bytes, "rto_seconds": seconds(self.rto)}
+        return {"bytes": self.bytes, "disk_bytes": self.disk_bytes, "rto_seconds": in_seconds(self.rto)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +108,20 @@ class Plan:
             "drill": self.name,
             "trigger": self.trigger,
             "service": self.service.name,
-            "kind": self.service.kind,
+            "kind": self.service.kind.name,
             "mode": self.mode.value,
             "target": self.target,
             "recovery_point": self.point.as_variables(),
             "disaster_at": format_instant(self.disaster_at) if self.disaster_at else None,
             "objectives": {
-                "rto_seconds": seconds(self.rto_objective),
-                "rpo_seconds": seconds(self.objectives.rpo),
+                "rto_seconds": in_seconds(self.rto_objective),
+                "rpo_seconds": in_seconds(self.objectives.rpo),
             },
             "steps": [
-                {"name": step.name, "playbook": step.playbook, "timeout_seconds": seconds(step.timeout)}
+                {"name": step.name, "playbook": step.playbook, "timeout_seconds": in_seconds(step.timeout)}
                 for step in (*self.steps, *((self.teardown,) if self.teardown and not self.keep else ()))
             ],
-            "deadline_seconds": seconds(self.deadline),
+            "deadline_seconds": in_seconds(self.deadline),
             "keep": self.keep,
             **({"replace": list(self.replace)} if self.replace else {}),
             "config_digest": self.config_digest,
@@ -124,7 +136,7 @@ class Plan:
 
 
 def plan_drill(
-    configuration: Configuration,
+    settings: Settings,
     drill: Drill,
     *,
     point: PointRequest | None = None,
@@ -132,8 +144,12 @@ def plan_drill(
     keep: bool = False,
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
-    """Plan a drill into its sandbox; ``point`` replaces the declared recovery point."""
+    """Plan a drill into its sandbox; ``point`` replaces the declared recovery point.
+
+    Raises RefusedError for a point that the kind of service does not have.
+    """
     kind, timeout = drill.service.kind, drill.step_timeout
+    _refuse_foreign_point(drill.service, Mode.SANDBOX, point or drill.point)
     return Plan(
         name=drill.name,
         trigger="drill",
@@ -144,39 +160,18 @@ def plan_drill(
         objectives=drill.objectives,
         disaster_at=disaster_at,
         repository_as_of_disaster=drill.repository_as_of_disaster,
-        steps=_drill_steps(kind, timeout),
-        teardown=None if kind == MACHINES else Step("teardown", TEARDOWN, Phase.TEARDOWN, timeout),
+        steps=kind.steps(Mode.SANDBOX, timeout, None),
+        teardown=kind.teardown(Mode.SANDBOX, timeout),
         deadline=drill.run_deadline,
         keep=keep,
         confirm="",
-        config_digest=configuration.digest,
+        config_digest=settings.digest,
         predicted=predict(history, drill.name),
     )
 
 
-def _drill_steps(kind: str, timeout: timedelta) -> tuple[Step, ...]:
-    if kind == MACHINES:
-        return _machine_steps(timeout)
-    return (
-        Step("provision", PROVISION, Phase.PROVISION, timeout),
-        Step("restore", RESTORE.format(kind=kind), Phase.SELECT, timeout),
-        Step("prove", PROVE.format(kind=kind), Phase.PROVE, timeout),
-    )
-
-
-def _machine_steps(timeout: timedelta) -> tuple[Step, ...]:
-    """The same for the drill and for the bad day."""
-    return (
-        Step("select", None, Phase.SELECT, timeout),
-        Step("restore", None, Phase.TRANSFER, timeout),
-        Step("start", None, Phase.START, timeout),
-        Step("verify", None, Phase.VERIFY, timeout),
-        Step("prove", None, Phase.PROVE, timeout),
-    )
-
-
 def plan_in_place(
-    configuration: Configuration,
+    settings: Settings,
     service: Service,
     *,
     confirm: str,
@@ -189,6 +184,7 @@ def plan_in_place(
 
     ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
     """
+    _refuse_foreign_point(service, Mode.IN_PLACE, point)
     _refuse_wrong_names(service, replace)
     if confirm != service.group:
         raise RefusedError(
@@ -196,7 +192,7 @@ def plan_in_place(
             where=f"restore of {service.name}",
             remedy=f"If that is meant, give --confirm {service.group}.",
         )
-    name, kind, timeout = f"{service.name}-in-place", service.kind, configuration.step_timeout
+    name = f"{service.name}-in-place"
     return Plan(
         name=name,
         trigger="restore",
@@ -207,36 +203,43 @@ def plan_in_place(
         objectives=service.objectives,
         disaster_at=disaster_at,
         repository_as_of_disaster=False,
-        steps=_machine_steps(timeout) if kind == MACHINES else _in_place_steps(service, timeout),
-        teardown=None,
-        deadline=configuration.run_deadline,
+        steps=service.kind.steps(Mode.IN_PLACE, settings.step_timeout, service.provision_playbook),
+        teardown=service.kind.teardown(Mode.IN_PLACE, settings.step_timeout),
+        deadline=settings.run_deadline,
         keep=False,
         confirm=confirm,
         replace=replace,
-        config_digest=configuration.digest,
+        config_digest=settings.digest,
         predicted=predict(history, name),
     )
 
 
-def _in_place_steps(service: Service, timeout: timedelta) -> tuple[Step, ...]:
-    """First the service's lost machines are made again, where the inventory names a playbook for that."""
-    provision = service.provision_playbook
-    return (
-        *((Step("provision", provision, Phase.PROVISION, timeout),) if provision else ()),
-        Step("restore", RESTORE.format(kind=service.kind), Phase.SELECT, timeout),
-        Step("prove", PROVE.format(kind=service.kind), Phase.PROVE, timeout),
-    )
+def _refuse_foreign_point(service: Service, mode: Mode, point: PointRequest) -> None:
+    """What a restore would not look at is refused: who asks for it would get something else without a word."""
+    kind = service.kind
+    foreign = sorted(point.selectors - kind.selectors(mode))
+    if point.type not in kind.points:
+        foreign.append(point.type.value)
+    if foreign:
+        place = "in place" if mode is Mode.IN_PLACE else "in a drill"
+        beside = ", ".join(sorted(kind.selectors(mode)))
+        raise RefusedError(
+            f"a recovery point of {service.name} (kind {kind.name}) has no {', '.join(foreign)} {place}",
+            where=f"the recovery point for {service.name}",
+            remedy=f"Give one of {', '.join(kind.points)}{f'; beside it {beside}' if beside else ''}.",
+        )
 
 
 def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
-    unknown = sorted(set(replace) - (set(service.hosts) if service.kind == MACHINES else set()))
+    machines = service.hosts if service.kind.destination is Destination.DRILL_RANGE else ()
+    unknown = sorted(set(replace) - set(machines))
     if unknown:
         raise RefusedError(
             f"{', '.join(unknown)}: no machine of {service.name}",
             where=f"restore of {service.name}, --replace",
-            remedy="Name machines of a service of the kind `machines`."
-            if service.kind != MACHINES
-            else f"Its machines are {', '.join(service.hosts)}.",
+            remedy=f"Its machines are {', '.join(machines)}."
+            if machines
+            else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
         )
 
 

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drillbook.errors import DrillbookError
-from drillbook.journal.ledger import Kind, Resource
-from drillbook.model import Mode, Timeline, Verdict, format_instant
+from drillbook.journal.ledger import Resource, ResourceKind
+from drillbook.model import Mode, Timeline, Verdict, format_instant, in_seconds
 from drillbook.run.observation import FACT_POINT, FACT_PREDICTED, Observation
 from drillbook.run.plan import Plan
-from drillbook.run.recovery_objective import Loss, seconds
+from drillbook.run.recovery_objective import Loss
 
-SCHEMA = "drillbook.record/1"
+RECORD_SCHEMA = "drillbook.record/1"
 _OWN_FIELDS = frozenset({FACT_POINT, FACT_PREDICTED})
 
 
@@ -44,7 +44,7 @@ def build_record(plan: Plan, who: Who, found: Findings) -> dict[str, Any]:
     """Put it together; durations in seconds, times RFC 3339 in UTC, nothing secret."""
     seen = found.observation
     return {
-        "schema": SCHEMA,
+        "schema": RECORD_SCHEMA,
         "run_id": found.run_id,
         **identity(plan, who),
         "declared_at": _instant(found.declared_at),
@@ -54,12 +54,12 @@ def build_record(plan: Plan, who: Who, found: Findings) -> dict[str, Any]:
         "environment": {"target_host": plan.target, "sandbox": plan.mode is Mode.SANDBOX, "isolated": seen.isolated},
         **_times(found.timeline),
         "rto": _rto(plan, seen.recovery_time),
-        "time_to_first_answer_seconds": seconds(seen.first_answer),
+        "time_to_first_answer_seconds": in_seconds(seen.first_answer),
         "rpo": found.loss.as_json() if found.loss else _unknown_rpo(plan, found.declared_at),
         "predicted": {**plan.predicted.as_json(), **_sizes(seen.facts.get(FACT_PREDICTED))},
         "facts": {name: value for name, value in seen.facts.items() if name not in _OWN_FIELDS},
         "checks": [check.as_json() for check in seen.checks],
-        "cleanup": [entry.as_json() for entry in found.resources if entry.kind is not Kind.OWNER],
+        "cleanup": [entry.as_json() for entry in found.resources if entry.kind is not ResourceKind.OWNER],
         "leftovers": [f"{entry.kind} {entry.name}" for entry in found.leftovers],
         "error": error_json(found.error),
         "verdict": found.verdict.value,
@@ -93,7 +93,7 @@ def build_successor_record(
     plan = opened.get("plan") or {}
     objectives = opened.get("objectives") or {}
     return {
-        "schema": SCHEMA,
+        "schema": RECORD_SCHEMA,
         "run_id": run_id,
         **{name: opened.get(name) for name in kept},
         "declared_at": declared,
@@ -132,14 +132,14 @@ def identity(plan: Plan, who: Who) -> dict[str, Any]:
     return {
         "drill": plan.name,
         "service": plan.service.name,
-        "kind": plan.service.kind,
+        "kind": plan.service.kind.name,
         "trigger": plan.trigger,
         "mode": plan.mode.value,
         "operator": who.operator,
         "tool_version": who.tool_version,
         "plan_digest": plan.digest,
         "config_digest": plan.config_digest,
-        "objectives": {"rto_seconds": seconds(plan.rto_objective), "rpo_seconds": seconds(plan.objectives.rpo)},
+        "objectives": {"rto_seconds": in_seconds(plan.rto_objective), "rpo_seconds": in_seconds(plan.objectives.rpo)},
     }
 
 
@@ -157,27 +157,27 @@ def _times(timeline: Timeline | None) -> dict[str, Any]:
         "phases": [
             {
                 "name": entry.phase.value,
-                "seconds": seconds(entry.duration),
-                "intervals": [[seconds(interval.start), seconds(interval.end)] for interval in entry.intervals],
+                "seconds": in_seconds(entry.duration),
+                "intervals": [[in_seconds(interval.start), in_seconds(interval.end)] for interval in entry.intervals],
             }
             for entry in timeline.phases
         ],
-        "unattributed_seconds": seconds(timeline.unattributed),
-        "total_seconds": seconds(timeline.total),
+        "unattributed_seconds": in_seconds(timeline.unattributed),
+        "total_seconds": in_seconds(timeline.total),
     }
 
 
 def _rto(plan: Plan, actual: timedelta | None) -> dict[str, Any]:
     return {
-        "objective_seconds": seconds(plan.rto_objective),
-        "actual_seconds": seconds(actual),
+        "objective_seconds": in_seconds(plan.rto_objective),
+        "actual_seconds": in_seconds(actual),
         "met": actual is not None and actual <= plan.rto_objective,
     }
 
 
 def _unknown_rpo(plan: Plan, declared_at: datetime | None) -> dict[str, Any]:
     return {
-        "objective_seconds": seconds(plan.objectives.rpo),
+        "objective_seconds": in_seconds(plan.objectives.rpo),
         "actual_seconds": None,
         "met": False,
         "formula": "not reached",
@@ -188,7 +188,7 @@ def _unknown_rpo(plan: Plan, declared_at: datetime | None) -> dict[str, Any]:
 def _recovery_point(plan: Plan, seen: Observation) -> dict[str, Any]:
     reported = seen.facts.get(FACT_POINT)
     return {
-        "kind": plan.service.kind,
+        "kind": plan.service.kind.name,
         **plan.point.as_variables(),
         **(reported if isinstance(reported, Mapping) else {}),
     }

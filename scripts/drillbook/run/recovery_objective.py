@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drillbook.errors import InfrastructureError
-from drillbook.model import Heartbeat, PointRequest, PointType, Service, format_instant
+from drillbook.model import Heartbeat, PointRequest, PointType, Service, format_instant, in_seconds
 
 _FORMULA_LOSS = "disaster_at - newest_heartbeat_at + clock_offset; the larger of it and heartbeats_failing is judged"
 _FORMULA_TARGET = "target - newest_heartbeat_at + clock_offset; allowed: heartbeat interval + granularity"
@@ -27,8 +27,8 @@ class Loss:
     def as_json(self) -> dict[str, Any]:
         """Return the ``rpo`` part of the record, durations in seconds."""
         return {
-            "objective_seconds": seconds(self.objective),
-            "actual_seconds": seconds(self.actual),
+            "objective_seconds": in_seconds(self.objective),
+            "actual_seconds": in_seconds(self.actual),
             "met": self.met,
             "formula": self.formula,
             "inputs": dict(self.inputs),
@@ -57,8 +57,8 @@ def judge_loss(service: Service, point: PointRequest, target_time: datetime | No
         "disaster_at": format_instant(observed.disaster_at),
         "newest_heartbeat_at": format_instant(observed.newest.written_at) if observed.newest else None,
         "counter": observed.newest.counter if observed.newest else None,
-        "clock_offset_seconds": seconds(offset),
-        "heartbeats_failing_seconds": seconds(failing),
+        "clock_offset_seconds": in_seconds(offset),
+        "heartbeats_failing_seconds": in_seconds(failing),
     }
     if point.type is PointType.LATEST:
         return _lost(service, observed, offset, failing, inputs)
@@ -127,8 +127,3 @@ def _failing_for(service: Service, observed: Observed, offset: timedelta | None)
     age = observed.disaster_at - last + (offset or timedelta())
     usual = service.heartbeat_interval + service.heartbeat_publish_interval + observed.offset_limit
     return age if age > usual else timedelta()
-
-
-def seconds(duration: timedelta | None) -> float | None:
-    """Seconds with three decimals, as all durations stand in JSON."""
-    return None if duration is None else round(duration.total_seconds(), 3)

@@ -12,7 +12,7 @@ from drillbook import process
 from drillbook.ansible import Order, Playbooks, Watcher
 from drillbook.concurrently import concurrently
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.journal.ledger import Kind, Ledger, Resource
+from drillbook.journal.ledger import Ledger, Resource, ResourceKind
 from drillbook.model import Claim, Step
 
 
@@ -23,7 +23,7 @@ def machine_resource(host: str, step: Step, variables: Mapping[str, Any]) -> Res
         "timeout_seconds": step.timeout.total_seconds(),
         "variables": dict(variables),
     }
-    return Resource(Kind.MACHINE, host, details)
+    return Resource(ResourceKind.MACHINE, host, details)
 
 
 class Guests(Protocol):
@@ -52,7 +52,7 @@ class _Guest:
 
 def batches(resources: Iterable[Resource]) -> Iterator[tuple[Resource, ...]]:
     """What can be removed together, in the order that they have: guests that follow each other, all else one by one."""
-    for guests, found in groupby(resources, key=lambda resource: resource.kind is Kind.GUEST):
+    for guests, found in groupby(resources, key=lambda resource: resource.kind is ResourceKind.GUEST):
         if guests:
             yield tuple(found)
         else:
@@ -83,13 +83,13 @@ def remove(resource: Resource, *, run_id: str, ledger: Ledger, removers: Remover
     directory; a machine by its playbook, which checks that it carries this run's label; a guest by its provider, which checks the same,
     and that it is in the drill range. A guest claimed for another run is never touched.
     """
-    if resource.kind is Kind.PROCESS:
+    if resource.kind is ResourceKind.PROCESS:
         process.kill(resource.process)
-    elif resource.kind is Kind.FILE:
+    elif resource.kind is ResourceKind.FILE:
         _remove_file(Path(resource.name), ledger.path.parent)
-    elif resource.kind is Kind.MACHINE:
+    elif resource.kind is ResourceKind.MACHINE:
         removers.playbooks.run(_order(resource, run_id, ledger), watcher, lambda: None)
-    elif resource.kind is Kind.GUEST:
+    elif resource.kind is ResourceKind.GUEST:
         _refuse_other_run(resource.claim, run_id, ledger)
         removers.guests.destroy(resource.claim, removers.timeout)
     ledger.settle(resource)

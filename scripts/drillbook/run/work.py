@@ -1,11 +1,13 @@
 """What a run does itself, step by step, where no playbook does it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from drillbook.clock import Clock
 from drillbook.journal.ledger import Ledger
-from drillbook.model import Check, Step
+from drillbook.model import Check, MachineGroup, Place, Step
 from drillbook.run.observation import Observation
 from drillbook.run.plan import Plan
 from drillbook.run.stops import Stops
@@ -21,6 +23,23 @@ class Run:
     ledger: Ledger
     seen: Observation
     stops: Stops
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a kind's work may be made from: the plan, and what the inventory says of the machines below it.
+
+    ``group`` and ``place`` are there where the service's group is declared as machines of a provider. ``addresses`` are where each host
+    of the inventory is reached, None where that is not known. ``workers`` is how many machines are worked on at once.
+    """
+
+    plan: Plan
+    stops: Stops
+    clock: Clock
+    group: MachineGroup | None
+    place: Place | None
+    addresses: Mapping[str, str | None]
+    workers: int
 
 
 class Work(Protocol):

@@ -43,7 +43,7 @@ class Preflight:
         operator: the clock only leaves the run unproven, and the reader, which such a restore does not use, is not proven.
         """
         reader = self._users(READER)
-        checks = [self._clock(reader, mode), self._reachable(reader)]
+        checks = [self._clock(reader, mode), *self._reachable(reader)]
         if mode is Mode.SANDBOX:
             checks.append(_denied(READER, self._reader_attempts(reader)))
         if self._anchored:
@@ -74,37 +74,47 @@ class Preflight:
             f"{difference.total_seconds():+.1f} s",
         )
 
-    def _reachable(self, user: Permissions) -> Check:
-        bucket = self._store.repository_bucket
-        if not user.can_list(bucket, self._prefix()):
-            raise InfrastructureError(
-                f"{user.user} can't list the repository",
-                where=f"bucket {bucket}, path {self._store.repository_path}",
-                remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
-            )
-        return _passed("repository can be read", "listing allowed", "listed")
+    def _reachable(self, user: Permissions) -> Iterator[Check]:
+        for name, repository in self._store.repositories.items():
+            if not user.can_list(repository.bucket, repository.prefix):
+                raise InfrastructureError(
+                    f"{user.user} can't list the repository {name}",
+                    where=f"bucket {repository.bucket}, path {repository.path}",
+                    remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
+                )
+            yield _passed(f"repository {name} can be read", "listing allowed", "listed")
 
     def _reader_attempts(self, user: Permissions) -> Iterator[_Attempt]:
-        bucket, key = self._store.repository_bucket, f"{self._prefix()}drillbook-preflight-{secrets.token_hex(16)}"
-        yield from _destructive(user, bucket, key)
-        yield _Attempt("put an object", bucket, lambda: user.can_put(bucket, key))
-        yield _Attempt("start a multipart upload", bucket, lambda: user.can_start_multipart(bucket, key))
-        heartbeat = self._store.heartbeat_bucket
-        yield _Attempt("put an object", heartbeat, lambda: user.can_put(heartbeat, key))
+        for repository in self._store.repositories.values():
+            yield from _of_reader(user, repository.bucket, f"{repository.prefix}{_absent_key()}")
+        heartbeat, absent = self._store.heartbeat_bucket, _absent_key()
+        yield _Attempt("put an object", heartbeat, lambda: user.can_put(heartbeat, absent))
         other = f"drillbook-preflight-{secrets.token_hex(8)}"
         yield _Attempt("create a bucket", other, lambda: user.can_create_bucket(other))
 
     def _writer_attempts(self, user: Permissions) -> Iterator[_Attempt]:
-        bucket, key = self._store.evidence_bucket, f"drillbook-preflight-{secrets.token_hex(16)}"
+        bucket, key = self._store.evidence_bucket, _absent_key()
         yield from _destructive(user, bucket, key)
         yield _Attempt("get an object", bucket, lambda: user.can_get(bucket, key))
-        repository, inside = self._store.repository_bucket, f"{self._prefix()}{key}"
-        yield _Attempt("put an object", repository, lambda: user.can_put(repository, inside))
-        yield _Attempt("delete an object", repository, lambda: user.can_delete(repository, inside))
+        for repository in self._store.repositories.values():
+            yield from _of_writer(user, repository.bucket, f"{repository.prefix}{key}")
 
-    def _prefix(self) -> str:
-        path = self._store.repository_path.strip("/")
-        return f"{path}/" if path else ""
+
+def _absent_key() -> str:
+    return f"drillbook-preflight-{secrets.token_hex(16)}"
+
+
+def _of_reader(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
+    """What a reader must not do in a repository."""
+    yield from _destructive(user, bucket, key)
+    yield _Attempt("put an object", bucket, lambda: user.can_put(bucket, key))
+    yield _Attempt("start a multipart upload", bucket, lambda: user.can_start_multipart(bucket, key))
+
+
+def _of_writer(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
+    """What the writer of evidence must not do in a repository."""
+    yield _Attempt("put an object", bucket, lambda: user.can_put(bucket, key))
+    yield _Attempt("delete an object", bucket, lambda: user.can_delete(bucket, key))
 
 
 def _destructive(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:

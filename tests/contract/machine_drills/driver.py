@@ -8,10 +8,11 @@ from pathlib import Path
 from tests.contract.machine_drills.world import HOSTS
 
 from drillbook.ansible import Order, Watcher
+from drillbook.app import open_work
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
 from drillbook.evidence import EvidenceLog, Signer
-from drillbook.machines.drill import ProviderGuests, open_work
+from drillbook.machines.drill import ProviderGuests
 from drillbook.model import Heartbeat, PointRequest
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
@@ -38,7 +39,7 @@ class Driver:
         self.clock = SystemClock()
         key = self.configuration.evidence.signing_key_file
         self.evidence = EvidenceLog(self.state / "evidence", Signer.load_or_create(key), self.clock.now, None)
-        guests = ProviderGuests(self.configuration, self.clock)
+        guests = ProviderGuests(self.configuration.provider, self.clock)
         self.removers = Removers(NoPlaybooks(), guests, self.configuration.machine_timeout)
         self._published = published
 

@@ -57,7 +57,7 @@ class Shop:
         everywhere = {
             "drillbook_state_directory": str(directory / "state"),
             "drillbook_object_store": {
-                "endpoint": "https://store.example.org", "repository_bucket": "r", "evidence_bucket": "e",
+                "endpoint": "https://store.example.org", "evidence_bucket": "e",
                 "heartbeat_bucket": "h", "credentials_directory": str(directory),
             },
             "drillbook_evidence": {"directory": str(directory / "log"), "signing_key_file": str(directory / "key.pem")},

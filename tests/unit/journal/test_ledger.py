@@ -12,7 +12,7 @@ from tests.unit.world import FakeClock, FakePlaybooks, removers
 
 from drillbook import process
 from drillbook.errors import InfrastructureError
-from drillbook.journal.ledger import Kind, Ledger, Resource, State, guest_resource, process_resource
+from drillbook.journal.ledger import Ledger, Resource, ResourceKind, State, guest_resource, process_resource
 from drillbook.model import Claim
 from drillbook.run.teardown import Removers, batches, remove, remove_together
 
@@ -23,7 +23,7 @@ def ledger(tmp_path: Path, clock: FakeClock) -> Ledger:
 
 
 def test_outstanding_is_newest_first_and_without_what_was_removed(ledger: Ledger) -> None:
-    first, second, third = (Resource(Kind.MACHINE, name) for name in ("one", "two", "three"))
+    first, second, third = (Resource(ResourceKind.MACHINE, name) for name in ("one", "two", "three"))
     for resource in (first, second, third):
         ledger.intend(resource)
     ledger.settle(second)
@@ -32,7 +32,7 @@ def test_outstanding_is_newest_first_and_without_what_was_removed(ledger: Ledger
 
 
 def test_torn_last_line_is_not_read(ledger: Ledger) -> None:
-    ledger.intend(Resource(Kind.MACHINE, "one"))
+    ledger.intend(Resource(ResourceKind.MACHINE, "one"))
     with ledger.path.open("a") as file:
         file.write('{"kind": "machi')
     assert [entry.name for entry in ledger.resources()] == ["one"]
@@ -40,7 +40,7 @@ def test_torn_last_line_is_not_read(ledger: Ledger) -> None:
 
 def test_owner_lives_until_it_is_settled(ledger: Ledger) -> None:
     assert not ledger.owner_alive()
-    owner = process_resource(Kind.OWNER, process.ProcessIdentity.of(os.getpid()))
+    owner = process_resource(ResourceKind.OWNER, process.ProcessIdentity.of(os.getpid()))
     ledger.intend(owner)
     assert ledger.owner_alive()
     ledger.settle(owner)
@@ -52,11 +52,11 @@ def test_process_with_the_same_number_but_another_start_is_not_killed(ledger: Le
         real = process.ProcessIdentity.of(child.pid)
         other = process.ProcessIdentity(real.pid, real.start_ticks - 1, real.boot_id)
         for identity in (other, process.ProcessIdentity(real.pid, real.start_ticks, "another boot")):
-            resource = process_resource(Kind.PROCESS, identity)
+            resource = process_resource(ResourceKind.PROCESS, identity)
             remove(resource, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()), watcher=None)  # type: ignore[arg-type] # no watcher is asked
             assert child.poll() is None
         remove(
-            process_resource(Kind.PROCESS, real),
+            process_resource(ResourceKind.PROCESS, real),
             run_id="x",
             ledger=ledger,
             removers=removers(FakePlaybooks()),
@@ -70,7 +70,7 @@ def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> 
     outside.mkdir()
     with pytest.raises(InfrastructureError, match="outside its run"):
         remove(
-            Resource(Kind.FILE, str(outside)),
+            Resource(ResourceKind.FILE, str(outside)),
             run_id="x",
             ledger=ledger,
             removers=removers(FakePlaybooks()),
@@ -81,7 +81,7 @@ def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> 
 
 def test_guests_that_follow_each_other_are_removed_together_and_all_else_alone() -> None:
     guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("1", "2", "3")]
-    process_, file = Resource(Kind.PROCESS, "7"), Resource(Kind.FILE, "/x")
+    process_, file = Resource(ResourceKind.PROCESS, "7"), Resource(ResourceKind.FILE, "/x")
     given = [process_, guests[0], guests[1], file, file, guests[2]]
     assert list(batches(given)) == [(process_,), (guests[0], guests[1]), (file,), (file,), (guests[2],)]
 

@@ -16,7 +16,7 @@ import pytest
 from drillbook import process
 from drillbook.clock import SystemClock
 from drillbook.evidence import EvidenceLog, Signer
-from drillbook.journal.ledger import Kind, Ledger
+from drillbook.journal.ledger import Ledger, ResourceKind
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = ("provision", "restore", "prove", "teardown")
@@ -139,7 +139,7 @@ def test_undisturbed_run_leaves_nothing(drill: Drill) -> None:
     assert code == 1  # no heartbeat was found
     run = drill.ledger().path.parent
     assert sorted(path.name for path in run.iterdir()) == ["journal.jsonl", "ledger.jsonl", "record.json"]
-    assert [entry.kind for entry in drill.ledger().resources()].count(Kind.PROCESS) == 4
+    assert [entry.kind for entry in drill.ledger().resources()].count(ResourceKind.PROCESS) == 4
     assert drill.ledger().outstanding() == ()
 
 
@@ -150,7 +150,7 @@ def test_sigkill_in_a_step_is_cleaned_up_by_a_successor(drill: Drill, step: str)
     wait_for((drill.root / f"hung-{step}").exists, f"hanging in {step}")
     ledger = drill.ledger()
     run_id = ledger.path.parent.name
-    playbook = next(entry.process for entry in ledger.outstanding() if entry.kind is Kind.PROCESS)
+    playbook = next(entry.process for entry in ledger.outstanding() if entry.kind is ResourceKind.PROCESS)
     assert playbook.alive()
     child.kill()
     child.communicate()

@@ -8,8 +8,9 @@ import pytest
 from tests.unit.world import START, World
 
 from drillbook.errors import RefusedError
+from drillbook.kinds.machines.kind import MACHINES
 from drillbook.model import Mode, PointRequest
-from drillbook.run.plan import plan_in_place, predict
+from drillbook.run.plan import plan_drill, plan_in_place, predict
 
 
 def record(drill: str, rto: float | None, size: int | None = None) -> dict[str, Any]:
@@ -43,6 +44,42 @@ def test_only_machines_of_the_service_can_be_replaced(world: World) -> None:
         plan_in_place(
             world.configuration, service, confirm="postgresql_main", point=PointRequest(), replace=(service.hosts[0],)
         )
+
+
+@pytest.mark.parametrize(
+    ("point", "named"),
+    [
+        (PointRequest(repository_time=START), "repository_time in place"),
+        (PointRequest(timeline=2, repository_time=START), "repository_time in place"),
+    ],
+)
+def test_what_a_restore_in_place_would_not_look_at_is_refused(world: World, point: PointRequest, named: str) -> None:
+    """Refused before the confirmation is asked for: the operator would get another state than the one asked for."""
+    with pytest.raises(RefusedError, match=named):
+        plan_in_place(world.configuration, world.configuration.service("main"), confirm="", point=point)
+
+
+@pytest.mark.parametrize("text", ["lsn=0/3000000", "xid=700", "name=before", "immediate"])
+def test_a_point_that_the_kind_does_not_have_is_refused(world: World, text: str) -> None:
+    service = replace(world.configuration.service("main"), kind=MACHINES)
+    drill = replace(world.configuration.drill("main-latest"), service=service)
+    with pytest.raises(RefusedError, match=f"kind machines.* has no {text.partition('=')[0]} in a drill"):
+        plan_drill(world.configuration, drill, point=PointRequest.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("point", "named"),
+    [
+        (PointRequest(set_label="a"), "set"),
+        (PointRequest(timeline=1), "timeline"),
+        (PointRequest(repository_time=START), "repository_time"),
+    ],
+)
+def test_a_selector_that_the_kind_does_not_have_is_refused(world: World, point: PointRequest, named: str) -> None:
+    drill = world.configuration.drill("main-latest")
+    drill = replace(drill, service=replace(drill.service, kind=MACHINES))
+    with pytest.raises(RefusedError, match=f"has no {named} in a drill"):
+        plan_drill(world.configuration, drill, point=point)
 
 
 def test_in_place_tears_nothing_down_and_freezes_nothing(world: World) -> None:

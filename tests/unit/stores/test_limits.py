@@ -1,7 +1,7 @@
 """The preflight refuses each permission that must not be there, and never takes a dead store for a safe one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from tests.unit.world import World
 
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import CheckStatus, Mode
+from drillbook.model import CheckStatus, Mode, Repository
 from drillbook.stores.limits import READER, WRITER, Preflight
 
 FORBIDDEN = {
@@ -35,12 +35,13 @@ FORBIDDEN = {
 
 @dataclass
 class FakeUser:
-    """May do exactly what is in ``allowed``; remembers what was tried."""
+    """May do exactly what is in ``allowed``, where it is given only in that bucket, and list everywhere; remembers what was tried."""
 
     user: str
     allowed: Iterable[str]
     tried: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     difference: timedelta = timedelta()
+    only_in: str | None = None
 
     def clock_difference(self) -> timedelta:
         return self.difference
@@ -48,7 +49,8 @@ class FakeUser:
     def __getattr__(self, name: str) -> Any:
         def attempt(*arguments: str) -> bool:
             self.tried.append((name, arguments))
-            return name in self.allowed
+            here = self.only_in in (None, arguments[0]) or name == "can_list"
+            return name in self.allowed and here
 
         return attempt
 
@@ -81,8 +83,9 @@ def test_each_forbidden_permission_is_refused_by_name(world: World, user: str, p
 def test_only_random_absent_keys_under_the_stanzas_path_are_tried(world: World) -> None:
     reader = FakeUser(READER, {"can_list"})
     preflight(world, reader, FakeUser(WRITER, ())).prove(Mode.SANDBOX)
-    keys = [arguments[1] for name, arguments in reader.tried if name == "can_put"]
-    assert all(key.startswith("pgbackrest/drillbook-preflight-") for key in keys)
+    keys = {where[0]: where[1] for name, where in reader.tried if name == "can_put"}
+    assert keys["repository"].startswith("pgbackrest/drillbook-preflight-")
+    assert keys["heartbeat"].startswith("drillbook-preflight-")
     again = FakeUser(READER, {"can_list"})
     preflight(world, again, FakeUser(WRITER, ())).prove(Mode.SANDBOX)
     assert again.tried != reader.tried
@@ -99,3 +102,22 @@ def test_controllers_clock_stops_a_drill_but_not_the_bad_day(world: World) -> No
     with pytest.raises(InfrastructureError, match=r"\+5\.0 s off"):
         proof.prove(Mode.SANDBOX)
     assert proof.prove(Mode.IN_PLACE)[0].status is CheckStatus.SKIPPED
+
+
+def test_each_repository_is_tried(world: World) -> None:
+    """A right on the second one is as dangerous as on the first."""
+    store = replace(
+        world.configuration.store,
+        repositories={
+            "pgbackrest": Repository("repository", "/pgbackrest"),
+            "exports": Repository("exports", "/redis"),
+        },
+    )
+    spoiled = replace(world.configuration, store=store)
+    reader = FakeUser(READER, {"can_list", "can_put"}, only_in="exports")
+    with pytest.raises(RefusedError, match="repository_reader may put an object") as caught:
+        preflight(replace(world, configuration=spoiled), reader, FakeUser(WRITER, ())).prove(Mode.SANDBOX)
+    assert caught.value.where == "bucket exports"
+    writer = FakeUser(WRITER, {"can_delete"}, only_in="exports")
+    with pytest.raises(RefusedError, match="evidence_writer may delete an object"):
+        preflight(replace(world, configuration=spoiled), FakeUser(READER, {"can_list"}), writer).prove(Mode.SANDBOX)

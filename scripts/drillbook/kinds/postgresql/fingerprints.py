@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-SCHEMA = "drillbook.fingerprint/1"
+FINGERPRINT_SCHEMA = "drillbook.fingerprint/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,6 @@ def _read(name: str, row: Mapping[str, Any] | None, key: Ed25519PublicKey) -> Fi
     except (InvalidSignature, binascii.Error):
         return Fingerprint(name, "its signature is not the agent's: somebody wrote it into the database")
     document = json.loads(text)
-    if document["schema"] != SCHEMA or document["name"] != name:
+    if document["schema"] != FINGERPRINT_SCHEMA or document["name"] != name:
         return Fingerprint(name, f"the row holds {document['name']!r} in schema {document['schema']!r}")
     return Fingerprint(name, "", document["database"], document["statement"], document["result"], document["lsn"])

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from drillbook.kinds.postgresql import Archive, Segment, check_continuity, parse_lsn
-from drillbook.kinds.postgresql.wal import SEGMENT_BYTES
+from drillbook.kinds.postgresql.wal import SEGMENT_BYTES, Archive, Segment, check_continuity, parse_lsn
 from drillbook.model import PointType, format_instant, parse_instant
 
 DISK_MARGIN = 1.1

@@ -1,49 +1,55 @@
-"""Makes the work of a drill or a restore of machines, and who removes what it made, from the configuration."""
+"""Makes the work of a drill or a restore of machines, and who removes what it made."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from drillbook.clock import Clock
-from drillbook.config import Configuration
+from drillbook.errors import ConfigurationError
 from drillbook.machines.drill.in_place import InPlaceWork
 from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation
 from drillbook.machines.drill.work import MachineWork
-from drillbook.model import MACHINES, Claim, Mode
+from drillbook.model import Claim, Mode, Place
 from drillbook.providers import Restores, open_recoveries, open_restores
-from drillbook.run.plan import Plan
-from drillbook.run.stops import StoppableClock, Stops
-from drillbook.run.work import Work
+from drillbook.run.stops import StoppableClock
+from drillbook.run.work import Opening, Work
 
 
-def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
-    """Return what does the plan's steps that are no playbooks; None where it has none. Raises ConfigurationError."""
-    if plan.service.kind != MACHINES:
-        return None
-    group = configuration.machine_group(plan.service.group)
-    place = configuration.provider(group.provider)
+def open_work(opening: Opening) -> Work:
+    """Return what does the plan's steps; raises ConfigurationError where the group is not declared as machines."""
+    plan, group, place = opening.plan, opening.group, opening.place
+    if group is None or place is None:
+        raise ConfigurationError(
+            "the group is not declared as machines of a provider",
+            where=f"group_vars of {plan.service.group}, key drillbook_machines",
+            remedy="Declare them there.",
+        )
+    clock = StoppableClock(opening.clock, opening.stops)
     if plan.mode is Mode.IN_PLACE:
-        provider = open_recoveries(place, StoppableClock(clock, stops))
-        return InPlaceWork(provider, group, plan, clock, workers=configuration.machines_at_once)
+        return InPlaceWork(open_recoveries(place, clock), group, plan, opening.clock, workers=opening.workers)
     return MachineWork(
-        open_restores(place, StoppableClock(clock, stops)),
+        open_restores(place, clock),
         group,
         Isolation(
-            addresses=configuration.addresses,
+            addresses=opening.addresses,
             ports=tuple(sorted({port for probes in group.probes.values() for port in probes.ports})),
             outside=tuple(Endpoint.parse(text) for text in group.outside),
             names=group.outside_names,
             control=place.drill.control if place.drill else "",
         ),
-        clock,
-        workers=configuration.machines_at_once,
+        opening.clock,
+        workers=opening.workers,
     )
 
 
 class ProviderGuests:
-    """Implements `Guests`: has the provider that a claim names remove what is claimed. A run's end must not stop this one."""
+    """Implements `Guests`: has the provider that a claim names remove what is claimed. A run's end must not stop this one.
 
-    def __init__(self, configuration: Configuration, clock: Clock) -> None:
-        self._configuration = configuration
+    ``provider`` returns the place of a provider by its name; raises ConfigurationError.
+    """
+
+    def __init__(self, provider: Callable[[str], Place], clock: Clock) -> None:
+        self._provider = provider
         self._clock = clock
         self._opened: dict[str, Restores] = {}
 
@@ -51,6 +57,6 @@ class ProviderGuests:
         """Remove it; raises DrillbookError. Each provider is opened once."""
         opened = self._opened.get(claim.provider)
         if opened is None:
-            opened = open_restores(self._configuration.provider(claim.provider), self._clock)
+            opened = open_restores(self._provider(claim.provider), self._clock)
             self._opened[claim.provider] = opened
         opened.destroy(claim, timeout)

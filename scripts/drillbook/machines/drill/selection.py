@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import MACHINE_POINTS, Backup, MachineGroup, PointRequest, PointType, format_instant
+from drillbook.errors import InfrastructureError
+from drillbook.model import Backup, MachineGroup, PointRequest, PointType, format_instant
 
 _REMEDY = "See `drillbook backup list` and `drillbook backup verify`."
 
@@ -58,13 +58,11 @@ class Selection:
 
 
 def choose(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, seed: str) -> Selection:
-    """Choose for every host; raises InfrastructureError that names the hosts which have no such backup, RefusedError for a point that
-    no backup of machines has.
+    """Choose for every host; raises InfrastructureError that names the hosts which have no such backup.
 
     ``latest`` is the newest of each; ``oldest`` the first moment at which there was one of each; ``random`` a moment between that and
     the newest, by ``seed``; ``time`` the newest not later than its target. What is later than the point's ``until`` is not seen.
     """
-    _refuse_foreign(point, group)
     seen = [backup for backup in backups if point.until is None or backup.taken_at <= point.until]
     by_host = {host: [backup for backup in seen if backup.host == host] for host in group.hosts}
     _refuse_missing([host for host, found in by_host.items() if not found], group, "there is no backup")
@@ -76,26 +74,6 @@ def choose(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, 
     _refuse_missing([host for host, found in chosen.items() if not found], group, f"there is no backup before {moment}")
     newest = tuple(max(found, key=lambda backup: backup.taken_at) for found in chosen.values())
     return Selection(newest, point.target_time or (moment if point.type is PointType.RANDOM else None))
-
-
-def _refuse_foreign(point: PointRequest, group: MachineGroup) -> None:
-    given = [
-        name
-        for name, value in (
-            ("set", point.set_label),
-            ("timeline", point.timeline),
-            ("repository time", point.repository_time),
-        )
-        if value is not None
-    ]
-    if point.type not in MACHINE_POINTS:
-        given.append(point.type.value)
-    if given:
-        raise RefusedError(
-            f"a backup of machines has no {', '.join(given)}",
-            where=f"group {group.name}, recovery point",
-            remedy=f"Give one of {', '.join(MACHINE_POINTS)}.",
-        )
 
 
 def _moment(found: Sequence[Sequence[Backup]], point: PointRequest, seed: str) -> datetime | None:

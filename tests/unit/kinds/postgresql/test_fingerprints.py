@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from drillbook.kinds.postgresql import believe, public_key_of
+from drillbook.kinds.postgresql.fingerprints import believe, public_key_of
 
 SEED = "07" * 32
 OTHER_SEED = "08" * 32

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from drillbook.kinds.postgresql import Archive, Segment
 from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose
+from drillbook.kinds.postgresql.wal import Archive, Segment
 
 SHA = "0" * 40
 

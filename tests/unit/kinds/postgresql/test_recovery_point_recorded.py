@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from drillbook.kinds.postgresql import Archive, Segment, check_continuity
 from drillbook.kinds.postgresql.recovery_point import choose
+from drillbook.kinds.postgresql.wal import Archive, Segment, check_continuity
 
 DATA = Path(__file__).parent / "data"
 HISTORY = {"17-1/00000002.history": "1\t0/8C0000A0\tno recovery target specified\n"}

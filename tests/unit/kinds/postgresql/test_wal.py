@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drillbook.kinds.postgresql import Archive, Segment, check_continuity, parse_lsn
+from drillbook.kinds.postgresql.wal import Archive, Segment, check_continuity, parse_lsn
 
 SHA = "0" * 40
 

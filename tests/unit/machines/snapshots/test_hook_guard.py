@@ -50,7 +50,7 @@ class Shop:
             "rest_directory": str(self.files), "rest_seconds": 0, "rest_fails": False, **variables,
             "drillbook_state_directory": str(self.state),
             "drillbook_object_store": {
-                "endpoint": "https://store.example.org", "repository_bucket": "r", "evidence_bucket": "e",
+                "endpoint": "https://store.example.org", "evidence_bucket": "e",
                 "heartbeat_bucket": "h", "credentials_directory": str(directory),
             },
             "drillbook_evidence": {"directory": str(directory / "log"), "signing_key_file": str(directory / "key.pem")},
