@@ -19,14 +19,13 @@ from drillbook.evidence import (
     S3Credential,
     S3Location,
     Signer,
-    render_html,
-    render_junit,
 )
 from drillbook.journal.journal import Reporter
 from drillbook.kinds.registry import KINDS
 from drillbook.machines.drill import ProviderGuests
 from drillbook.machines.snapshots.hook import Hooked, new_hook_run_id
 from drillbook.model import Check, Heartbeat, MachineGroup
+from drillbook.reporters.reports import write_reports
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
 from drillbook.run.plan import Plan, plan_drill
@@ -180,8 +179,7 @@ class App:
                 who=Who(operator=operator(), tool_version=__version__),
                 state_directory=self.configuration.state_directory,
                 clock_offset_limit=self.configuration.clock_offset_limit,
-                reporters=reporters,
-                reports=write_reports,
+                reporters=(*reporters, write_reports),
             )
         )
 
@@ -214,12 +212,6 @@ def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Sto
         workers=configuration.machines_at_once,
     )
     return KINDS[plan.service.kind.name].open_work(opening)
-
-
-def write_reports(record: Mapping[str, Any], directory: Path) -> None:
-    """Write report.html and junit.xml beside the record."""
-    (directory / "report.html").write_text(render_html(record), encoding="utf-8")
-    (directory / "junit.xml").write_text(render_junit(record), encoding="utf-8")
 
 
 def _mitogen() -> bool:

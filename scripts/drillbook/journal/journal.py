@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +14,34 @@ JOURNAL_SCHEMA = "drillbook.journal/1"
 JOURNAL_FILE = "journal.jsonl"
 
 
+class EventType(StrEnum):
+    """What can happen in a run, with the fields that each carries.
+
+    ``opened``: who runs which plan, as the evidence holds it. ``heartbeats_unreadable``: message. ``declared``: disaster_at.
+    ``step_started``: name, playbook; ``step_ended``: name. ``play``: name, phase. ``check``: a check as JSON. ``fact``: name, value.
+    ``task_failed``: host, task, message. ``teardown``: kind and name of a resource. ``closed``: verdict, error, directory.
+    ``reporter_failed``: message.
+    """
+
+    OPENED = "opened"
+    HEARTBEATS_UNREADABLE = "heartbeats_unreadable"
+    DECLARED = "declared"
+    STEP_STARTED = "step_started"
+    STEP_ENDED = "step_ended"
+    PLAY = "play"
+    CHECK = "check"
+    FACT = "fact"
+    TASK_FAILED = "task_failed"
+    TEARDOWN = "teardown"
+    CLOSED = "closed"
+    REPORTER_FAILED = "reporter_failed"
+
+
 @dataclass(frozen=True, slots=True)
 class RunEvent:
     """Something happened; ``elapsed`` counts from the declaration and is None before it."""
 
-    kind: str
+    type: EventType
     run_id: str
     at: datetime
     elapsed: timedelta | None
@@ -47,7 +71,7 @@ class Journal:
                 "run_id": event.run_id,
                 "at": format_instant(event.at),
                 "elapsed_seconds": None if event.elapsed is None else round(event.elapsed.total_seconds(), 3),
-                "event": event.kind,
+                "event": event.type.value,
                 **event.data,
             },
         )

@@ -9,7 +9,7 @@ from typing import Any
 from drillbook import process
 from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
-from drillbook.journal.journal import Journal
+from drillbook.journal.journal import EventType, Journal
 from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
 from drillbook.run.evidence_log import EvidenceWriter, write_record
 from drillbook.run.hold import hold
@@ -117,7 +117,7 @@ class Cleaner:
             remedy="See who killed it: the system's log, the out-of-memory killer, a reboot.",
         )
         record = build_successor_record(
-            owner.details.get("opened", {}) if owner else {},
+            self._evidence.opening(run_id),
             Journal(ledger.path.parent).entries(),
             run_id=run_id,
             finished_at=self._clock.now(),
@@ -138,7 +138,9 @@ class Cleaner:
             where=f"run {run_id}",
             remedy="Look for a sandbox that carries this run's label, and remove it by hand.",
         )
-        record = build_successor_record({}, (), run_id=run_id, finished_at=self._clock.now(), error=error)
+        record = build_successor_record(
+            self._evidence.opening(run_id), (), run_id=run_id, finished_at=self._clock.now(), error=error
+        )
         self._evidence.append("closed-by-successor", run_id, record)
         return Cleaned(run_id, (), (), closed=True, problem=str(error))
 
@@ -153,7 +155,7 @@ def _names(resources: Sequence[Resource]) -> tuple[str, ...]:
 
 
 def _reached(directory: Path) -> str:
-    names = {"step_started": "name", "teardown": "event"}
+    names = {EventType.STEP_STARTED.value: "name", EventType.TEARDOWN.value: "event"}
     entries = Journal(directory).entries()
     steps = [entry[names[entry["event"]]] for entry in entries if entry["event"] in names]
     return f"step {steps[-1]}" if steps else "before its first step"

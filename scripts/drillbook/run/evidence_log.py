@@ -18,6 +18,10 @@ class EvidenceWriter(Protocol):
         """Add an entry; raises EvidenceError."""
         ...
 
+    def opening(self, run_id: str) -> Mapping[str, Any]:
+        """What a run said when it was opened; nothing if it never was."""
+        ...
+
     def open_runs(self) -> list[str]:
         """Runs that were opened and not closed."""
         ...

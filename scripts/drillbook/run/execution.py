@@ -9,14 +9,14 @@ from typing import Any
 from drillbook import process
 from drillbook.ansible import Order
 from drillbook.errors import DrillbookError, InfrastructureError
-from drillbook.journal.journal import Journal, RunEvent
+from drillbook.journal.journal import EventType, Journal, RunEvent
 from drillbook.journal.ledger import Ledger, ResourceKind, State, process_resource
 from drillbook.model import Heartbeat, Mode, Phase, Step, Verdict, parse_instant
 from drillbook.run.evidence_log import write_record
 from drillbook.run.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, Observation
 from drillbook.run.plan import Plan
 from drillbook.run.record import Findings, build_record, identity
-from drillbook.run.recovery_objective import Loss, Observed, judge_loss, refuse_wrong_clocks
+from drillbook.run.recovery_objective import Loss, Observed, Recovery, judge_loss, refuse_wrong_clocks
 from drillbook.run.stops import Stops
 from drillbook.run.stopwatch import Stopwatch
 from drillbook.run.teardown import batches, machine_resource, remove_together
@@ -57,8 +57,8 @@ class Execution:
         self.directory.mkdir(parents=True, mode=0o700)
         opened = {**identity(self._plan, self._tools.who), "plan": self._plan.as_json()}
         me = process.ProcessIdentity.of(os.getpid())
-        self._ledger.intend(process_resource(ResourceKind.OWNER, me, target=self._plan.target, opened=opened))
-        self._emit("opened", opened)
+        self._ledger.intend(process_resource(ResourceKind.OWNER, me, target=self._plan.target))
+        self._emit(EventType.OPENED, opened)
         self._tools.evidence.append("opened", self._run_id, opened)
 
     def _do(self) -> None:
@@ -88,25 +88,25 @@ class Execution:
         except DrillbookError as error:
             if self._plan.mode is Mode.SANDBOX:
                 raise
-            self._emit("heartbeats_unreadable", {"message": str(error)})
+            self._emit(EventType.HEARTBEATS_UNREADABLE, {"message": str(error)})
             return ()
 
     def _declare(self) -> dict[str, Any]:
         self._declared_at = self._tools.clock.now()
         self._seen.stopwatch = Stopwatch(self._tools.clock, Phase.DECLARE)
         variables = self._plan.variables(self._run_id, self._declared_at)
-        self._emit("declared", {"disaster_at": variables["restore_disaster_at"]})
+        self._emit(EventType.DECLARED, {"disaster_at": variables["restore_disaster_at"]})
         return variables
 
     def _step(self, step: Step, variables: Mapping[str, Any]) -> None:
         self._stops.raise_if_due(f"before step {step.name}")
         self._switch(step.phase)
-        self._emit("step_started", {"name": step.name, "playbook": step.playbook})
+        self._emit(EventType.STEP_STARTED, {"name": step.name, "playbook": step.playbook})
         try:
             self._carry_out(step, variables)
         finally:
             self._switch(None)
-            self._emit("step_ended", {"name": step.name})
+            self._emit(EventType.STEP_ENDED, {"name": step.name})
 
     def _carry_out(self, step: Step, variables: Mapping[str, Any]) -> None:
         if step.playbook is not None:
@@ -143,7 +143,9 @@ class Execution:
             published=(reported,) if reported else self._published,
             offset_limit=self._tools.clock_offset_limit,
         )
-        return judge_loss(self._plan.service, self._plan.point, self._target_time(), observed)
+        return judge_loss(
+            self._plan.service, self._plan.objectives.rpo, self._plan.point, self._target_time(), observed
+        )
 
     def _target_time(self) -> datetime | None:
         """The moment aimed at: asked for, or told by whoever chose the recovery point."""
@@ -160,7 +162,7 @@ class Execution:
                     self._ledger.settle(resource, State.KEPT)
                 continue
             for resource in together:
-                self._emit("teardown", {"kind": resource.kind.value, "name": resource.name})
+                self._emit(EventType.TEARDOWN, {"kind": resource.kind.value, "name": resource.name})
             try:
                 remove_together(
                     together,
@@ -183,19 +185,19 @@ class Execution:
         owner = self._ledger.owner()
         if owner is not None:
             self._ledger.settle(owner)
-        self._emit("closed", {"verdict": record["verdict"], "error": record["error"], "directory": str(self.directory)})
-        if self._tools.reports is not None:
-            self._harmless(partial(self._tools.reports, record, self.directory))
+        self._emit(
+            EventType.CLOSED, {"verdict": record["verdict"], "error": record["error"], "directory": str(self.directory)}
+        )
         return record
 
     def _findings(self, error: DrillbookError | None, timeline: Any) -> Findings:
         self._add_implied_checks(interrupted=error is not None or self._seen.must_stop)
-        recovery = self._seen.recovery_time
+        recovery = Recovery(self._plan.rto_objective, self._seen.recovery_time)
         left = tuple(entry for entry in self._ledger.outstanding() if entry.state is not State.KEPT)
         verdict: Verdict = judge(
             error=error,
             checks=self._seen.checks,
-            rto_met=recovery is not None and recovery <= self._plan.rto_objective,
+            rto_met=recovery.met,
             loss=self._loss,
         )
         return Findings(
@@ -204,6 +206,7 @@ class Execution:
             finished_at=self._tools.clock.now(),
             timeline=timeline,
             observation=self._seen,
+            recovery=recovery,
             loss=self._loss,
             error=error,
             resources=self._ledger.resources(),
@@ -225,8 +228,8 @@ class Execution:
         if self._seen.stopwatch is not None:
             self._seen.stopwatch.switch(phase)
 
-    def _emit(self, kind: str, data: Mapping[str, Any]) -> None:
-        event = RunEvent(kind, self._run_id, self._tools.clock.now(), self._seen.elapsed, data)
+    def _emit(self, happened: EventType, data: Mapping[str, Any]) -> None:
+        event = RunEvent(happened, self._run_id, self._tools.clock.now(), self._seen.elapsed, data)
         self._journal(event)
         for reporter in self._tools.reporters:
             self._harmless(partial(reporter, event))
@@ -236,7 +239,7 @@ class Execution:
             action()
         except Exception as error:  # noqa: BLE001 - whoever only reports must never fail a run
             note = {"message": f"{type(error).__name__}: {error}"}
-            self._journal(RunEvent("reporter_failed", self._run_id, self._tools.clock.now(), None, note))
+            self._journal(RunEvent(EventType.REPORTER_FAILED, self._run_id, self._tools.clock.now(), None, note))
 
 
 def _attempt(action: Callable[[], None]) -> DrillbookError | None:

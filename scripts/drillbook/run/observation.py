@@ -5,12 +5,13 @@ from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from drillbook.journal.journal import EventType
 from drillbook.model import Check, CheckStatus, Heartbeat, Stage, phase_of_play
 
 if TYPE_CHECKING:
     from drillbook.run.stopwatch import Stopwatch
 
-Emit = Callable[[str, Mapping[str, Any]], None]
+Emit = Callable[[EventType, Mapping[str, Any]], None]
 
 FACT_FIRST_ANSWER = "first_answer"
 FACT_ISOLATED = "isolated"
@@ -37,7 +38,7 @@ class Observation:
         phase = phase_of_play(name)
         if phase is not None and self.stopwatch is not None:
             self.stopwatch.switch(phase)
-        self._emit("play", {"name": name, "phase": phase.value if phase else None})
+        self._emit(EventType.PLAY, {"name": name, "phase": phase.value if phase else None})
 
     def check(self, check: Check) -> None:
         """Keep a check; the last of *verify* ends the recovery time."""
@@ -45,7 +46,7 @@ class Observation:
             self.checks.append(check)
             if check.stage is Stage.VERIFY and self.stopwatch is not None:
                 self._last_verified = self.stopwatch.elapsed()
-            self._emit("check", check.as_json())
+            self._emit(EventType.CHECK, check.as_json())
 
     def fact(self, name: str, value: Any) -> None:
         """Keep a fact; the last value counts, of the first answer the first moment."""
@@ -53,11 +54,11 @@ class Observation:
             self.facts[name] = value
             if name == FACT_FIRST_ANSWER and self.first_answer is None and self.stopwatch is not None:
                 self.first_answer = self.stopwatch.elapsed()
-            self._emit("fact", {"name": name, "value": value})
+            self._emit(EventType.FACT, {"name": name, "value": value})
 
     def task_failed(self, host: str, task: str, message: str) -> None:
         """Pass a failed task on."""
-        self._emit("task_failed", {"host": host, "task": task, "message": message})
+        self._emit(EventType.TASK_FAILED, {"host": host, "task": task, "message": message})
 
     @property
     def elapsed(self) -> timedelta | None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from drillbook.errors import DrillbookError
+from drillbook.journal.journal import EventType
 from drillbook.journal.ledger import Resource, ResourceKind
 from drillbook.model import Mode, Timeline, Verdict, format_instant, in_seconds
 from drillbook.run.observation import FACT_POINT, FACT_PREDICTED, Observation
 from drillbook.run.plan import Plan
-from drillbook.run.recovery_objective import Loss
+from drillbook.run.recovery_objective import Loss, Recovery
 
 RECORD_SCHEMA = "drillbook.record/1"
 _OWN_FIELDS = frozenset({FACT_POINT, FACT_PREDICTED})
@@ -33,6 +34,7 @@ class Findings:
     finished_at: datetime
     timeline: Timeline | None
     observation: Observation
+    recovery: Recovery
     loss: Loss | None
     error: DrillbookError | None
     resources: tuple[Resource, ...]
@@ -53,7 +55,7 @@ def build_record(plan: Plan, who: Who, found: Findings) -> dict[str, Any]:
         "recovery_point": _recovery_point(plan, seen),
         "environment": {"target_host": plan.target, "sandbox": plan.mode is Mode.SANDBOX, "isolated": seen.isolated},
         **_times(found.timeline),
-        "rto": _rto(plan, seen.recovery_time),
+        "rto": found.recovery.as_json(),
         "time_to_first_answer_seconds": in_seconds(seen.first_answer),
         "rpo": found.loss.as_json() if found.loss else _unknown_rpo(plan, found.declared_at),
         "predicted": {**plan.predicted.as_json(), **_sizes(seen.facts.get(FACT_PREDICTED))},
@@ -76,7 +78,7 @@ def build_successor_record(
 ) -> dict[str, Any]:
     """The record that a successor writes for a run that was killed: what it had announced and journalled, and ERROR."""
     entries = list(journal)
-    declared = next((entry["at"] for entry in entries if entry.get("event") == "declared"), None)
+    declared = next((entry["at"] for entry in entries if entry.get("event") == EventType.DECLARED), None)
     names = ("name", "stage", "status", "expected", "actual", "message", "remedy")
     kept = (
         "drill",
@@ -119,7 +121,9 @@ def build_successor_record(
         },
         "predicted": plan.get("predicted") or {},
         "facts": {},
-        "checks": [{name: entry.get(name, "") for name in names} for entry in entries if entry.get("event") == "check"],
+        "checks": [
+            {name: entry.get(name, "") for name in names} for entry in entries if entry.get("event") == EventType.CHECK
+        ],
         "cleanup": [],
         "leftovers": [],
         "error": error_json(error),
@@ -164,14 +168,6 @@ def _times(timeline: Timeline | None) -> dict[str, Any]:
         ],
         "unattributed_seconds": in_seconds(timeline.unattributed),
         "total_seconds": in_seconds(timeline.total),
-    }
-
-
-def _rto(plan: Plan, actual: timedelta | None) -> dict[str, Any]:
-    return {
-        "objective_seconds": in_seconds(plan.rto_objective),
-        "actual_seconds": in_seconds(actual),
-        "met": actual is not None and actual <= plan.rto_objective,
     }
 
 

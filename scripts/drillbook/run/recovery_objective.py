@@ -1,4 +1,4 @@
-"""How much was lost (RPO), or how far a chosen point was missed: pure arithmetic on what was observed."""
+"""How long it took (RTO), how much was lost (RPO), or how far a chosen point was missed: pure arithmetic on what was observed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,27 @@ _FORMULA_LOSS = "disaster_at - newest_heartbeat_at + clock_offset; the larger of
 _FORMULA_TARGET = "target - newest_heartbeat_at + clock_offset; allowed: heartbeat interval + granularity"
 _FORMULA_NONE = "not judged: the recovery point names no moment; the check that the target was reached stands"
 _REMEDY_CLOCK = "Correct time synchronisation on that host and the controller; no RPO can be told from wrong clocks."
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How long the recovery took, held against its objective (RTO); ``actual`` is None where it did not end."""
+
+    objective: timedelta
+    actual: timedelta | None
+
+    @property
+    def met(self) -> bool:
+        """Tell whether it ended in time; what is unknown is not met."""
+        return self.actual is not None and self.actual <= self.objective
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the ``rto`` part of the record, durations in seconds."""
+        return {
+            "objective_seconds": in_seconds(self.objective),
+            "actual_seconds": in_seconds(self.actual),
+            "met": self.met,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +66,10 @@ class Observed:
     offset_limit: timedelta
 
 
-def judge_loss(service: Service, point: PointRequest, target_time: datetime | None, observed: Observed) -> Loss:
-    """Judge the RPO of ``latest`` and the target error of a point in time.
+def judge_loss(
+    service: Service, objective: timedelta, point: PointRequest, target_time: datetime | None, observed: Observed
+) -> Loss:
+    """Judge the RPO of ``latest`` by ``objective``, and the target error of a point in time.
 
     Raises InfrastructureError for a clock fault: a host whose clock is off by more than the limit, or a restored
     heartbeat that is later than the disaster.
@@ -61,14 +84,18 @@ def judge_loss(service: Service, point: PointRequest, target_time: datetime | No
         "heartbeats_failing_seconds": in_seconds(failing),
     }
     if point.type is PointType.LATEST:
-        return _lost(service, observed, offset, failing, inputs)
+        return _lost(service, objective, observed, offset, failing, inputs)
     return _missed(service, target_time, observed, offset, inputs)
 
 
 def _lost(
-    service: Service, observed: Observed, offset: timedelta | None, failing: timedelta, inputs: dict[str, Any]
+    service: Service,
+    objective: timedelta,
+    observed: Observed,
+    offset: timedelta | None,
+    failing: timedelta,
+    inputs: dict[str, Any],
 ) -> Loss:
-    objective = service.objectives.rpo
     if observed.newest is None:
         return Loss(objective, None, False, _FORMULA_LOSS, inputs)
     lost = observed.disaster_at - observed.newest.written_at + (offset or timedelta())

@@ -1,10 +1,9 @@
 """What a run works with, handed to it by whoever wires the real things together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from drillbook.ansible import Playbooks
 from drillbook.clock import Clock
@@ -19,14 +18,12 @@ from drillbook.run.stops import Stops
 from drillbook.run.teardown import Removers
 from drillbook.run.work import Work
 
-ReportWriter = Callable[[Mapping[str, Any], Path], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a run works with.
 
-    ``published`` reads a service's published heartbeats, ``reports`` writes the report files. ``work`` makes what does a plan's steps
+    ``published`` reads a service's published heartbeats. ``work`` makes what does a plan's steps
     that are no playbooks; None where each step is one.
     """
 
@@ -42,4 +39,3 @@ class Tools:
     state_directory: Path
     clock_offset_limit: timedelta
     reporters: tuple[Reporter, ...] = ()
-    reports: ReportWriter | None = None

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,15 @@ from tests.unit.world import START, Script, World, instant, published_beat
 
 from drillbook.ansible import Order, PlaybookFailedError, StepTimeoutError
 from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.evidence import Signer, verify_log
+from drillbook.evidence.verification import BOUND
 from drillbook.journal.journal import Journal, RunEvent
-from drillbook.journal.ledger import Ledger
+from drillbook.journal.ledger import Ledger, ResourceKind, process_resource
 from drillbook.model import PointRequest, Verdict
+from drillbook.process import ProcessIdentity
+from drillbook.reporters.reports import write_reports
 from drillbook.run.plan import plan_in_place
+from drillbook.run.record import identity
 
 
 def failing(message: str) -> Any:
@@ -298,7 +302,7 @@ def test_reporter_that_breaks_never_fails_the_run(world: World) -> None:
     def broken(_event: RunEvent) -> None:
         raise RuntimeError("terminal gone")
 
-    outcome = world.run(reporters=(broken,), reports=lambda _record, _directory: 1 / 0)
+    outcome = world.run(reporters=(broken, lambda _event: 1 / 0))
     assert outcome.verdict is Verdict.PASS
     notes = [entry for entry in Journal(outcome.directory).entries() if entry["event"] == "reporter_failed"]
     assert "terminal gone" in notes[0]["message"]
@@ -325,7 +329,29 @@ def test_files_of_a_run_are_for_their_owner_only(world: World) -> None:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_report_writer_gets_the_record(world: World) -> None:
-    written: list[Path] = []
-    outcome = world.run(reports=lambda _record, directory: written.append(directory))
-    assert written == [outcome.directory]
+def test_reports_are_written_from_the_record_on_disk(world: World) -> None:
+    outcome = world.run(reporters=(write_reports,))
+    assert outcome.record["run_id"] in (outcome.directory / "report.html").read_text(encoding="utf-8")
+    assert "<testsuite" in (outcome.directory / "junit.xml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_killed_run_is_closed_as_what_it_was_opened_as(world: World, lost: bool) -> None:
+    """From the signed entry alone: whoever removes or edits what lies beside it must not make a failure vanish from its drill."""
+    opened = {**identity(world.plan(), world.tools().who), "plan": world.plan().as_json()}
+    world.evidence.append("opened", "run-1", opened)
+    if not lost:
+        (world.directory / "runs/run-1").mkdir(parents=True)
+        dead = ProcessIdentity(1, 0, "another boot")
+        forged = {**opened, "drill": "another", "plan_digest": "0"}
+        Ledger(world.directory / "runs/run-1", world.clock).intend(
+            process_resource(ResourceKind.OWNER, dead, target="sandbox1", opened=forged)
+        )
+    world.cleaner().clean()
+    closed = list(world.evidence.entries())[-1]
+    assert closed.kind == "closed-by-successor"
+    assert {key: closed.body[key] for key in BOUND} == {key: opened[key] for key in BOUND}
+    report = verify_log(
+        world.directory / "evidence", Signer.load_or_create(world.directory / "key.pem").public_key_pem()
+    )
+    assert {finding.kind for finding in report.findings} == {"tail-not-anchored"}

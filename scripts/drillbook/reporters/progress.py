@@ -1,18 +1,15 @@
-"""Live progress of a run: a moving line in a terminal, plain lines in a pipe; on standard error."""
+"""Live progress of a run: a moving line in a terminal, plain lines in a pipe."""
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from drillbook.cli.output import console
-from drillbook.journal.journal import RunEvent
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from drillbook.journal.journal import EventType, RunEvent
 
 _MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 
@@ -20,8 +17,8 @@ _MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 class Progress:
     """A reporter; use it as a context so that the terminal is given back."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console: Console = console(stderr=True)
+    def __init__(self, screen: Console, *, quiet: bool = False) -> None:
+        self._console = screen
         self._quiet = quiet
         self._live = (
             Live(Spinner("dots", "starting"), console=self._console, transient=True, refresh_per_second=8)
@@ -56,7 +53,7 @@ class Progress:
 
 
 def _line(event: RunEvent) -> str | None:
-    say = _LINES.get(event.kind)
+    say = _LINES.get(event.type)
     return say(event) if say else None
 
 
@@ -66,12 +63,12 @@ def _check_line(event: RunEvent) -> str:
     return f"  {_MARKS[str(data['status'])]}  {data['name']}{said}"
 
 
-_LINES: Mapping[str, Callable[[RunEvent], str]] = {
-    "opened": lambda event: f"run {event.run_id}",
-    "declared": lambda event: f"disaster declared (it happened at {event.data['disaster_at']})",
-    "play": lambda event: str(event.data["name"]),
-    "check": _check_line,
-    "task_failed": lambda event: "  FAILED  {task} on {host}: {message}".format_map(event.data),
-    "teardown": lambda event: "removing {kind} {name}".format_map(event.data),
-    "closed": lambda event: "closed: {verdict}".format_map(event.data),
+_LINES: Mapping[EventType, Callable[[RunEvent], str]] = {
+    EventType.OPENED: lambda event: f"run {event.run_id}",
+    EventType.DECLARED: lambda event: f"disaster declared (it happened at {event.data['disaster_at']})",
+    EventType.PLAY: lambda event: str(event.data["name"]),
+    EventType.CHECK: _check_line,
+    EventType.TASK_FAILED: lambda event: "  FAILED  {task} on {host}: {message}".format_map(event.data),
+    EventType.TEARDOWN: lambda event: "removing {kind} {name}".format_map(event.data),
+    EventType.CLOSED: lambda event: "closed: {verdict}".format_map(event.data),
 }
