@@ -81,7 +81,8 @@ def long_lines(text: str, limit: int) -> list[Line]:
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """Paragraphs, list items, headings and cells, each with the number of its first line."""
-    first, parts = 0, []
+    first = 0
+    parts: list[str] = []
     for line in [*prose(text), Line(0, "")]:
         alone = line.text.startswith("#") or is_table(line.text)
         if parts and (alone or not line.text.strip() or LIST_ITEM.match(line.text)):
