@@ -24,7 +24,7 @@ class Ceiling:
 
 
 # Lower these with each improvement, and remove the page once it keeps the limits.
-EXCEPTIONS = {"docs/how-to/develop.md": Ceiling(words=36, semicolons=4, long_lines=8)}
+EXCEPTIONS: dict[str, Ceiling] = {"docs/how-to/develop.md": Ceiling(words=36, semicolons=4, long_lines=8)}
 
 
 def generator(path: Path) -> str | None:
