@@ -24,7 +24,7 @@ from drillbook.evidence import (
 )
 from drillbook.journal.journal import Reporter
 from drillbook.machines.drill import ProviderGuests, open_work
-from drillbook.machines.snapshots.hook import Hooked, new_run_id
+from drillbook.machines.snapshots.hook import Hooked, new_hook_id
 from drillbook.model import Check, Heartbeat, MachineGroup
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
@@ -135,7 +135,7 @@ class App:
             state=self.configuration.state_directory,
             group=group.name,
             hook=group.hook,
-            run_id=new_run_id(group.name),
+            run_id=new_hook_id(group.name),
         )
 
     def cleaner(self) -> Cleaner:

@@ -23,7 +23,7 @@ from drillbook.machines.snapshots import (
     decide,
     free_to_go_back,
     go_back,
-    prune,
+    prune_snapshots,
     refuse_to_go_back,
 )
 from drillbook.machines.snapshots.guard import guarded, guarded_hook
@@ -140,7 +140,7 @@ def prune_sets(group: Group, inventory: Inventories = None, check: Check = False
             _say_locked(world)
         else:
             locks = world.snapshots.locks(world.group)
-            prune(world.provider, world.group, decisions, world.machines, world.limits, locks, _tell)
+            prune_snapshots(world.provider, world.group, decisions, world.machines, world.limits, locks, _tell)
     said: list[dict[str, Any]] = [
         {"name": entry.set.name, "state": entry.set.state.value, "kept": entry.kept, "reasons": list(entry.reasons)}
         for entry in decisions

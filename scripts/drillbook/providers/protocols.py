@@ -165,7 +165,7 @@ class Restores(Inside, Protocol):
         """Read its network cards back."""
         ...
 
-    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:
+    def escapes(self, machine: Machine) -> tuple[str, ...] | None:
         """What of a machine's settings acts on its host, or leads out beside its cards; None where the place has no such settings."""
         ...
 

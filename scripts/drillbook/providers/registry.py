@@ -48,9 +48,9 @@ def _open(makers: _Makers[_Made], place: Place, clock: Clock, what: str) -> _Mad
 
 
 def _proxmox_api(place: ProxmoxPlace, user: str) -> Any:
-    from drillbook.providers.proxmox import Endpoint, ProxmoxApi  # noqa: PLC0415 - requests takes a while
+    from drillbook.providers.proxmox import ProxmoxApi, ProxmoxEndpoint  # noqa: PLC0415 - requests takes a while
 
-    return ProxmoxApi(Endpoint(place.host, place.port, place.ca_file, place.tokens_directory / user))
+    return ProxmoxApi(ProxmoxEndpoint(place.host, place.port, place.ca_file, place.tokens_directory / user))
 
 
 def _proxmox_snapshots(place: ProxmoxPlace, clock: Clock) -> Snapshots:

@@ -10,7 +10,8 @@ from tests.contract.machine_drills.driver import main
 from drillbook.clock import Clock
 from drillbook.model import Ec2Place
 from drillbook.providers import registry
-from drillbook.providers.ec2 import Ec2Api, Ec2Restores, drill_instances, drill_remains, drill_volumes
+from drillbook.providers.ec2 import Ec2Api, Ec2Restores
+from drillbook.providers.ec2.drill import instances, removal, volumes
 from drillbook.providers.protocols import Restores
 
 
@@ -23,9 +24,9 @@ def quick_restores(place: Ec2Place, clock: Clock) -> Restores:
 def hasten(settled: float) -> None:
     """EC2 is late by seconds at most, and so is what waits for it."""
     registry._RESTORES = {**registry._RESTORES, Ec2Place: quick_restores}
-    drill_remains.SETTLED = timedelta(seconds=settled)
-    drill_instances.APPEARS = timedelta(seconds=2)
-    drill_volumes.TOLD = timedelta(seconds=1)
+    removal.SETTLED = timedelta(seconds=settled)
+    instances.CARD_APPEARS = timedelta(seconds=2)
+    volumes.TOLD = timedelta(seconds=1)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.support.proxmox.state import Archive, Grant, Pool, State, Token, User
 
 from drillbook.clock import SystemClock
 from drillbook.model import BackupMode, BackupRules, ProxmoxPlace, Retention
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups, ProxmoxSnapshots
+from drillbook.providers.proxmox import ProxmoxApi, ProxmoxBackups, ProxmoxEndpoint, ProxmoxSnapshots
 
 if TYPE_CHECKING:
     from tests.support.proxmox import ProxmoxServer
@@ -92,10 +92,12 @@ class ProxmoxWorld:
         for file, user in (("snapshots.json", USER), ("backups.json", BACKUP_USER)):
             (tokens / file).write_text(json.dumps({"id": f"{user}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
         self.place = ProxmoxPlace("cluster", "127.0.0.1", server.port, Path(server.ca), tokens)
-        endpoint = Endpoint(self.place.host, self.place.port, self.place.ca_file, tokens / "snapshots.json")
+        endpoint = ProxmoxEndpoint(self.place.host, self.place.port, self.place.ca_file, tokens / "snapshots.json")
         self.api = ProxmoxApi(endpoint)
         self.snapshots = ProxmoxSnapshots(self.api, clock or SystemClock())
-        backups_api = ProxmoxApi(Endpoint(self.place.host, server.port, self.place.ca_file, tokens / "backups.json"))
+        backups_api = ProxmoxApi(
+            ProxmoxEndpoint(self.place.host, server.port, self.place.ca_file, tokens / "backups.json")
+        )
         self.backups = ProxmoxBackups(backups_api, clock or SystemClock())
         self.rules = BackupRules("nas", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))
 

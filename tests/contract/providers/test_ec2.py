@@ -71,7 +71,7 @@ def test_a_snapshot_whose_answer_was_lost_is_looked_for_and_never_taken_again(
 def test_a_snapshot_that_does_not_appear_after_a_lost_answer_is_unknown(
     ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "LOOK_UP", timedelta(milliseconds=100))
+    monkeypatch.setattr(snapshots, "SNAPSHOTS_APPEAR", timedelta(milliseconds=100))
     (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, done=False, lost=True)
     with pytest.raises(UnknownOutcomeError, match="may have been done all the same"):
         ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
@@ -146,7 +146,7 @@ def test_a_volume_that_can_t_be_made_leaves_the_machine_running_as_it_was(
     ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """EC2 looks after its answer whether the KMS key may be used, and takes the volume away again."""
-    monkeypatch.setattr(volumes, "APPEARS", timedelta(milliseconds=200))
+    monkeypatch.setattr(volumes, "VOLUME_APPEARS", timedelta(milliseconds=200))
     (machine,) = ec2.snapshots.find(("shop-db",))
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
     before, moto_volumes.PLAN.vanish = ec2.volumes(), True

@@ -77,7 +77,7 @@ def test_the_backup_comes_back_beside_the_machine_and_cut_off(restore_world: Res
         assert {card.network for card in cards} == {restores.isolated_network()}
         macs = {card.mac.lower() for card in cards}
         assert "" not in macs
-        assert not restores.ways_out(machine)
+        assert not restores.escapes(machine)
         assert not macs & {mac.lower() for mac in (*restores.forbidden_macs(backup), *world.macs(HOST))}
         assert not restores.answers(machine)
         start(restores, machine)

@@ -18,7 +18,15 @@ from drillbook.errors import (
     UnknownOutcomeError,
 )
 from drillbook.machines.locks import SLOWEST_LOOK
-from drillbook.machines.snapshots import GroupSnapshots, Limits, chosen, decide, free_to_go_back, go_back, prune
+from drillbook.machines.snapshots import (
+    GroupSnapshots,
+    Limits,
+    chosen,
+    decide,
+    free_to_go_back,
+    go_back,
+    prune_snapshots,
+)
 from drillbook.model import Quiesce, Retention
 
 if TYPE_CHECKING:
@@ -228,7 +236,7 @@ def test_pruning_waits_before_it_removes_anything() -> None:
         machines = world.provider.find(SHOP.hosts)
         decisions = decide(world.snapshots.sets(SHOP, machines), retention)
         locks = world.snapshots.locks(SHOP)
-        prune(world.provider, SHOP, decisions, machines, LIMITS, locks, lambda _line: None)
+        prune_snapshots(world.provider, SHOP, decisions, machines, LIMITS, locks, lambda _line: None)
 
     world.provider.events.clear()
     world.provider.held = {"web2": FOR_EVER}

@@ -7,7 +7,7 @@ from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.acceptance import Acceptance
-from drillbook.machines.drill.selection import Selection, choose
+from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.starting import start_in_order
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
 from drillbook.providers import Recoveries
@@ -117,7 +117,9 @@ class InPlaceWork:
                 where=f"restore of {self._plan.service.name}",
                 remedy="Give --point latest, oldest or a time.",
             )
-        return choose(self._provider.backups(self._group.hosts, open_rules(self._group)), self._group, point, "")
+        return choose_backups(
+            self._provider.backups(self._group.hosts, open_rules(self._group)), self._group, point, ""
+        )
 
     def _standing(self, backups: tuple[Backup, ...]) -> Mapping[str, Machine]:
         standing = self._provider.standing(backups)

@@ -57,7 +57,7 @@ class Selection:
         }
 
 
-def choose(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, seed: str) -> Selection:
+def choose_backups(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, seed: str) -> Selection:
     """Choose for every host; raises InfrastructureError that names the hosts which have no such backup, RefusedError for a point that
     no backup of machines has.
 

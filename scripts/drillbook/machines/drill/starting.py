@@ -11,7 +11,7 @@ from drillbook.providers import Inside
 from drillbook.run.observation import FACT_FIRST_ANSWER
 from drillbook.run.work import Run
 
-POLL = timedelta(seconds=1)
+ANSWER_POLL = timedelta(seconds=1)
 _REMEDY = "Read the message of each."
 
 
@@ -31,7 +31,7 @@ def start_in_order(
                     where=f"{machine.host} ({machine.identifier})",
                     remedy="Look at its console: does it boot, does its guest agent run?",
                 )
-            clock.sleep(POLL)
+            clock.sleep(ANSWER_POLL)
         run.seen.fact(FACT_FIRST_ANSWER, machine.host)
 
     for stage in group.stages:

@@ -10,7 +10,7 @@ from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.acceptance import Acceptance
 from drillbook.machines.drill.claims import Claims
 from drillbook.machines.drill.isolation import Isolation, card_checks
-from drillbook.machines.drill.selection import Selection, choose
+from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.starting import start_in_order
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, Stage, Step
 from drillbook.providers import Restores
@@ -81,7 +81,7 @@ class MachineWork:
     def _select(self, _step: Step, run: Run) -> None:
         backups = self._provider.backups(self._group.hosts, open_rules(self._group))
         point = run.plan.point_at(run.declared_at)
-        self._chosen = choose(backups, self._group, point, run.run_id)
+        self._chosen = choose_backups(backups, self._group, point, run.run_id)
         run.seen.fact(FACT_POINT, self._chosen.as_json())
         run.seen.fact(FACT_PREDICTED, {"bytes": self._chosen.size, "disk_bytes": None})
 
@@ -108,7 +108,7 @@ class MachineWork:
                 self._provider.isolated_network(),
                 self._provider.forbidden_macs(backups[machine.host]),
                 live=self._provider.live(),
-                ways_out=self._provider.ways_out(machine),
+                escapes=self._provider.escapes(machine),
             ):
                 run.seen.check(check)
 

@@ -10,13 +10,13 @@ from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import DrillbookError, LeftoversError, LockedError, RefusedError, TakenError, UnreachedError
 from drillbook.machines.locks import Locks
 from drillbook.machines.snapshots.sets import NAME_FORMAT, SnapshotSet, note, sets_of
+from drillbook.machines.tell import Tell
 from drillbook.model import Machine, MachineGroup, Power, Quiesce
 from drillbook.providers import Snapshots
 
 FREEZE_LIMIT = timedelta(seconds=10)
 """How long a guest agent may take to bring a machine's file systems to rest; its clients wait all that time."""
 _FREEZE_AT_ONCE = 64
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class GroupSnapshots:
         when that could not be removed.
         """
         locks = self.locks(group)
-        self.refuse(group, locks.overlooked(machines))
+        self.refuse(group, locks.without_locks(machines))
         while True:
             machines = self._present(group, self._free(group, machines, locks))
             name = self._clock.now().strftime(NAME_FORMAT)

@@ -17,7 +17,7 @@ from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureE
 from drillbook.model import Ec2Place
 
 _Answer = TypeVar("_Answer")
-Service = Literal["ec2", "ssm"]
+AwsService = Literal["ec2", "ssm"]
 _CREDENTIALS = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "RequestExpired"}
 )
@@ -53,7 +53,7 @@ class Ec2Api:
     asked: ``ec2`` or ``ssm``.
     """
 
-    def __init__(self, place: Ec2Place, user: str, service: Service = "ec2") -> None:
+    def __init__(self, place: Ec2Place, user: str, service: AwsService = "ec2") -> None:
         self._place = place
         self._user = user
         self._service = service
@@ -69,7 +69,7 @@ class Ec2Api:
         """The same, asking another region."""
         return Ec2Api(replace(self._place, region=region), self._user, self._service)
 
-    def of_service(self, service: Service) -> "Ec2Api":
+    def of_service(self, service: AwsService) -> "Ec2Api":
         """The same user, asking another interface of the region."""
         return Ec2Api(self._place, self._user, service)
 
@@ -171,7 +171,7 @@ def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _connect(place: Ec2Place, user: str, attempts: int, service: Service) -> Any:
+def _connect(place: Ec2Place, user: str, attempts: int, service: AwsService) -> Any:
     keys: dict[str, Any] = _read_keys(place.credentials_directory / user) if place.credentials_directory else {}
     return boto3.session.Session(**keys).client(
         service,

@@ -24,7 +24,7 @@ COPY_TAG = "drillbook:copy-of"
 IMAGE_TAG = "drillbook:image"
 """On the snapshots of an image that is about to be deregistered: they are found by it afterwards."""
 PROTECTED_TAG = "drillbook:protected"
-LOOK_UP = timedelta(seconds=30)
+IMAGE_APPEARS = timedelta(seconds=30)
 """How long an image may take to appear after the call that asked for it was cut off."""
 _AT_ONCE = 200
 """EC2 takes that many values in a filter."""
@@ -84,7 +84,7 @@ class Images:
 
     def named(self, name: str, error: UnknownOutcomeError) -> str:
         """The image that a call which was cut off has made; raises ``error`` if there is none."""
-        deadline = self._clock.monotonic() + LOOK_UP
+        deadline = self._clock.monotonic() + IMAGE_APPEARS
         while True:
             found = self.one(f"tag:{BACKUP_TAG}", name)
             if found is not None:

@@ -16,7 +16,7 @@ MACHINE_TAG = "drillbook:machine"
 NOTE_TAG = "drillbook:note"
 DEVICE_TAG = "drillbook:device:"
 """With a device's name behind it: the volume that was attached there. All snapshots of a set carry the tags of all its devices."""
-LOOK_UP = timedelta(seconds=15)
+SNAPSHOTS_APPEAR = timedelta(seconds=15)
 """How long snapshots may take to appear after the call that asked for them was cut off; the service may be at rest meanwhile."""
 _FAILED = ("error", "recoverable")
 _POLL = timedelta(seconds=5)
@@ -137,7 +137,7 @@ class Ec2Snapshots(Ec2Machines):
 
     def _appear(self, machine: Machine, name: str) -> bool:
         """Whether a call that was cut off has made them."""
-        deadline = self._clock.monotonic() + LOOK_UP
+        deadline = self._clock.monotonic() + SNAPSHOTS_APPEAR
         while not self._listed(machine, name):
             if self._clock.monotonic() >= deadline:
                 return False

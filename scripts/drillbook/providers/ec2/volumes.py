@@ -23,7 +23,7 @@ _RESERVED = "aws:"
 _KEPT = ("VolumeType", "Encrypted", "KmsKeyId")
 _KEPT_OF_TYPE = {"gp3": ("Iops", "Throughput"), "io1": ("Iops",), "io2": ("Iops",)}
 """What only these types take. EC2 says of others what they have by their size, and refuses to be told it (CreateVolume, Iops)."""
-APPEARS = timedelta(seconds=60)
+VOLUME_APPEARS = timedelta(seconds=60)
 """How long a new volume may take to be shown (EC2's lists are late); one whose KMS key may not be used never is, or goes again."""
 
 
@@ -170,7 +170,7 @@ class Volumes:
 
     def _until(self, volume: str, wanted: str, deadline: timedelta) -> None:
         """In use it is when it is attached, too: EC2 says the one before the other."""
-        appears = self._clock.monotonic() + APPEARS
+        appears = self._clock.monotonic() + VOLUME_APPEARS
         while True:
             found = next(iter(self._listed("volume-id", volume)), None)
             if found and found["State"] == wanted and all(one["State"] == "attached" for one in found["Attachments"]):

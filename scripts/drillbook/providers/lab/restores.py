@@ -98,7 +98,7 @@ class LabRestores(LabInside):
         ]
         return tuple(cards) if mode == "bridge" else (*cards, NetworkCard(mode, mode, ""))
 
-    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
+    def escapes(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
         """None: what a container of the lab shares with its host is not in its backup."""
         return None
 

@@ -10,7 +10,7 @@ from drillbook.model import Backup, BackupRules, Machine, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
 from drillbook.providers.proxmox.backups import ProxmoxBackups
-from drillbook.providers.proxmox.guests import Guests, is_empty
+from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import Note, cards_of, read_note
 
@@ -18,7 +18,7 @@ _ONLINE = "online"
 _POWER = {"running": Power.RUNNING, "paused": Power.PAUSED, "suspended": Power.PAUSED, "stopped": Power.STOPPED}
 
 
-class ProxmoxRecoveries(Guests):
+class ProxmoxRecoveries(ProxmoxInside):
     """Implements `Recoveries`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:

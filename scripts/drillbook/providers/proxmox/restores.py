@@ -11,11 +11,11 @@ from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureE
 from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power, ProxmoxDrillRange
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
-from drillbook.providers.proxmox.guests import Guests, is_empty, is_half_restored
+from drillbook.providers.proxmox.escapes import escapes_in
+from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty, is_half_restored
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import listed_backup, read_note
-from drillbook.providers.proxmox.ways_out import ways_out
 
 _CARD = re.compile(r"^net\d+$")
 _UNUSED = re.compile(r"^unused\d+$")
@@ -25,7 +25,7 @@ _NO_NETWORK = "none"
 _STORAGE_AWAY = re.compile(r"storage '.*' is not online|activate storage")
 
 
-class ProxmoxRestores(Guests):
+class ProxmoxRestores(ProxmoxInside):
     """Implements `Restores`.
 
     A number is taken by making an empty guest of it, in the pool and with the run's tag: that is atomic, and from then on
@@ -116,9 +116,9 @@ class ProxmoxRestores(Guests):
         config = self._api.get(f"{base(machine)}/config")
         return tuple(_card(key, str(line)) for key, line in sorted(config.items()) if _CARD.match(key))
 
-    def ways_out(self, machine: Machine) -> tuple[str, ...]:
+    def escapes(self, machine: Machine) -> tuple[str, ...]:
         """One call: its configuration."""
-        return ways_out(self._api.get(f"{base(machine)}/config"))
+        return escapes_in(self._api.get(f"{base(machine)}/config"))
 
     def isolated_network(self) -> str:
         """The drill's bridge."""

@@ -9,7 +9,7 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce, Snapshot
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.guests import Guests
+from drillbook.providers.proxmox.inside import ProxmoxInside
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, power_of, vmid
 from drillbook.providers.proxmox.tasks import Tasks
 
@@ -25,7 +25,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
         super().__init__(api)
         self._clock = clock
         self._tasks = Tasks(api, clock)
-        self._guests = Guests(api, clock)
+        self._inside = ProxmoxInside(api, clock)
 
     def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:  # noqa: ARG002 - freezing says it
         """One call: what Proxmox VE says of the storages of the guest's disks."""
@@ -101,7 +101,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """Start it unless it runs; returns when it does."""
-        self._guests.start(machine, timeout)
+        self._inside.start(machine, timeout)
 
     def _thawed(self, machine: Machine, deadline: timedelta) -> bool:
         try:

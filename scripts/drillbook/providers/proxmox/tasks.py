@@ -12,7 +12,7 @@ from drillbook.providers.proxmox.faults import from_text
 
 FIRST_POLL = timedelta(seconds=0.25)
 SLOWEST_POLL = timedelta(seconds=5)
-LOOK_UP = timedelta(seconds=15)
+TASK_APPEARS = timedelta(seconds=15)
 """How long a task may take to appear in the node's list after its call was cut off."""
 _LOG_LINES = 500
 _KNOWN = 500
@@ -115,7 +115,7 @@ class Tasks:
 
     def _look_up(self, error: UnknownOutcomeError, *, node: str, kind: str, vmid: str) -> str:
         """Find the task that a call which was cut off has started, if it did; raises ``error`` if there is none."""
-        deadline = self._clock.monotonic() + LOOK_UP
+        deadline = self._clock.monotonic() + TASK_APPEARS
         while self._clock.monotonic() < deadline:
             upid = self._new_task(node=node, kind=kind, vmid=vmid)
             if upid is not None:

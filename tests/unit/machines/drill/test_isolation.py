@@ -36,8 +36,8 @@ def test_cards_on_the_isolated_network_with_new_addresses() -> None:
 
 def test_a_setting_that_leads_around_the_cards_is_red_and_none_is_said_where_there_are_none() -> None:
     cards = [NetworkCard("net0", "drill", "AA")]
-    assert statuses(card_checks(STOPPED, cards, "drill", frozenset(), ways_out=()))[3:] == ["passed"]
-    red = card_checks(STOPPED, cards, "drill", frozenset(), ways_out=("args: -netdev tap",))[3]
+    assert statuses(card_checks(STOPPED, cards, "drill", frozenset(), escapes=()))[3:] == ["passed"]
+    red = card_checks(STOPPED, cards, "drill", frozenset(), escapes=("args: -netdev tap",))[3]
     assert (red.status.value, red.stage.stops_the_run, red.actual) == ("failed", True, "args: -netdev tap")
     assert len(card_checks(STOPPED, cards, "drill", frozenset())) == 3
 

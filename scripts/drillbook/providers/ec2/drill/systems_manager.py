@@ -30,7 +30,7 @@ printf '\\n{_END} %%s\\n' "$?"; }} | gzip -c | base64
 """
 
 
-class Guests:
+class SystemsManager:
     """Asks the agents of instances; ``instance`` is an instance's id."""
 
     def __init__(self, api: Ec2Api, clock: Clock, poll: timedelta) -> None:

@@ -23,7 +23,7 @@ _OF_AN_EMPTY_GUEST = frozenset({"digest", "lock", "meta", "vmgenid", "smbios1"})
 _OF_A_FAILED_RESTORE = ("memory", "128")
 
 
-class Guests:
+class ProxmoxInside:
     """Implements `Inside`: starts and stops machines, and asks their agents."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:

@@ -10,15 +10,15 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Claim, Ec2DrillRange, NetworkCard
 from drillbook.providers.ec2.api import Ec2Api
-from drillbook.providers.ec2.drill_marks import filters_for, tags_for, token_for
+from drillbook.providers.ec2.drill.claim_names import filters_for, tags_for, token_for
 
-APPEARS = timedelta(seconds=60)
+CARD_APPEARS = timedelta(seconds=60)
 """How long what was just made may take until EC2 shows it."""
 _GONE = ("terminated", "shutting-down")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class InstanceOrder:
     """What an instance is made of: its claim, its image with the devices of that, and its network interfaces in order."""
 
     claim: Claim
@@ -53,7 +53,7 @@ class Instances:
 
     def cards(self, identifier: str, interfaces: Sequence[str]) -> tuple[NetworkCard, ...]:
         """What EC2 says of all interfaces that have this name, once ``interfaces`` are among them and can be used."""
-        deadline = self._clock.monotonic() + APPEARS
+        deadline = self._clock.monotonic() + CARD_APPEARS
         while True:
             found = self._api.pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters_for(identifier))
             ready = {str(one["NetworkInterfaceId"]) for one in found if one["Status"] != "pending"}
@@ -68,7 +68,7 @@ class Instances:
                 )
             self._clock.sleep(self._poll)
 
-    def run(self, order: Order) -> str:
+    def run(self, order: InstanceOrder) -> str:
         """RunInstances of these interfaces and nothing else of a network; returns the instance's id."""
         claim = order.claim
         made = self._api.call(
@@ -95,7 +95,7 @@ class Instances:
         )
         return str(made["Instances"][0]["InstanceId"])
 
-    def wait_until_running(self, instance: str, order: Order, deadline: timedelta) -> None:
+    def wait_until_running(self, instance: str, order: InstanceOrder, deadline: timedelta) -> None:
         """Return when it runs on just its own interfaces; raises RefusedError where it has another one."""
         while True:
             found = self._described(instance)
@@ -138,7 +138,7 @@ class Instances:
         reservations = self._api.pages("describe_instances", "Reservations", Filters=filters)
         return next((one for reservation in reservations for one in reservation["Instances"]), None)
 
-    def _refuse_others(self, instance: Mapping[str, Any], order: Order) -> None:
+    def _refuse_others(self, instance: Mapping[str, Any], order: InstanceOrder) -> None:
         cards = {str(one["NetworkInterfaceId"]) for one in instance["NetworkInterfaces"]}
         if cards != set(order.interfaces) or instance.get("PublicIpAddress"):
             raise RefusedError(
