@@ -8,6 +8,7 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
 from drillbook.model import Backup, BackupNote, format_instant, parse_instant
 from drillbook.providers.ec2.api import Ec2Api, UnsupportedError, as_tags, tags_of
+from drillbook.providers.waiting import wait_until
 
 BACKUP_TAG = "drillbook:backup"
 """The image's name: on the image, its snapshots, its copies and their snapshots."""
@@ -84,36 +85,37 @@ class Images:
 
     def named(self, name: str, error: UnknownOutcomeError) -> str:
         """The image that a call which was cut off has made; raises ``error`` if there is none."""
-        deadline = self._clock.monotonic() + IMAGE_APPEARS
-        while True:
-            found = self.one(f"tag:{BACKUP_TAG}", name)
-            if found is not None:
-                return str(found["ImageId"])
-            if self._clock.monotonic() >= deadline:
-                raise error
-            self._clock.sleep(self._poll)
+        found = wait_until(
+            self._clock,
+            lambda: self.one(f"tag:{BACKUP_TAG}", name),
+            deadline=self._clock.monotonic() + IMAGE_APPEARS,
+            every=self._poll,
+            late=lambda: error,
+        )
+        return str(found["ImageId"])
 
     def wait(self, identifier: str, what: str, deadline: timedelta) -> None:
         """Return when it is available; raises InfrastructureError when it fails or is late."""
-        while True:
+        where = f"{identifier} in {self._api.region}"
+
+        def available() -> bool:
             image = self.one("image-id", identifier)
             state = str(image["State"]) if image else "pending"
-            if state == "available":
-                return
-            if state != "pending":
+            if state not in ("available", "pending"):
                 why = (image or {}).get("StateReason", {}).get("Message", "")
                 raise InfrastructureError(
                     f"{what}: the image is {state}{': ' + why if why else ''}",
-                    where=f"{identifier} in {self._api.region}",
+                    where=where,
                     remedy="See the account's events and quotas, and run the same command again.",
                 )
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{what} was not done in time",
-                    where=f"{identifier} in {self._api.region}",
-                    remedy="It goes on without us: look at the image; raise drillbook_machines.backup.timeout_seconds.",
-                )
-            self._clock.sleep(self._poll)
+            return state == "available"
+
+        late = InfrastructureError(
+            f"{what} was not done in time",
+            where=where,
+            remedy="It goes on without us: look at the image; raise drillbook_machines.backup.timeout_seconds.",
+        )
+        wait_until(self._clock, available, deadline=deadline, every=self._poll, late=lambda: late)
 
     def fault(self, identifier: str) -> str | None:
         """What is wrong with the image by itself: its state, its snapshots, and whether every volume is in it."""

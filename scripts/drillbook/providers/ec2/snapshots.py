@@ -10,6 +10,7 @@ from drillbook.model import Machine, Quiesce, Snapshot
 from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
 from drillbook.providers.ec2.machines import Ec2Machines
 from drillbook.providers.ec2.volumes import Volumes
+from drillbook.providers.waiting import wait_until
 
 SET_TAG = "drillbook:set"
 MACHINE_TAG = "drillbook:machine"
@@ -67,9 +68,15 @@ class Ec2Snapshots(Ec2Machines):
                 ),
                 f"create_snapshots {machine.host}",
             )
-        except UnknownOutcomeError:
-            if not self._appear(machine, name):
-                raise
+        except UnknownOutcomeError as error:
+            lost = error
+            wait_until(
+                self._clock,
+                lambda: bool(self._listed(machine, name)),
+                deadline=self._clock.monotonic() + SNAPSHOTS_APPEAR,
+                every=self._poll,
+                late=lambda: lost,
+            )
 
     def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
         """Until each volume's snapshot is complete; a first one of a large volume takes hours."""
@@ -135,15 +142,6 @@ class Ec2Snapshots(Ec2Machines):
             filters.append({"Name": f"tag:{SET_TAG}", "Values": [name]})
         return self._api.pages("describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
 
-    def _appear(self, machine: Machine, name: str) -> bool:
-        """Whether a call that was cut off has made them."""
-        deadline = self._clock.monotonic() + SNAPSHOTS_APPEAR
-        while not self._listed(machine, name):
-            if self._clock.monotonic() >= deadline:
-                return False
-            self._clock.sleep(self._poll)
-        return True
-
     def _power(self, machine: Machine, operation: str, wanted: str, deadline: timedelta) -> None:
         self._api.call(
             lambda client: getattr(client, operation)(InstanceIds=[machine.identifier]), f"{operation} {machine.host}"
@@ -156,12 +154,10 @@ class Ec2Snapshots(Ec2Machines):
         self._until(there, f"it was not {wanted}", machine, deadline)
 
     def _until(self, done: Callable[[], bool], what: str, machine: Machine, deadline: timedelta) -> None:
-        while not done():
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{what} in time", where=machine.host, remedy="It goes on without us: look at it in the console."
-                )
-            self._clock.sleep(self._poll)
+        late = InfrastructureError(
+            f"{what} in time", where=machine.host, remedy="It goes on without us: look at it in the console."
+        )
+        wait_until(self._clock, done, deadline=deadline, every=self._poll, late=lambda: late)
 
 
 def _complete(entries: Sequence[Mapping[str, Any]]) -> bool:

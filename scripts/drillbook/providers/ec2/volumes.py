@@ -13,6 +13,7 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError
 from drillbook.model import Machine
 from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
+from drillbook.providers.waiting import wait_until
 
 REPLACED_TAG = "drillbook:replaced"
 REPLACEMENT_TAG = "drillbook:replacement"
@@ -170,22 +171,28 @@ class Volumes:
 
     def _until(self, volume: str, wanted: str, deadline: timedelta) -> None:
         """In use it is when it is attached, too: EC2 says the one before the other."""
-        appears = self._clock.monotonic() + VOLUME_APPEARS
-        while True:
+        appears = min(self._clock.monotonic() + VOLUME_APPEARS, deadline)
+        state = ""
+
+        def there() -> bool:
+            nonlocal state
             found = next(iter(self._listed("volume-id", volume)), None)
-            if found and found["State"] == wanted and all(one["State"] == "attached" for one in found["Attachments"]):
-                return
-            now = self._clock.monotonic()
-            if found is None and now >= min(appears, deadline):
+            if found is None and self._clock.monotonic() >= appears:
                 raise InfrastructureError(
                     "EC2 made it and does not show it",
                     where=volume,
                     remedy="See that the credentials may use the KMS key of its snapshot (docs/how-to/snapshots.md), and run again.",
                 )
-            if now >= deadline:
-                raise InfrastructureError(
-                    f"it is {found['State'] if found else 'not there'} and not {wanted} in time",
-                    where=volume,
-                    remedy="Look at it in the console.",
-                )
-            self._clock.sleep(self._poll)
+            state = str(found["State"]) if found else "not there"
+            return (
+                found is not None
+                and state == wanted
+                and all(one["State"] == "attached" for one in found["Attachments"])
+            )
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"it is {state} and not {wanted} in time", where=volume, remedy="Look at it in the console."
+            )
+
+        wait_until(self._clock, there, deadline=deadline, every=self._poll, late=late)

@@ -12,6 +12,7 @@ from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.inside import ProxmoxInside
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, power_of, vmid
 from drillbook.providers.proxmox.tasks import Tasks
+from drillbook.providers.waiting import wait_until
 
 _NOW = "current"
 """Proxmox VE lists the present state under this reserved name."""
@@ -48,28 +49,36 @@ class ProxmoxSnapshots(ProxmoxMachines):
             return
         deadline = self._clock.monotonic() + timeout
         self._api.post(f"{base(machine)}/agent/fsfreeze-freeze")
-        while self._frozen(machine) is False:
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"its file systems were not at rest after {timeout.total_seconds():.0f} s",
-                    where=machine.host,
-                    remedy="See the guest agent's log.",
-                )
-            self._clock.sleep(_FROZEN_POLL)
+        late = InfrastructureError(
+            f"its file systems were not at rest after {timeout.total_seconds():.0f} s",
+            where=machine.host,
+            remedy="See the guest agent's log.",
+        )
+        wait_until(self._clock, lambda: self._frozen(machine), deadline=deadline, every=_FROZEN_POLL, late=lambda: late)
 
     def thaw(self, machine: Machine, timeout: timedelta) -> None:
         """Asked again until the guest says that it goes on: its clients wait."""
         if is_container(machine):
             return
+        still = InfrastructureError(
+            f"its file systems are still frozen after {timeout.total_seconds():.0f} s",
+            where=machine.host,
+            remedy="See the guest agent's log; `fsfreeze --unfreeze` inside, or a reset, lets it go on.",
+        )
+        problem: DrillbookError | None = None
+
+        def thawed() -> bool:
+            nonlocal problem
+            problem = None
+            try:
+                self._api.post(f"{base(machine)}/agent/fsfreeze-thaw")
+                return not self._frozen(machine)
+            except DrillbookError as error:
+                problem = error
+                return False
+
         deadline = self._clock.monotonic() + timeout
-        while not self._thawed(machine, deadline):
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"its file systems are still frozen after {timeout.total_seconds():.0f} s",
-                    where=machine.host,
-                    remedy="See the guest agent's log; `fsfreeze --unfreeze` inside, or a reset, lets it go on.",
-                )
-            self._clock.sleep(_FROZEN_POLL)
+        wait_until(self._clock, thawed, deadline=deadline, every=_FROZEN_POLL, late=lambda: problem or still)
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
         """POST snapshot, and its task."""
@@ -102,15 +111,6 @@ class ProxmoxSnapshots(ProxmoxMachines):
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """Start it unless it runs; returns when it does."""
         self._inside.start(machine, timeout)
-
-    def _thawed(self, machine: Machine, deadline: timedelta) -> bool:
-        try:
-            self._api.post(f"{base(machine)}/agent/fsfreeze-thaw")
-            return not self._frozen(machine)
-        except DrillbookError:
-            if self._clock.monotonic() >= deadline:
-                raise
-            return False
 
     def _frozen(self, machine: Machine) -> bool:
         """Whether it is; an agent that does not say leaves that unknown, for it may have frozen them before."""

@@ -9,6 +9,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.faults import from_text
+from drillbook.providers.waiting import wait_until
 
 FIRST_POLL = timedelta(seconds=0.25)
 SLOWEST_POLL = timedelta(seconds=5)
@@ -60,20 +61,24 @@ class Tasks:
         """Wait for the end of a task; returns its warnings. An answer that does not come is unknown, not a failure."""
         node = node_of(upid)
         deadline = self._clock.monotonic() + timeout
-        pause = FIRST_POLL
-        while True:
+        silent = False
+
+        def ended() -> Mapping[str, Any] | None:
+            nonlocal silent
             status = self._status(node, upid)
-            if status is not None and status.get("status") == "stopped":
-                return self._judge(str(status.get("exitstatus", "")), node, upid, what)
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{what} was not done after {timeout.total_seconds():.0f} s"
-                    + ("" if status is not None else ", and the node does not say how far it is"),
-                    where=f"task {upid}",
-                    remedy="It goes on without us: look at the task, and stop it there if it hangs.",
-                )
-            self._clock.sleep(pause)
-            pause = min(pause * 1.5, SLOWEST_POLL)
+            silent = status is None
+            return status if status is not None and status.get("status") == "stopped" else None
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"{what} was not done after {timeout.total_seconds():.0f} s"
+                + (", and the node does not say how far it is" if silent else ""),
+                where=f"task {upid}",
+                remedy="It goes on without us: look at the task, and stop it there if it hangs.",
+            )
+
+        status = wait_until(self._clock, ended, deadline=deadline, every=FIRST_POLL, late=late, slowest=SLOWEST_POLL)
+        return self._judge(str(status.get("exitstatus", "")), node, upid, what)
 
     def stop_own(self, node: str, vmid: str) -> bool:
         """Have our own tasks about a guest ended that still run; True where there was one. Each is told so once in a call."""
@@ -115,13 +120,13 @@ class Tasks:
 
     def _look_up(self, error: UnknownOutcomeError, *, node: str, kind: str, vmid: str) -> str:
         """Find the task that a call which was cut off has started, if it did; raises ``error`` if there is none."""
-        deadline = self._clock.monotonic() + TASK_APPEARS
-        while self._clock.monotonic() < deadline:
-            upid = self._new_task(node=node, kind=kind, vmid=vmid)
-            if upid is not None:
-                return upid
-            self._clock.sleep(FIRST_POLL * 4)
-        raise error
+        return wait_until(
+            self._clock,
+            lambda: self._new_task(node=node, kind=kind, vmid=vmid),
+            deadline=self._clock.monotonic() + TASK_APPEARS,
+            every=FIRST_POLL * 4,
+            late=lambda: error,
+        )
 
     def _new_task(self, *, node: str, kind: str, vmid: str) -> str | None:
         """The newest such task of our token, unless it is one that we know; None while the node does not answer."""

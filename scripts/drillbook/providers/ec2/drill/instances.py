@@ -11,6 +11,7 @@ from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Claim, Ec2DrillRange, NetworkCard
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.claim_names import filters_for, tags_for, token_for
+from drillbook.providers.waiting import wait_until
 
 CARD_APPEARS = timedelta(seconds=60)
 """How long what was just made may take until EC2 shows it."""
@@ -53,20 +54,23 @@ class Instances:
 
     def cards(self, identifier: str, interfaces: Sequence[str]) -> tuple[NetworkCard, ...]:
         """What EC2 says of all interfaces that have this name, once ``interfaces`` are among them and can be used."""
-        deadline = self._clock.monotonic() + CARD_APPEARS
-        while True:
+        missing = set(interfaces)
+
+        def usable() -> tuple[NetworkCard, ...] | None:
+            nonlocal missing
             found = self._api.pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters_for(identifier))
-            ready = {str(one["NetworkInterfaceId"]) for one in found if one["Status"] != "pending"}
-            missing = set(interfaces) - ready
-            if not missing:
-                return tuple(sorted((_card(one) for one in found), key=lambda card: card.name))
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"EC2 does not show {', '.join(sorted(missing))}, which it made, as usable",
-                    where=identifier,
-                    remedy="Run the drill again.",
-                )
-            self._clock.sleep(self._poll)
+            missing = set(interfaces) - {str(one["NetworkInterfaceId"]) for one in found if one["Status"] != "pending"}
+            return None if missing else tuple(sorted((_card(one) for one in found), key=lambda card: card.name))
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"EC2 does not show {', '.join(sorted(missing))}, which it made, as usable",
+                where=identifier,
+                remedy="Run the drill again.",
+            )
+
+        deadline = self._clock.monotonic() + CARD_APPEARS
+        return wait_until(self._clock, usable, deadline=deadline, every=self._poll, late=late)
 
     def run(self, order: InstanceOrder) -> str:
         """RunInstances of these interfaces and nothing else of a network; returns the instance's id."""
@@ -97,26 +101,27 @@ class Instances:
 
     def wait_until_running(self, instance: str, order: InstanceOrder, deadline: timedelta) -> None:
         """Return when it runs on just its own interfaces; raises RefusedError where it has another one."""
-        while True:
+        where = f"{order.claim.host} ({instance})"
+
+        def running() -> Mapping[str, Any] | None:
             found = self._described(instance)
             state = str(found["State"]["Name"]) if found else "pending"
-            if found and state == "running":
-                self._refuse_others(found, order)
-                return
-            if state != "pending":
+            if state not in ("running", "pending"):
                 why = (found or {}).get("StateReason", {}).get("Message", "")
                 raise InfrastructureError(
                     f"the instance is {state}{': ' + why if why else ''}",
-                    where=f"{order.claim.host} ({instance})",
+                    where=where,
                     remedy="See the account's events and quotas, and whether the drill's key may use the volumes' KMS key.",
                 )
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    "it was not running in time",
-                    where=f"{order.claim.host} ({instance})",
-                    remedy="See the account's events, or raise drillbook_machines.ready_seconds.",
-                )
-            self._clock.sleep(self._poll)
+            return found if state == "running" else None
+
+        late = InfrastructureError(
+            "it was not running in time",
+            where=where,
+            remedy="See the account's events, or raise drillbook_machines.ready_seconds.",
+        )
+        found = wait_until(self._clock, running, deadline=deadline, every=self._poll, late=lambda: late)
+        self._refuse_others(found, order)
 
     def named(self, identifier: str) -> str:
         """The instance that has this name and was not terminated; raises InfrastructureError where there is not exactly one."""
