@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drillbook.kinds.machines.settings import MachinesVariables, ProviderVariables
+from drillbook.kinds.machines.settings import MachinesVariables
 from drillbook.model import PointType
+from drillbook.providers import Place
 from drillbook.strict import AbsolutePath, Name, Seconds, Strict
 
 ARCHIVE_MARGIN_SECONDS = 10.0
@@ -171,7 +172,7 @@ class GlobalVariables(Strict):
     drillbook_escrow: tuple[EscrowVariables, ...] = Field(
         default=(), description="what `drillbook escrow check` looks for"
     )
-    drillbook_providers: tuple[ProviderVariables, ...] = Field(default=(), description="where machines come from")
+    drillbook_providers: tuple[Place, ...] = Field(default=(), description="where machines come from")
     drillbook_machines_at_once: int = Field(default=8, gt=0, description="how many machines are worked on at once")
     drillbook_machine_timeout_seconds: Seconds = Field(
         default=900.0, description="longest time that one machine's snapshot, or going back to it, may take"

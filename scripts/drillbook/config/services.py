@@ -6,7 +6,8 @@ from datetime import timedelta
 from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
 from drillbook.config.schema import DrillVariables, ServiceVariables
-from drillbook.model import MACHINE_POINTS, MACHINES, Drill, MachineGroup, Objectives, Place, PointRequest, Service
+from drillbook.model import MACHINE_POINTS, MACHINES, Drill, MachineGroup, Objectives, PointRequest, Service
+from drillbook.providers.place import Place
 
 SANDBOX_GROUP = "sandbox"
 

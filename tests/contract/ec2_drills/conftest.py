@@ -15,15 +15,14 @@ from tests.support import ec2_agents, ec2_drills, moto_images
 from tests.support.ec2_rights import RIGHTS
 
 from drillbook.model import Heartbeat
-from drillbook.providers import registry
-from drillbook.providers.ec2 import api
+from drillbook.providers.ec2 import api, openers
 from drillbook.providers.ec2.drill import instances, removal, volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from drillbook.model import Ec2Place
+    from drillbook.providers.ec2.place import Ec2Place
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +54,7 @@ def world(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """And in the end: no machine of production was written to."""
     monkeypatch.setattr(api, "_connect", _connect)
     monkeypatch.setattr(api, "_ATTEMPTS", 3)
-    monkeypatch.setattr(registry, "_RESTORES", registry._RESTORES)
+    monkeypatch.setattr(openers, "open_restores", openers.open_restores)
     monkeypatch.setattr(removal, "SETTLED", removal.SETTLED)
     monkeypatch.setattr(instances, "CARD_APPEARS", instances.CARD_APPEARS)
     monkeypatch.setattr(volumes, "TOLD", volumes.TOLD)

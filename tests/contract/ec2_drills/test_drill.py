@@ -17,7 +17,7 @@ from tests.support.moto_images import PLAN
 
 from drillbook.evidence import render_html, render_junit
 from drillbook.model import Verdict
-from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.instance_type import InstanceType
 
 if TYPE_CHECKING:

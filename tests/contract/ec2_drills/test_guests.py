@@ -14,14 +14,14 @@ from tests.support.ec2_drills import DRILLS
 
 from drillbook.clock import SystemClock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.providers.ec2 import Ec2Api
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.systems_manager import SystemsManager
 
 if TYPE_CHECKING:
     from tests.contract.ec2_drills.world import Ec2DrillWorld
 
     from drillbook.model import Machine
-    from drillbook.providers.ec2 import Ec2Restores
+    from drillbook.providers.ec2.restores import Ec2Restores
 
 LIMIT = timedelta(seconds=10)
 

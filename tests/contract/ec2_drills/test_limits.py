@@ -14,8 +14,8 @@ from tests.support.ec2_drills import DRILLS, IN_A_FILTER
 
 from drillbook.errors import UntriedError
 from drillbook.model import Claim, Verdict
-from drillbook.providers.ec2 import Ec2Api
 from drillbook.providers.ec2 import restores as restores_module
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill import removal
 from drillbook.providers.ec2.drill.claim_names import name_for, tags_for
 

@@ -17,7 +17,8 @@ from tests.support.proxmox.storage.archives import store_archive, take_archive
 from drillbook.clock import SystemClock
 from drillbook.machines.drill.inside import read_all_script
 from drillbook.model import format_instant
-from drillbook.providers.proxmox import ProxmoxApi, ProxmoxBackups, ProxmoxEndpoint
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.notes import write_note
 
 if TYPE_CHECKING:

@@ -12,8 +12,11 @@ from tests.support.proxmox import add_container, add_machine, empty_cluster
 from tests.support.proxmox.state import Archive, Grant, Pool, State, Token, User, Volume
 
 from drillbook.clock import SystemClock
-from drillbook.model import BackupMode, BackupRules, ProxmoxPlace, Retention
-from drillbook.providers.proxmox import ProxmoxApi, ProxmoxBackups, ProxmoxEndpoint, ProxmoxSnapshots
+from drillbook.model import BackupMode, BackupRules, Retention
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.place import ProxmoxPlace
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
 if TYPE_CHECKING:
     from tests.support.proxmox import ProxmoxServer
@@ -91,7 +94,14 @@ class ProxmoxWorld:
         tokens.mkdir(exist_ok=True)
         for file, user in (("snapshots.json", USER), ("backups.json", BACKUP_USER)):
             (tokens / file).write_text(json.dumps({"id": f"{user}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
-        self.place = ProxmoxPlace("cluster", "127.0.0.1", server.port, Path(server.ca), tokens)
+        self.place = ProxmoxPlace(
+            name="cluster",
+            kind="proxmox",
+            host="127.0.0.1",
+            port=server.port,
+            ca_file=Path(server.ca),
+            tokens_directory=tokens,
+        )
         endpoint = ProxmoxEndpoint(self.place.host, self.place.port, self.place.ca_file, tokens / "snapshots.json")
         self.api = ProxmoxApi(endpoint)
         self.snapshots = ProxmoxSnapshots(self.api, clock or SystemClock())

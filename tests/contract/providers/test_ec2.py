@@ -13,9 +13,11 @@ from tests.support.moto_ec2 import SlowSnapshots, UnluckySnapshots
 
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
-from drillbook.model import Ec2Place, Quiesce
-from drillbook.providers.ec2 import Ec2Api, Ec2Snapshots, api, snapshots, volumes
-from drillbook.providers.ec2.api import tags_of
+from drillbook.model import Quiesce
+from drillbook.providers.ec2 import api, snapshots, volumes
+from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.place import Ec2Place
+from drillbook.providers.ec2.snapshots import Ec2Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +213,9 @@ def test_it_can_be_told_again_wherever_it_was_killed(ec2: Ec2World, monkeypatch:
 
 
 def test_an_endpoint_that_does_not_answer_is_named(ec2: Ec2World) -> None:
-    api = Ec2Api(Ec2Place("aws", "eu-central-1", "http://127.0.0.1:9", None, None), "snapshots.json")
+    api = Ec2Api(
+        Ec2Place(name="aws", kind="ec2", region="eu-central-1", endpoint="http://127.0.0.1:9"), "snapshots.json"
+    )
     with pytest.raises((InfrastructureError, ConfigurationError), match="can't be asked"):
         api.pages("describe_volumes", "Volumes")
 

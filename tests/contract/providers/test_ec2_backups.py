@@ -14,7 +14,8 @@ from tests.support.moto_images import PLAN
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine
-from drillbook.providers.ec2 import Ec2Backups, api, images
+from drillbook.providers.ec2 import api, images
+from drillbook.providers.ec2.backups import Ec2Backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,9 @@ from tests.contract.providers.lab import FILE, MACS
 
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
-from drillbook.model import BackupMode, BackupNote, BackupRules, LabDrillRange, Retention
+from drillbook.model import BackupMode, BackupNote, BackupRules, Retention
 from drillbook.providers import Backups, Restores, open_backups, open_restores
+from drillbook.providers.lab.place import LabDrillRange
 
 if TYPE_CHECKING:
     from tests.contract.providers.lab import LabWorld
@@ -126,16 +127,18 @@ def test_a_network_that_is_not_isolated_is_refused(lab_database: LabWorld, backu
             (world.production, "is on it"),
             (f"{world.prefix}-open", r"has a way out.*DNS resolves"),
         ):
-            wrong = open_restores(replace(world.place, drill=LabDrillRange(network, "")), SystemClock())
+            wrong = open_restores(
+                world.place.model_copy(update={"drill": LabDrillRange(network=network)}), SystemClock()
+            )
             with pytest.raises(RefusedError, match=why):
                 wrong.restore(wrong.claim("shop-db", RUN, ()), made, LIMIT)
     finally:
         world.podman("network", "rm", f"{world.prefix}-open")
-    none = open_restores(replace(world.place, drill=LabDrillRange("no-such", "")), SystemClock())
+    none = open_restores(world.place.model_copy(update={"drill": LabDrillRange(network="no-such")}), SystemClock())
     with pytest.raises(ConfigurationError, match="knows no such network"):
         none.restore(none.claim("shop-db", RUN, ()), made, LIMIT)
     with pytest.raises(ConfigurationError, match="no range for drills"):
-        open_restores(replace(world.place, drill=None), SystemClock())
+        open_restores(world.place.model_copy(update={"drill": None}), SystemClock())
     assert world.names() == {world.database().identifier}
 
 

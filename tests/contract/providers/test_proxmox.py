@@ -11,8 +11,8 @@ from tests.support.proxmox import ProxmoxServer
 
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError
 from drillbook.model import Machine, Power, Quiesce
-from drillbook.providers.proxmox import ProxmoxApi, ProxmoxEndpoint, tasks
-from drillbook.providers.proxmox.api import UnknownOutcomeError
+from drillbook.providers.proxmox import tasks
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from tests.support.proxmox.state import Program, Token
 from drillbook.clock import SystemClock
 from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.model import GuestAnswer, Machine, Power
-from drillbook.providers.proxmox import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 
 if TYPE_CHECKING:

@@ -23,8 +23,10 @@ from tests.support.proxmox.certificate import make_certificate
 from tests.support.proxmox.state import Token
 
 from drillbook.clock import SystemClock
-from drillbook.providers.proxmox import ProxmoxApi, ProxmoxBackups, ProxmoxEndpoint, ProxmoxSnapshots
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.inside import ProxmoxInside
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 from drillbook.providers.proxmox.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
-from drillbook.model import Ec2Place
+from drillbook.providers.ec2.place import Ec2Place
 
 _Answer = TypeVar("_Answer")
 AwsService = Literal["ec2", "ssm"]
@@ -67,7 +66,7 @@ class Ec2Api:
 
     def in_region(self, region: str) -> "Ec2Api":
         """The same, asking another region."""
-        return Ec2Api(replace(self._place, region=region), self._user, self._service)
+        return Ec2Api(self._place.model_copy(update={"region": region}), self._user, self._service)
 
     def of_service(self, service: AwsService) -> "Ec2Api":
         """The same user, asking another interface of the region."""

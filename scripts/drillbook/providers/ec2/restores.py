@@ -6,17 +6,7 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import (
-    Backup,
-    BackupRules,
-    Claim,
-    Ec2DrillRange,
-    Ec2Place,
-    GuestAnswer,
-    Machine,
-    NetworkCard,
-    Power,
-)
+from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power
 from drillbook.providers.ec2.api import Ec2Api, tags_of
 from drillbook.providers.ec2.drill.claim_names import name_for, refuse_foreign_name
 from drillbook.providers.ec2.drill.instance_type import InstanceType
@@ -27,6 +17,7 @@ from drillbook.providers.ec2.drill.removal import Removal
 from drillbook.providers.ec2.drill.systems_manager import SystemsManager
 from drillbook.providers.ec2.drill.volumes import wait_until_whole
 from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, lie_in, snapshots_of
+from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
 from drillbook.providers.reading import read_by_cat
 
 _POLL = timedelta(seconds=2)

@@ -10,13 +10,14 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError, TakenError
-from drillbook.model import Backup, BackupRules, Claim, LabDrillRange, Machine, NetworkCard, Power
+from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
 from drillbook.providers.lab.backups import description_of, list_backups
 from drillbook.providers.lab.copies import macs_of, networks_of
 from drillbook.providers.lab.faults import unreadable
 from drillbook.providers.lab.inside import LabInside
 from drillbook.providers.lab.machines import DRILL_LABEL
 from drillbook.providers.lab.network import refuse_unless_isolated
+from drillbook.providers.lab.place import LabDrillRange
 from drillbook.providers.lab.podman import HOST_LABEL, LAB_LABEL, Podman, said
 from drillbook.providers.lab.recipe import recipe_of
 

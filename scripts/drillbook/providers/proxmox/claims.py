@@ -3,7 +3,8 @@
 import re
 
 from drillbook.errors import RefusedError
-from drillbook.model import Backup, BackupNote, Claim, ProxmoxDrillRange
+from drillbook.model import Backup, BackupNote, Claim
+from drillbook.providers.proxmox.place import ProxmoxDrillRange
 
 _IDENTIFIER = re.compile(r"qemu/([1-9][0-9]{2,8})")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power, ProxmoxDrillRange
+from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
 from drillbook.providers.proxmox.escapes import escapes_in
@@ -16,6 +16,7 @@ from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty, is_half_
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import listed_backup, read_note
+from drillbook.providers.proxmox.place import ProxmoxDrillRange
 from drillbook.providers.waiting import wait_until
 
 _CARD = re.compile(r"^net\d+$")

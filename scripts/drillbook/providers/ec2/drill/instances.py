@@ -8,9 +8,10 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Claim, Ec2DrillRange, NetworkCard
+from drillbook.model import Claim, NetworkCard
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.claim_names import filters_for, tags_for, token_for
+from drillbook.providers.ec2.place import Ec2DrillRange
 from drillbook.providers.waiting import wait_until
 
 CARD_APPEARS = timedelta(seconds=60)
