@@ -25,6 +25,7 @@ from drillbook.machines.snapshots import (
     go_back,
     prune_snapshots,
     refuse_to_go_back,
+    thaw_machine,
 )
 from drillbook.machines.snapshots.guard import guarded, guarded_hook
 from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
@@ -183,7 +184,9 @@ def thaw(group: Group, inventory: Inventories = None) -> None:
         return
     world = _open(opened, group)
     outcomes = concurrently(
-        world.machines, lambda machine: world.provider.thaw(machine, world.limits.timeout), world.limits.workers
+        world.machines,
+        lambda machine: thaw_machine(world.provider, machine, world.limits.timeout),
+        world.limits.workers,
     )
     raise_failures(outcomes, what="thawing", group=group, remedy="See that the guest agents run.")
 

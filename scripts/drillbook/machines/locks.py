@@ -10,7 +10,7 @@ from drillbook.concurrently import Result, concurrently
 from drillbook.errors import DrillbookError, InfrastructureError, LockedError
 from drillbook.machines.tell import Tell
 from drillbook.model import Machine, MachineGroup, format_instant
-from drillbook.providers import Machines, find_each
+from drillbook.providers import LockExplaining, Machines, find_each
 
 FIRST_LOOK = timedelta(seconds=2)
 SLOWEST_LOOK = timedelta(seconds=30)
@@ -121,6 +121,8 @@ class Locks:
         )
 
     def _explain(self, machine: Machine) -> str:
+        if not isinstance(self._provider, LockExplaining):
+            return "nothing holds it"
         try:
             return self._provider.explain_lock(machine)
         except DrillbookError as error:

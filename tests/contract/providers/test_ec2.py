@@ -55,9 +55,9 @@ def test_a_snapshot_is_taken_at_once_and_listed_when_it_is_complete(
     for only in (0, 1):
         assert ec2.snapshots.snapshots(machine) == ()
         with pytest.raises(InfrastructureError, match="snapshot drillbook-one was not complete in time"):
-            ec2.snapshots.finish(machine, "drillbook-one", timedelta(milliseconds=100))
+            ec2.snapshots.complete(machine, "drillbook-one", timedelta(milliseconds=100))
         slow.end(only=only)
-    ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+    ec2.snapshots.complete(machine, "drillbook-one", LIMIT)
     assert [found.name for found in ec2.snapshots.snapshots(machine)] == ["drillbook-one"]
 
 
@@ -66,7 +66,7 @@ def test_a_snapshot_whose_answer_was_lost_is_looked_for_and_never_taken_again(
 ) -> None:
     (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, lost=True)
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
-    ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+    ec2.snapshots.complete(machine, "drillbook-one", LIMIT)
     assert (unlucky.asked, [found.name for found in ec2.snapshots.snapshots(machine)]) == (1, ["drillbook-one"])
 
 
@@ -102,7 +102,7 @@ def test_a_snapshot_that_ends_in_error_is_named(ec2: Ec2World, monkeypatch: pyte
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
     slow.end("error", only=1)
     with pytest.raises(InfrastructureError, match=f"snapshot {slow.made[1].id} ended in error"):
-        ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+        ec2.snapshots.complete(machine, "drillbook-one", LIMIT)
 
 
 def test_no_volume_is_left_over_and_each_is_what_it_was(ec2: Ec2World) -> None:
@@ -228,7 +228,7 @@ def test_the_documented_policy_allows_what_is_called_and_nothing_else(
     (machine,) = snapshots_.find(("shop-db",))
     assert snapshots_.refusal(machine, ram=False, quiesce=Quiesce.NONE) is None
     snapshots_.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
-    snapshots_.finish(machine, "drillbook-one", LIMIT)
+    snapshots_.complete(machine, "drillbook-one", LIMIT)
     snapshots_.go_back(machine, "drillbook-one", LIMIT)
     snapshots_.start(machine, LIMIT)
     snapshots_.remove(machine, "drillbook-one", LIMIT)

@@ -15,7 +15,7 @@ from drillbook.machines.drill.inside import (
     unite,
 )
 from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
-from drillbook.providers import Restores
+from drillbook.providers import Inside
 
 PORTS = (22, 80, 443, 2379, 3306, 5432, 6379, 6432, 8006)
 """Tried on each address of production beside the ports that are declared for its machines."""
@@ -41,7 +41,7 @@ class Isolation:
 
     def prove(
         self,
-        provider: Restores,
+        provider: Inside,
         machines: Sequence[Machine],
         given: Mapping[str, Sequence[str]] | None = None,
         *,
@@ -93,7 +93,7 @@ class Isolation:
 
     def _of(
         self,
-        provider: Restores,
+        provider: Inside,
         machine: Machine,
         forbidden: Sequence[Endpoint],
         controls: Sequence[Endpoint],

@@ -9,7 +9,7 @@ from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation
 from drillbook.machines.drill.work import MachineWork
 from drillbook.model import MACHINES, Claim, Mode
-from drillbook.providers import Restores, open_recoveries, open_restores
+from drillbook.providers import Sandboxes, open_recoveries, open_restores
 from drillbook.run.plan import Plan
 from drillbook.run.stops import StoppableClock, Stops
 from drillbook.run.work import Work
@@ -45,7 +45,7 @@ class ProviderGuests:
     def __init__(self, configuration: Configuration, clock: Clock) -> None:
         self._configuration = configuration
         self._clock = clock
-        self._opened: dict[str, Restores] = {}
+        self._opened: dict[str, Sandboxes] = {}
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Remove it; raises DrillbookError. Each provider is opened once."""

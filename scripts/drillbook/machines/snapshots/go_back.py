@@ -6,6 +6,7 @@ from datetime import timedelta
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import ConfigurationError, RefusedError
 from drillbook.machines.locks import Locks
+from drillbook.machines.snapshots.rest import thaw_machine
 from drillbook.machines.snapshots.sets import SetState, SnapshotSet
 from drillbook.machines.snapshots.take import GroupSnapshots, Limits
 from drillbook.machines.tell import Tell
@@ -119,7 +120,7 @@ def _thaw_memory(
     saved = {snapshot.host for snapshot in wanted.snapshots if snapshot.ram} if wanted.quiesced else set()
     thawed = concurrently(
         [machine for machine in machines if machine.host in saved],
-        lambda one: provider.thaw(one, min(THAW_LIMIT, limits.timeout)),
+        lambda one: thaw_machine(provider, one, min(THAW_LIMIT, limits.timeout)),
         limits.workers,
     )
     for outcome in thawed:

@@ -20,6 +20,7 @@ from drillbook.clock import SystemClock
 from drillbook.concurrently import concurrently
 from drillbook.errors import DrillbookError
 from drillbook.machines.snapshots.hook import Hooked, Release, ServiceHook
+from drillbook.machines.snapshots.rest import thaw_machine
 from drillbook.model import Machine, Power, QuiesceHook
 from drillbook.providers import open_snapshots
 from drillbook.providers.place import Place, read_place
@@ -70,7 +71,7 @@ def _thaw(order: Mapping[str, Any]) -> int:
     place = read_place(order["place"])
     machines = [Machine(host, identifier, place, Power.RUNNING) for host, identifier, place in order["machines"]]
     snapshots, timeout = open_snapshots(place, SystemClock()), timedelta(seconds=order["timeout_seconds"])
-    outcomes = concurrently(machines, lambda machine: snapshots.thaw(machine, timeout), _AT_ONCE)
+    outcomes = concurrently(machines, lambda machine: thaw_machine(snapshots, machine, timeout), _AT_ONCE)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed:
         sys.stderr.write(f"drillbook: {outcome.machine.host} is still frozen: {outcome.error}\n")

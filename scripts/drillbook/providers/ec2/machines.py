@@ -14,7 +14,7 @@ _GONE = ("terminated", "shutting-down")
 
 
 class Ec2Machines:
-    """Implements `Machines`. A machine's identifier is the instance's id, its place the availability zone."""
+    """Implements `Machines`; EC2 knows no locks. A machine's identifier is the instance's id, its place the availability zone."""
 
     def __init__(self, api: Ec2Api) -> None:
         self._api = api
@@ -42,10 +42,6 @@ class Ec2Machines:
                 remedy="Give each machine its inventory name as the tag Name.",
             )
         return tuple(found[host][0] for host in hosts)
-
-    def explain_lock(self, machine: Machine) -> str:  # noqa: ARG002 - there is nothing to explain
-        """EC2 knows no locks."""
-        return "nothing holds it"
 
 
 def _machine(instance: Mapping[str, Any]) -> Machine:

@@ -25,7 +25,9 @@ _READ_LIMIT = timedelta(seconds=30)
 
 
 class Ec2Restores:
-    """Implements `Restores`. A claim's identifier, and a machine's, is the name that everything made for it carries as a tag.
+    """Implements `Restores`, `LiveRestores` and `LimitedCredential`.
+
+    A claim's identifier, and a machine's, is the name that everything made for it carries as a tag.
 
     An instance can't be made without running. So a restore makes its network interfaces, which are read back, and only the
     start makes the instance, of the image and those interfaces.
@@ -74,10 +76,6 @@ class Ec2Restores:
         """The network interfaces that carry its name, whether it runs yet or not."""
         order = self._orders.get(machine.identifier)
         return self._instances.cards(machine.identifier, order.interfaces if order else ())
-
-    def escapes(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
-        """None: what an instance reaches, it reaches by its interfaces."""
-        return None
 
     def isolated_network(self) -> str:
         """The subnet and the one group of the drill range."""

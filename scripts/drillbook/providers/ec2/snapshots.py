@@ -24,7 +24,7 @@ _POLL = timedelta(seconds=5)
 
 
 class Ec2Snapshots(Ec2Machines):
-    """Implements `Snapshots`. What EC2 has not: memory, and a guest agent."""
+    """Implements `Snapshots` and `LateSnapshots`. What EC2 has not: memory, and a guest agent."""
 
     def __init__(self, api: Ec2Api, clock: Clock, poll: timedelta = _POLL) -> None:
         super().__init__(api)
@@ -41,16 +41,6 @@ class Ec2Snapshots(Ec2Machines):
         if not self._volumes.attached(machine):
             return "it has no EBS volume: instance store can't be snapshotted"
         return None
-
-    def look_again(self, machine: Machine) -> Machine:
-        """As it was found: that is no older than the call."""
-        return machine
-
-    def freeze(self, machine: Machine, timeout: timedelta) -> None:
-        """There is nobody to ask; `refusal` says so before."""
-
-    def thaw(self, machine: Machine, timeout: timedelta) -> None:
-        """Nothing is ever frozen."""
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:  # noqa: ARG002 - refused
         """CreateSnapshots for the instance: what is on its volumes when that is answered is in them, though they are pending still.
@@ -78,7 +68,7 @@ class Ec2Snapshots(Ec2Machines):
                 late=lambda: lost,
             )
 
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+    def complete(self, machine: Machine, name: str, timeout: timedelta) -> None:
         """Until each volume's snapshot is complete; a first one of a large volume takes hours."""
 
         def done() -> bool:

@@ -16,7 +16,7 @@ _POWER = {"running": Power.RUNNING, "paused": Power.PAUSED}
 
 
 class LabMachines:
-    """Implements `Machines`. A machine's identifier is its container's name, which it keeps when it goes back to a snapshot."""
+    """Implements `Machines`; podman knows no locks. A machine's identifier is its container's name, which it keeps when it goes back to a snapshot."""
 
     def __init__(self, podman: Podman) -> None:
         self._podman = podman
@@ -48,10 +48,6 @@ class LabMachines:
             for host in hosts
             for identifier, power in found[host].items()
         )
-
-    def explain_lock(self, machine: Machine) -> str:  # noqa: ARG002 - there is nothing to explain
-        """Podman knows no locks."""
-        return "nothing holds it"
 
     def _absent(self, machine: Machine) -> str:
         """Why there is no container of a machine that was found."""

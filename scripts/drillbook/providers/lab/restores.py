@@ -26,7 +26,10 @@ _CARD = "eth0"
 
 
 class LabRestores(LabInside):
-    """Implements `Restores`. A claim's identifier is the container's name."""
+    """Implements `Restores`. A claim's identifier is the container's name.
+
+    Whoever may use podman may do everything: only the refusals here bind the drill.
+    """
 
     def __init__(self, podman: Podman, drill: LabDrillRange, clock: Clock) -> None:
         super().__init__(podman, clock)
@@ -99,10 +102,6 @@ class LabRestores(LabInside):
         ]
         return tuple(cards) if mode == "bridge" else (*cards, NetworkCard(mode, mode, ""))
 
-    def escapes(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
-        """None: what a container of the lab shares with its host is not in its backup."""
-        return None
-
     def isolated_network(self) -> str:
         """The network of the drill range."""
         return self._range.network
@@ -113,14 +112,6 @@ class LabRestores(LabInside):
         return frozenset(description_of(self._podman, backup).macs) | (
             macs_of(now, recipe_of(now)) if now else frozenset()
         )
-
-    def live(self) -> bool:
-        """Never: a container has the whole of its image."""
-        return False
-
-    def finish(self, machine: Machine, timeout: timedelta) -> bool:  # noqa: ARG002 - nothing is to be waited for
-        """At once."""
-        return True
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Remove the container by its id, once its name, labels and run are seen to be those of the claim."""
@@ -136,14 +127,6 @@ class LabRestores(LabInside):
                 f"it is not this run's: {', '.join(wrong)}", where=claim.identifier, remedy="Nothing was touched."
             )
         self._podman.remove(str(container["Id"]), timeout)
-
-    def separate(self) -> bool:
-        """No: whoever may use podman may do everything. Only the refusals above bind the drill."""
-        return False
-
-    def overreach(self, hosts: Sequence[str]) -> str | None:
-        """Nothing can be tried, for nothing would be refused."""
-        return f"podman, which may do everything to {', '.join(hosts)}"
 
     def _prefix(self) -> str:
         return f"{self._podman.place.prefix}-drill-"

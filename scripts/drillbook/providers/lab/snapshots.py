@@ -21,7 +21,7 @@ KIND = "snapshot"
 
 
 class LabSnapshots(LabMachines):
-    """Implements `Snapshots`. What the lab has not: memory in a snapshot."""
+    """Implements `Snapshots` and `Freezing`. What the lab has not: memory in a snapshot."""
 
     def __init__(self, podman: Podman, clock: Clock) -> None:
         super().__init__(podman)
@@ -36,10 +36,6 @@ class LabSnapshots(LabMachines):
             return "it is paused already"
         container = self._podman.inspect(machine.identifier)
         return self._absent(machine) if container is None else uncopyable(container)
-
-    def look_again(self, machine: Machine) -> Machine:
-        """As it was found: that is no older than the call."""
-        return machine
 
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         """Pause it: its file systems are at rest because nothing runs in it."""
@@ -57,9 +53,6 @@ class LabSnapshots(LabMachines):
         recipe = self._recipe(machine, self._podman.inspect(machine.identifier))
         with at_rest(self._podman, machine, BackupMode.SUSPEND):
             self._copier.commit(machine, recipe, reference, kind=KIND, note=note, timeout=timeout)
-
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        """It is complete: the image is there when its commit ends."""
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """All images of it that are snapshots, by the time of the copy."""

@@ -12,7 +12,7 @@ _POWER = {"running": Power.RUNNING, "stopped": Power.STOPPED, "paused": Power.PA
 
 
 class ProxmoxMachines:
-    """Implements `Machines`. A machine's identifier is ``qemu/100`` or ``lxc/200``, its place the node.
+    """Implements `Machines` and `LockExplaining`. A machine's identifier is ``qemu/100`` or ``lxc/200``, its place the node.
 
     The cluster's list has names and power from what each node last reported, some 10 s ago; of a node that is away for minutes
     nothing is left of either.

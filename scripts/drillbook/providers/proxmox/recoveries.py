@@ -19,7 +19,7 @@ _POWER = {"running": Power.RUNNING, "paused": Power.PAUSED, "suspended": Power.P
 
 
 class ProxmoxRecoveries(ProxmoxInside):
-    """Implements `Recoveries`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
+    """Implements `Recoveries` and `PartialBackups`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api, clock)

@@ -28,7 +28,7 @@ _STORAGE_AWAY = re.compile(r"storage '.*' is not online|activate storage")
 
 
 class ProxmoxRestores(ProxmoxInside):
-    """Implements `Restores`.
+    """Implements `Restores`, `HostSettings`, `LiveRestores` and `LimitedCredential`.
 
     A number is taken by making an empty guest of it, in the pool and with the run's tag: that is atomic, and from then on
     whatever happens can be told from others' guests. The backup is restored over that one.

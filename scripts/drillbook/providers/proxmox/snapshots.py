@@ -20,7 +20,7 @@ _FROZEN_POLL = timedelta(seconds=0.2)
 
 
 class ProxmoxSnapshots(ProxmoxMachines):
-    """Implements `Snapshots`. With a guest agent Proxmox VE freezes each guest for its own snapshot, too."""
+    """Implements `Snapshots`, `Freezing` and `PowerReading`. With a guest agent Proxmox VE freezes each guest for its own snapshot, too."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api)
@@ -86,9 +86,6 @@ class ProxmoxSnapshots(ProxmoxMachines):
         if ram and machine.power is Power.RUNNING:
             parameters["vmstate"] = 1
         self._run(machine, "snapshot", lambda: self._api.post(f"{base(machine)}/snapshot", **parameters), name, timeout)
-
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        """It is complete: the end of its task is its point in time."""
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """One call."""
