@@ -191,10 +191,10 @@ class App:
         return S3Heartbeats(self.configuration.store, READER).published(service)
 
     def _credential(self, user: str) -> S3Credential | None:
-        from drillbook.stores.s3 import read_credentials  # noqa: PLC0415 - boto3 takes a while
+        from drillbook.stores.client import user_keys  # noqa: PLC0415 - boto3 takes a while
 
         try:
-            access_key, secret_key = read_credentials(self.configuration.store.credentials_directory, user)
+            access_key, secret_key = user_keys(self.configuration.store.credentials_directory, user)
         except InfrastructureError:
             return None
         return S3Credential(access_key, secret_key)

@@ -20,10 +20,10 @@ from drillbook.clock import SystemClock
 from drillbook.errors import RefusedError
 from drillbook.journal.ledger import Ledger, guest_resource
 from drillbook.model import Claim
-from drillbook.providers.ec2.api import as_tags
 from drillbook.providers.ec2.drill import removal
 from drillbook.providers.ec2.drill.claim_names import RUN_TAG, name_for, tags_for
 from drillbook.providers.ec2.drill.removal import SETTLED
+from drillbook.providers.ec2.tags import as_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable

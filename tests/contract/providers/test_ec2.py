@@ -15,9 +15,10 @@ from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.model import Quiesce
 from drillbook.providers.ec2 import api, snapshots, volumes
-from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.place import Ec2Place
 from drillbook.providers.ec2.snapshots import Ec2Snapshots
+from drillbook.providers.ec2.tags import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -110,7 +110,7 @@ def test_what_is_no_backup_of_the_host_is_refused(lab_database: LabWorld, backup
             restores.restore(claim, replace(made, identifier=wrong), LIMIT)
     renamed = made.identifier.replace("/shop-db:", "/shop-web1:")
     world.podman("tag", made.identifier, renamed)
-    with pytest.raises(RefusedError, match=r"its labels that it is of shop-db"):
+    with pytest.raises(RefusedError, match=r"of shop-web1, and its labels say that it is of shop-db"):
         restores.restore(
             restores.claim("shop-web1", RUN, ()), replace(made, identifier=renamed, host="shop-web1"), LIMIT
         )

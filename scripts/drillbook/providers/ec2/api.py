@@ -1,7 +1,7 @@
 """The interfaces of EC2 and Systems Manager: one client for all threads, all pages, and errors as ours."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -29,6 +29,8 @@ _THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingExcepti
 _ATTEMPTS = 6
 _CONNECTIONS = 32
 _SERVER_FAULT = 500
+_AT_ONCE = 200
+"""EC2 takes that many values in a filter."""
 _REFUSED: Mapping[str, str] = {
     "InvalidSnapshot.InUse": "An image is made of it: deregister that first.",
     "SnapshotCreationPerVolumeRateExceeded": "AWS allows one snapshot of a volume in 15 seconds: wait, and run again.",
@@ -160,14 +162,10 @@ def code_of(error: DrillbookError) -> str:
     return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
 
 
-def tags_of(entry: Mapping[str, Any]) -> dict[str, str]:
-    """An entry's tags; network interfaces have them under a name of their own."""
-    return {tag["Key"]: tag["Value"] for tag in entry.get("Tags") or entry.get("TagSet", ())}
-
-
-def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as EC2 takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+def in_lots(values: Sequence[str]) -> Iterator[list[str]]:
+    """As many of them at once as EC2 takes in a filter."""
+    for start in range(0, len(values), _AT_ONCE):
+        yield list(values[start : start + _AT_ONCE])
 
 
 def _connect(place: Ec2Place, user: str, attempts: int, service: AwsService) -> Any:

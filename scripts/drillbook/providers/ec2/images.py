@@ -6,15 +6,15 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
-from drillbook.model import Backup, BackupNote, format_instant, parse_instant
-from drillbook.providers.ec2.api import Ec2Api, UnsupportedError, as_tags, tags_of
+from drillbook.model import Backup, parse_instant
+from drillbook.providers.ec2.api import Ec2Api, UnsupportedError, in_lots
+from drillbook.providers.ec2.tags import NOTE_TAG, as_tags, tags_of
 from drillbook.providers.waiting import wait_until
 
 BACKUP_TAG = "drillbook:backup"
 """The image's name: on the image, its snapshots, its copies and their snapshots."""
 HOST_TAG = "drillbook:host"
 SOURCE_TAG = "drillbook:source"
-NOTE_TAG = "drillbook:note"
 DEVICES_TAG = "drillbook:devices"
 """The devices that volumes were attached as when the image was asked for."""
 CARDS_TAG = "drillbook:cards"
@@ -27,8 +27,6 @@ IMAGE_TAG = "drillbook:image"
 PROTECTED_TAG = "drillbook:protected"
 IMAGE_APPEARS = timedelta(seconds=30)
 """How long an image may take to appear after the call that asked for it was cut off."""
-_AT_ONCE = 200
-"""EC2 takes that many values in a filter."""
 
 
 class Images:
@@ -196,21 +194,6 @@ class Images:
         )
 
 
-def in_lots(values: Sequence[str]) -> Iterator[list[str]]:
-    """As many of them at once as EC2 takes in a filter."""
-    for start in range(0, len(values), _AT_ONCE):
-        yield list(values[start : start + _AT_ONCE])
-
-
-def lie_in(backup: Backup) -> str | None:
-    """What its note says against its tags; None where they agree."""
-    note = BackupNote.read(backup.note)
-    if note is not None and note.host == backup.host and note.source in ("", backup.source):
-        return None
-    said = f"{note.host} ({note.source})" if note else "nothing"
-    return f"its note says that it is of {said}, and its tags that it is of {backup.host} ({backup.source})"
-
-
 def snapshots_of(image: Mapping[str, Any]) -> dict[str, str]:
     """Device to snapshot."""
     return {
@@ -229,8 +212,3 @@ def taken_at(entry: Mapping[str, Any]) -> datetime:
         started: datetime = entry["StartTime"]
         return started
     return parse_instant(str(entry["CreationDate"]), where=str(entry["ImageId"]))
-
-
-def moment(entry: Mapping[str, Any]) -> str:
-    """The same as the value of a tag."""
-    return format_instant(taken_at(entry))

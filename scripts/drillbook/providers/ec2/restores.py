@@ -6,8 +6,8 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power
-from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.model import Backup, BackupNote, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.claim_names import name_for, refuse_foreign_name
 from drillbook.providers.ec2.drill.instance_type import InstanceType
 from drillbook.providers.ec2.drill.instances import InstanceOrder, Instances, network_name
@@ -16,8 +16,9 @@ from drillbook.providers.ec2.drill.network import refuse_unless_isolated
 from drillbook.providers.ec2.drill.removal import Removal
 from drillbook.providers.ec2.drill.systems_manager import SystemsManager
 from drillbook.providers.ec2.drill.volumes import wait_until_whole
-from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, lie_in, snapshots_of
+from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, snapshots_of
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
+from drillbook.providers.ec2.tags import tags_of
 from drillbook.providers.reading import read_by_cat
 
 _POLL = timedelta(seconds=2)
@@ -146,9 +147,11 @@ class Ec2Restores:
                 where=f"{backup.identifier} in {self._api.region}",
                 remedy="Choose one of those listed; nothing was made.",
             )
-        lie = lie_in(backup)
-        if lie is not None:
-            raise RefusedError(lie, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")
+        contradiction = BackupNote.contradiction(backup.note, backup.host, backup.source, by="its tags")
+        if contradiction is not None:
+            raise RefusedError(
+                contradiction, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`."
+            )
         fault = self._images.fault(backup.identifier)
         if fault is not None:
             raise InfrastructureError(

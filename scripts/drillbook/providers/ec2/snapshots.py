@@ -7,14 +7,14 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
 from drillbook.model import Machine, Quiesce, Snapshot
-from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.machines import Ec2Machines
+from drillbook.providers.ec2.tags import NOTE_TAG, as_tags, tags_of
 from drillbook.providers.ec2.volumes import Volumes
 from drillbook.providers.waiting import wait_until
 
 SET_TAG = "drillbook:set"
 MACHINE_TAG = "drillbook:machine"
-NOTE_TAG = "drillbook:note"
 DEVICE_TAG = "drillbook:device:"
 """With a device's name behind it: the volume that was attached there. All snapshots of a set carry the tags of all its devices."""
 SNAPSHOTS_APPEAR = timedelta(seconds=15)

@@ -12,7 +12,8 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError
 from drillbook.model import Machine
-from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.tags import as_tags, tags_of
 from drillbook.providers.waiting import wait_until
 
 REPLACED_TAG = "drillbook:replaced"

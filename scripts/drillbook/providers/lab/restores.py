@@ -11,7 +11,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError, TakenError
 from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
-from drillbook.providers.lab.backups import description_of, list_backups
+from drillbook.providers.lab.backups import backups_of_hosts, description_of
 from drillbook.providers.lab.copies import macs_of, networks_of
 from drillbook.providers.lab.faults import unreadable
 from drillbook.providers.lab.inside import LabInside
@@ -37,7 +37,7 @@ class LabRestores(LabInside):
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - one storage for all
         """All images of these hosts that are backups."""
-        return list_backups(self._podman, hosts)
+        return backups_of_hosts(self._podman, hosts)
 
     def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
         """A name of the lab's prefix, a digest of the run's id, and the host."""

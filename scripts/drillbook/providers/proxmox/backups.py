@@ -213,11 +213,7 @@ def _listed_fault(backup: Backup) -> str | None:
         return "it is empty (0 bytes)"
     if backup.verified is False:
         return "Proxmox Backup Server read it and found it damaged (verification failed)"
-    note = BackupNote.read(backup.note)
-    said = note.source.rpartition("/")[2] if note else ""
-    if said in ("", backup.source):
-        return None
-    return f"its note says that it is of VM {said}, and Proxmox VE that it is of {backup.source}"
+    return BackupNote.contradiction(backup.note, backup.host, backup.source, by="Proxmox VE")
 
 
 def _parameters(machine: Machine, rules: BackupRules, storage: Mapping[str, Any], note: str) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
-from drillbook.providers.proxmox.machines import base, vmid
+from drillbook.providers.proxmox.machines import base, power_of, vmid
 from drillbook.providers.proxmox.notes import Note, cards_of, read_note
 
 _ONLINE = "online"
-_POWER = {"running": Power.RUNNING, "paused": Power.PAUSED, "suspended": Power.PAUSED, "stopped": Power.STOPPED}
 
 
 class ProxmoxRecoveries(ProxmoxInside):
@@ -89,8 +88,8 @@ class ProxmoxRecoveries(ProxmoxInside):
     def _left(self, backup: Backup, entry: Mapping[str, Any]) -> Machine:
         """What is left of a machine: itself, or what a failed restore of it left; raises RefusedError for anything else."""
         number, node, called = entry["vmid"], str(entry["node"]), str(entry.get("name", ""))
-        power = _POWER.get(str(entry.get("status")))
-        if power is None:
+        power = power_of(entry.get("status"))
+        if power is Power.UNKNOWN:
             raise RefusedError(
                 f"it is on {node}, which is away: it may run there still",
                 where=f"{backup.host}, VM {number}",

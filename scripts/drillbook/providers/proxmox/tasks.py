@@ -9,6 +9,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.faults import from_text
+from drillbook.providers.proxmox.upid import Upid
 from drillbook.providers.waiting import wait_until
 
 FIRST_POLL = timedelta(seconds=0.25)
@@ -54,12 +55,12 @@ class Tasks:
 
     def ended(self, upid: str) -> bool:
         """Whether a task has ended, well or not; an answer that does not come says no."""
-        status = self._status(node_of(upid), upid)
+        status = self._status(Upid.parse(upid).node, upid)
         return status is not None and status.get("status") == "stopped"
 
     def wait(self, upid: str, *, what: str, timeout: timedelta) -> tuple[str, ...]:
         """Wait for the end of a task; returns its warnings. An answer that does not come is unknown, not a failure."""
-        node = node_of(upid)
+        node = Upid.parse(upid).node
         deadline = self._clock.monotonic() + timeout
         silent = False
 
@@ -83,7 +84,7 @@ class Tasks:
     def stop_own(self, node: str, vmid: str) -> bool:
         """Have our own tasks about a guest ended that still run; True where there was one. Each is told so once in a call."""
         running = running_tasks(self._api, node, vmid=int(vmid))
-        mine = [upid for upid in running if user_of(upid) == self._api.user]
+        mine = [upid for upid in running if Upid.parse(upid).user == self._api.user]
         for upid in mine:
             self._api.delete(f"/nodes/{node}/tasks/{upid}")
         return bool(mine)
@@ -136,8 +137,8 @@ class Tasks:
             raise
         except InfrastructureError:
             return None
-        upids = [str(task["upid"]) for task in listed if user_of(str(task["upid"])) == self._api.user]
-        newest = max(upids, key=started_at, default=None)
+        upids = [upid for task in listed if Upid.parse(upid := str(task["upid"])).user == self._api.user]
+        newest = max(upids, key=lambda upid: Upid.parse(upid).started_at, default=None)
         with self._lock:
             return None if newest is None or newest in self._known[node] | self._ours else newest
 
@@ -146,29 +147,3 @@ def running_tasks(api: ProxmoxApi, node: str, **about: Any) -> list[str]:
     """The UPIDs of a node's tasks that have not ended: our own, and others' with Sys.Audit. ``about`` narrows the call."""
     listed = api.get(f"/nodes/{node}/tasks", source="active", limit=_KNOWN, **about)
     return [str(task["upid"]) for task in listed if not task.get("endtime")]
-
-
-def node_of(upid: str) -> str:
-    """The node that a task runs on: only that one answers for it."""
-    return upid.split(":")[1]
-
-
-def user_of(upid: str) -> str:
-    """Who started it: a user, or a token with its ``!``."""
-    return upid.split(":")[7]
-
-
-def kind_of(upid: str) -> str:
-    """What it does: qmsnapshot, vzdump, qmigrate and so on."""
-    return upid.split(":")[5]
-
-
-def guest_of(upid: str) -> str:
-    """The number of the guest that it is about; "" where it is about several."""
-    return upid.split(":")[6]
-
-
-def started_at(upid: str) -> tuple[int, int]:
-    """When it was started by its node's clock: seconds since 1970, and ticks since its boot for those of one second."""
-    fields = upid.split(":")
-    return int(fields[4], 16), int(fields[3], 16)
