@@ -16,13 +16,13 @@ def wait_until(
     *,
     deadline: timedelta,
     every: timedelta,
-    late: Callable[[], Exception],
+    late: Exception | Callable[[], Exception],
     slowest: timedelta | None = None,
 ) -> _Value:
     """Ask ``done`` at once and after each pause; return the first answer that is neither None nor False.
 
-    ``deadline`` is a reading of ``clock.monotonic()``. It is asked once more at that time, and then the error that ``late`` makes is
-    raised. What ``done`` or the clock raises ends the wait. With ``slowest`` the pauses grow from ``every`` to that.
+    ``deadline`` is a reading of ``clock.monotonic()``. It is asked once more at that time, and then ``late`` is raised, or the error
+    that it makes by then. What ``done`` or the clock raises ends the wait. With ``slowest`` the pauses grow from ``every`` to that.
     """
     pause = every
     while True:
@@ -31,7 +31,7 @@ def wait_until(
             return found
         left = deadline - clock.monotonic()
         if left <= timedelta():
-            raise late()
+            raise late if isinstance(late, Exception) else late()
         clock.sleep(min(pause, left))
         if slowest is not None:
             pause = min(pause * _SLOWER, slowest)

@@ -34,15 +34,13 @@ def answers(*said: object) -> list[object]:
 @pytest.mark.parametrize("found", ["there", 0, "", ()])
 def test_it_returns_what_was_found_also_where_that_is_empty(found: object) -> None:
     clock, said = Watched(), answers(None, False, found)
-    assert (
-        wait_until(clock, said.pop, deadline=clock.monotonic() + SECOND * 9, every=SECOND, late=lambda: LATE) == found
-    )
+    assert wait_until(clock, said.pop, deadline=clock.monotonic() + SECOND * 9, every=SECOND, late=LATE) == found
     assert clock.pauses == [1, 1]
 
 
 def test_what_is_so_at_once_is_not_waited_for_even_after_the_deadline() -> None:
     clock = Watched()
-    assert wait_until(clock, lambda: True, deadline=clock.monotonic() - SECOND, every=SECOND, late=lambda: LATE)
+    assert wait_until(clock, lambda: True, deadline=clock.monotonic() - SECOND, every=SECOND, late=LATE)
     assert clock.pauses == []
 
 
@@ -55,7 +53,7 @@ def test_it_is_asked_once_more_at_the_deadline_and_then_is_late() -> None:
 
     deadline = clock.monotonic() + SECOND * 2.5
     with pytest.raises(InfrastructureError) as late:
-        wait_until(clock, never, deadline=deadline, every=SECOND, late=lambda: LATE)
+        wait_until(clock, never, deadline=deadline, every=SECOND, late=LATE)
     assert late.value is LATE
     assert clock.pauses == [1, 1, 0.5]
     assert asked[-1] == deadline
@@ -79,9 +77,7 @@ def test_the_error_is_made_when_it_is_late_and_so_can_say_what_was_seen_last() -
 
 def test_the_pauses_grow_to_the_slowest() -> None:
     clock, said = Watched(), answers(None, None, None, None, "there")
-    wait_until(
-        clock, said.pop, deadline=clock.monotonic() + SECOND * 60, every=SECOND, late=lambda: LATE, slowest=SECOND * 2
-    )
+    wait_until(clock, said.pop, deadline=clock.monotonic() + SECOND * 60, every=SECOND, late=LATE, slowest=SECOND * 2)
     assert clock.pauses == [1, 1.5, 2, 2]
 
 
@@ -92,7 +88,7 @@ def test_an_error_of_what_is_asked_ends_the_wait() -> None:
         raise InfrastructureError("it failed", where="there", remedy="Mend it.")
 
     with pytest.raises(InfrastructureError, match="it failed"):
-        wait_until(clock, broken, deadline=clock.monotonic() + SECOND, every=SECOND, late=lambda: LATE)
+        wait_until(clock, broken, deadline=clock.monotonic() + SECOND, every=SECOND, late=LATE)
     assert clock.pauses == []
 
 
@@ -106,6 +102,6 @@ def test_a_run_that_must_end_ends_the_wait() -> None:
             lambda: None,
             deadline=clock.monotonic() + SECOND * 600,
             every=SECOND * 10,
-            late=lambda: LATE,
+            late=LATE,
         )
     assert sum(clock.pauses) == 3

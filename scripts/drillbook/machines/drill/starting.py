@@ -35,7 +35,7 @@ def start_in_order(
             remedy="Look at its console: does it boot, does its guest agent run?",
         )
         deadline = clock.monotonic() + group.ready_timeout
-        wait_until(clock, answers, deadline=deadline, every=ANSWER_POLL, late=lambda: late)
+        wait_until(clock, answers, deadline=deadline, every=ANSWER_POLL, late=late)
         run.seen.fact(FACT_FIRST_ANSWER, machine.host)
 
     for stage in group.stages:

@@ -88,7 +88,7 @@ class Images:
             lambda: self.one(f"tag:{BACKUP_TAG}", name),
             deadline=self._clock.monotonic() + IMAGE_APPEARS,
             every=self._poll,
-            late=lambda: error,
+            late=error,
         )
         return str(found["ImageId"])
 
@@ -113,7 +113,7 @@ class Images:
             where=where,
             remedy="It goes on without us: look at the image; raise drillbook_machines.backup.timeout_seconds.",
         )
-        wait_until(self._clock, available, deadline=deadline, every=self._poll, late=lambda: late)
+        wait_until(self._clock, available, deadline=deadline, every=self._poll, late=late)
 
     def fault(self, identifier: str) -> str | None:
         """What is wrong with the image by itself: its state, its snapshots, and whether every volume is in it."""

@@ -59,13 +59,12 @@ class Ec2Snapshots(Ec2Machines):
                 f"create_snapshots {machine.host}",
             )
         except UnknownOutcomeError as error:
-            lost = error
             wait_until(
                 self._clock,
                 lambda: bool(self._listed(machine, name)),
                 deadline=self._clock.monotonic() + SNAPSHOTS_APPEAR,
                 every=self._poll,
-                late=lambda: lost,
+                late=error,
             )
 
     def complete(self, machine: Machine, name: str, timeout: timedelta) -> None:
@@ -147,7 +146,7 @@ class Ec2Snapshots(Ec2Machines):
         late = InfrastructureError(
             f"{what} in time", where=machine.host, remedy="It goes on without us: look at it in the console."
         )
-        wait_until(self._clock, done, deadline=deadline, every=self._poll, late=lambda: late)
+        wait_until(self._clock, done, deadline=deadline, every=self._poll, late=late)
 
 
 def _complete(entries: Sequence[Mapping[str, Any]]) -> bool:

@@ -149,7 +149,7 @@ class ProxmoxBackups(ProxmoxMachines):
             lambda: self._listed(backup) is None,
             deadline=deadline,
             every=FIRST_POLL * 4,
-            late=lambda: late,
+            late=late,
         )
 
     def _refuse_blind(self, hosts: Collection[str]) -> None:

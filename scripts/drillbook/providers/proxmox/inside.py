@@ -119,9 +119,7 @@ class ProxmoxInside:
             where=f"{machine.host} ({machine.identifier})",
             remedy="See what `ha-manager status` says of it." if managed else "Look at its console and its task's log.",
         )
-        wait_until(
-            self._clock, lambda: self.runs(machine) is running, deadline=deadline, every=_POLL, late=lambda: late
-        )
+        wait_until(self._clock, lambda: self.runs(machine) is running, deadline=deadline, every=_POLL, late=late)
 
 
 def is_empty(config: Mapping[str, Any]) -> bool:

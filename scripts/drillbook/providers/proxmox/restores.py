@@ -192,7 +192,7 @@ class ProxmoxRestores(ProxmoxInside):
             return self.finish(machine, timedelta())
 
         late = InfrastructureError("it was not started in time", where=f"task {upid}", remedy="Look at the task.")
-        wait_until(self._clock, started, deadline=deadline, every=_POLL, late=lambda: late)
+        wait_until(self._clock, started, deadline=deadline, every=_POLL, late=late)
 
     def _refuse_found_disks(self, claim: Claim, config: Mapping[str, Any]) -> None:
         found = {key: str(line) for key, line in sorted(config.items()) if _UNUSED.match(key)}

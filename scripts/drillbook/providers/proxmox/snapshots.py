@@ -54,7 +54,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
             where=machine.host,
             remedy="See the guest agent's log.",
         )
-        wait_until(self._clock, lambda: self._frozen(machine), deadline=deadline, every=_FROZEN_POLL, late=lambda: late)
+        wait_until(self._clock, lambda: self._frozen(machine), deadline=deadline, every=_FROZEN_POLL, late=late)
 
     def thaw(self, machine: Machine, timeout: timedelta) -> None:
         """Asked again until the guest says that it goes on: its clients wait."""

@@ -126,7 +126,7 @@ class Tasks:
             lambda: self._new_task(node=node, kind=kind, vmid=vmid),
             deadline=self._clock.monotonic() + TASK_APPEARS,
             every=FIRST_POLL * 4,
-            late=lambda: error,
+            late=error,
         )
 
     def _new_task(self, *, node: str, kind: str, vmid: str) -> str | None:

@@ -121,7 +121,7 @@ class Instances:
             where=where,
             remedy="See the account's events, or raise drillbook_machines.ready_seconds.",
         )
-        found = wait_until(self._clock, running, deadline=deadline, every=self._poll, late=lambda: late)
+        found = wait_until(self._clock, running, deadline=deadline, every=self._poll, late=late)
         self._refuse_others(found, order)
 
     def named(self, identifier: str) -> str:
