@@ -185,13 +185,13 @@ class ProxmoxRestores(ProxmoxInside):
         """Return when it runs; the end of its restore's task may come first, and says what went wrong."""
 
         def started() -> bool:
-            if self.runs(machine):
-                return True
-            if not self._tasks.ended(upid) and self._clock.monotonic() < deadline:
-                return False
-            return self.finish(machine, timedelta())
+            return self.runs(machine) or (self._tasks.ended(upid) and self.finish(machine, timedelta()))
 
-        late = InfrastructureError("it was not started in time", where=f"task {upid}", remedy="Look at the task.")
+        late = InfrastructureError(
+            f"{machine.host} ({machine.identifier}): its restore did not start it in time",
+            where=f"task {upid}",
+            remedy="It goes on without us: look at the task, and stop it there if it hangs.",
+        )
         wait_until(self._clock, started, deadline=deadline, every=_POLL, late=late)
 
     def _refuse_found_disks(self, claim: Claim, config: Mapping[str, Any]) -> None:
