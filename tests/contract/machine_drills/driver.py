@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.contract.machine_drills.world import HOSTS
 
 from drillbook.ansible import Order, Watcher
-from drillbook.app import open_work
+from drillbook.app import work_for
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
 from drillbook.evidence import EvidenceLog, Signer
@@ -63,7 +63,7 @@ class Driver:
             clock=self.clock,
             playbooks=NoPlaybooks(),
             removers=self.removers,
-            work=lambda made, stops: open_work(self.configuration, self.clock, made, stops),
+            work=lambda made, stops: work_for(self.configuration, self.clock, made, stops),
             evidence=self.evidence,
             gate=Gate(self.state / "runs", self.clock, lambda _mode: ()),
             published=lambda _service: self._published,

@@ -3,10 +3,13 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 
 from drillbook.model import GuestAnswer, MachineProbes
 
+PROBE_LIMIT = timedelta(seconds=60)
+"""How long one script of probes may run."""
 _TRY_SECONDS = 3
 _NO_TOOL = 96
 _AT_ONCE = 400

@@ -9,15 +9,14 @@ from drillbook.providers.lab.copies import read_description
 from drillbook.providers.lab.podman import HOST_LABEL, Podman, said
 
 
-def lie_in(image: Mapping[str, Any], backup: Backup) -> str | None:
-    """What its note says against its labels; None where they agree."""
+def label_contradiction(image: Mapping[str, Any], backup: Backup) -> str | None:
+    """What its note or its list says against its labels; None where they agree."""
     labels = image["Labels"] or {}
     description, host = read_description(labels), str(labels.get(HOST_LABEL, ""))
-    note, source = (BackupNote.read(description.note), description.source) if description else (None, "")
-    if note and note.host == host == backup.host and note.source in ("", source):
-        return None
-    told = f"{note.host} ({note.source})" if note else "nothing"
-    return f"its note says that it is of {told}, and its labels that it is of {host} ({source})"
+    note, source = (description.note, description.source) if description else ("", "")
+    if host != backup.host:
+        return f"it is listed as one of {backup.host}, and its labels say that it is of {host or 'nothing'}"
+    return BackupNote.contradiction(note, host, source, by="its labels")
 
 
 def unreadable(podman: Podman, reference: str, timeout: timedelta) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from drillbook import process
 from drillbook.errors import ConfigurationError, InfrastructureError
-from drillbook.model import LabPlace
+from drillbook.providers.lab.place import LabPlace
 
 LOOK = timedelta(seconds=60)
 """Longest time that a look at containers and images, or a change that copies nothing, may take."""

@@ -11,6 +11,7 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.model import GuestAnswer, Machine
 from drillbook.providers.ec2.api import Ec2Api, code_of
+from drillbook.providers.waiting import wait_until
 
 DOCUMENT = "AWS-RunShellScript"
 _DELIVERY = timedelta(seconds=120)
@@ -30,7 +31,7 @@ printf '\\n{_END} %%s\\n' "$?"; }} | gzip -c | base64
 """
 
 
-class Guests:
+class SystemsManager:
     """Asks the agents of instances; ``instance`` is an instance's id."""
 
     def __init__(self, api: Ec2Api, clock: Clock, poll: timedelta) -> None:
@@ -51,27 +52,30 @@ class Guests:
         """
         where = f"{machine.host} ({instance})"
         deadline = self._clock.monotonic() + timeout + _DELIVERY + GRACE
-        command = self._send(instance, script, timeout)
-        while True:
+        command, status = "", _UNDELIVERED
+
+        def ended() -> GuestAnswer | None:
+            nonlocal command, status
+            if status == _UNDELIVERED:
+                command = self._send(instance, script, timeout)
             status, said = self._said(command, instance)
-            if status == "Success":
-                return _unpack(said, where)
-            if status not in (*_WAITING, _UNDELIVERED):
+            if status not in ("Success", *_WAITING, _UNDELIVERED):
                 raise InfrastructureError(
                     f"a program inside did not end: Systems Manager says {status}",
                     where=where,
                     remedy="Look at the command's history in Systems Manager.",
                 )
-            if self._clock.monotonic() >= deadline:
-                ended = f"did not end within {timeout.total_seconds():.0f} s"
-                raise InfrastructureError(
-                    f"a program inside {'was not fetched in time' if status == _UNDELIVERED else ended}",
-                    where=where,
-                    remedy="See that the subnet's endpoints for Systems Manager work, and what the program waits for.",
-                )
-            if status == _UNDELIVERED:
-                command = self._send(instance, script, timeout)
-            self._clock.sleep(self._poll)
+            return _unpack(said, where) if status == "Success" else None
+
+        def late() -> InfrastructureError:
+            slow = f"did not end within {timeout.total_seconds():.0f} s"
+            return InfrastructureError(
+                f"a program inside {'was not fetched in time' if status == _UNDELIVERED else slow}",
+                where=where,
+                remedy="See that the subnet's endpoints for Systems Manager work, and what the program waits for.",
+            )
+
+        return wait_until(self._clock, ended, deadline=deadline, every=self._poll, late=late)
 
     def _send(self, instance: str, script: str, timeout: timedelta) -> str:
         """Return the command's id."""

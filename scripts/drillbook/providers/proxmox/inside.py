@@ -11,6 +11,7 @@ from drillbook.model import GuestAnswer, Machine
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.machines import base, is_container, vmid
 from drillbook.providers.proxmox.tasks import Tasks
+from drillbook.providers.waiting import wait_until
 
 _POLL = timedelta(seconds=0.5)
 _SHELL = ("/bin/sh", "-s")
@@ -23,7 +24,7 @@ _OF_AN_EMPTY_GUEST = frozenset({"digest", "lock", "meta", "vmgenid", "smbios1"})
 _OF_A_FAILED_RESTORE = ("memory", "128")
 
 
-class Guests:
+class ProxmoxInside:
     """Implements `Inside`: starts and stops machines, and asks their agents."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
@@ -64,26 +65,29 @@ class Guests:
         """
         deadline = self._clock.monotonic() + timeout
         started = self._api.post(f"{base(machine)}/agent/exec", command=list(_SHELL), **{"input-data": script})
-        pause = _POLL
-        while True:
-            problem: InfrastructureError | None = None
+        slow = InfrastructureError(
+            f"a program inside did not end within {timeout.total_seconds():.0f} s",
+            where=f"{machine.host} ({machine.identifier})",
+            remedy="Look at the machine's console.",
+        )
+        problem: InfrastructureError | None = None
+
+        def ended() -> dict[str, object] | None:
+            nonlocal problem
+            problem = None
             try:
-                state = self._api.get(f"{base(machine)}/agent/exec-status", pid=started["pid"])
-                if state["exited"]:
-                    return _answer(machine, state)
+                state: dict[str, object] = self._api.get(f"{base(machine)}/agent/exec-status", pid=started["pid"])
             except InfrastructureError as error:
                 if _FORGOTTEN.search(error.message):
                     raise
                 problem = error
-            left = deadline - self._clock.monotonic()
-            if left <= timedelta():
-                raise problem or InfrastructureError(
-                    f"a program inside did not end within {timeout.total_seconds():.0f} s",
-                    where=f"{machine.host} ({machine.identifier})",
-                    remedy="Look at the machine's console.",
-                )
-            self._clock.sleep(min(pause, left))
-            pause = min(pause * 1.5, _SLOWEST_POLL)
+                return None
+            return state if state["exited"] else None
+
+        state = wait_until(
+            self._clock, ended, deadline=deadline, every=_POLL, late=lambda: problem or slow, slowest=_SLOWEST_POLL
+        )
+        return _answer(machine, state)
 
     def runs(self, machine: Machine) -> bool:
         """Whether it runs."""
@@ -109,17 +113,13 @@ class Guests:
             what=f"{machine.host} ({machine.identifier}): {verb}",
             timeout=timeout,
         )
-        while self.runs(machine) is not running:
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"it is still {'stopped' if running else 'running'} {timeout.total_seconds():.0f} s after its {verb} was asked for"
-                    + (", which high availability was to carry out" if managed else ""),
-                    where=f"{machine.host} ({machine.identifier})",
-                    remedy="See what `ha-manager status` says of it."
-                    if managed
-                    else "Look at its console and its task's log.",
-                )
-            self._clock.sleep(_POLL)
+        late = InfrastructureError(
+            f"it is still {'stopped' if running else 'running'} {timeout.total_seconds():.0f} s after its {verb} was asked for"
+            + (", which high availability was to carry out" if managed else ""),
+            where=f"{machine.host} ({machine.identifier})",
+            remedy="See what `ha-manager status` says of it." if managed else "Look at its console and its task's log.",
+        )
+        wait_until(self._clock, lambda: self.runs(machine) is running, deadline=deadline, every=_POLL, late=late)
 
 
 def is_empty(config: Mapping[str, Any]) -> bool:

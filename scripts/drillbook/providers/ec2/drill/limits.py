@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any
 
 from drillbook.errors import DrillbookError, InfrastructureError, UntriedError
-from drillbook.model import Backup, Claim, Ec2DrillRange
-from drillbook.providers.ec2.api import UNAUTHORIZED, Ec2Api, as_tags, code_of
-from drillbook.providers.ec2.drill_guests import DOCUMENT
-from drillbook.providers.ec2.drill_marks import RUN_TAG, tags_for
-from drillbook.providers.ec2.images import in_lots, snapshots_of
+from drillbook.model import Backup, Claim
+from drillbook.providers.ec2.api import UNAUTHORIZED, Ec2Api, code_of, in_lots
+from drillbook.providers.ec2.drill.claim_names import RUN_TAG, tags_for
+from drillbook.providers.ec2.drill.systems_manager import DOCUMENT
+from drillbook.providers.ec2.images import snapshots_of
+from drillbook.providers.ec2.place import Ec2DrillRange
+from drillbook.providers.ec2.tags import as_tags
 
 _ALLOWED = frozenset({"DryRunOperation", "InvalidParameters"})
 _GONE = ("terminated", "shutting-down")

@@ -7,9 +7,11 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
-from drillbook.model import Claim, Ec2DrillRange
-from drillbook.providers.ec2.api import Ec2Api, code_of, tags_of
-from drillbook.providers.ec2.drill_marks import RUN_TAG, filters_for
+from drillbook.model import Claim
+from drillbook.providers.ec2.api import Ec2Api, code_of
+from drillbook.providers.ec2.drill.claim_names import RUN_TAG, filters_for
+from drillbook.providers.ec2.place import Ec2DrillRange
+from drillbook.providers.ec2.tags import tags_of
 
 SETTLED = timedelta(seconds=20)
 """How long after a look began something may still appear that was asked for before: EC2 tells of new things late."""
@@ -34,7 +36,7 @@ class _Found:
         return ", ".join([*parts, *(str(one["VolumeId"]) for one in self.volumes)])
 
 
-class Remains:
+class Removal:
     """Removes what one claim names, and only that."""
 
     def __init__(self, api: Ec2Api, drill: Ec2DrillRange, clock: Clock, poll: timedelta) -> None:

@@ -5,9 +5,9 @@ from ipaddress import ip_network
 from typing import Any
 
 from drillbook.errors import RefusedError
-from drillbook.model import Ec2DrillRange
 from drillbook.providers.ec2.api import Ec2Api
-from drillbook.providers.ec2.drill_endpoints import wide_endpoints
+from drillbook.providers.ec2.drill.endpoints import wide_endpoints
+from drillbook.providers.ec2.place import Ec2DrillRange
 
 _NO_TARGETS = frozenset({"DestinationPrefixListId", "InstanceOwnerId"})
 

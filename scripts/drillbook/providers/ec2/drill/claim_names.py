@@ -7,7 +7,7 @@ from itertools import count
 
 from drillbook.errors import RefusedError
 from drillbook.model import Claim
-from drillbook.providers.ec2.api import as_tags
+from drillbook.providers.ec2.tags import as_tags
 
 NAME_TAG = "Name"
 RUN_TAG = "drillbook:run"

@@ -9,7 +9,7 @@ _OUTSIDE = re.compile(r"^(?:hookscript|args|ivshmem|(?:virtiofs|hostpci|usb|seri
 _INSIDE = re.compile(r"serial\d+: socket|usb\d+: (?:host=)?spice(?:,.*)?", re.IGNORECASE)
 
 
-def ways_out(config: Mapping[str, Any]) -> tuple[str, ...]:
+def escapes_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of a configuration, as ``key: value``. A serial port that is a socket and a SPICE redirection end at Proxmox VE itself."""
     lines = [f"{key}: {value}" for key, value in sorted(config.items()) if _OUTSIDE.match(key)]
     return tuple(line for line in lines if not _INSIDE.fullmatch(line))

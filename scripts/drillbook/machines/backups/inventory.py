@@ -57,7 +57,7 @@ class TakenBackup:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class MachineBackups:
     """All backups of one machine, oldest first."""
 
     host: str
@@ -75,14 +75,14 @@ def open_rules(group: MachineGroup) -> BackupRules:
     return group.backup
 
 
-def held(group: MachineGroup, backups: Iterable[Backup]) -> tuple[Held, ...]:
+def backups_by_machine(group: MachineGroup, backups: Iterable[Backup]) -> tuple[MachineBackups, ...]:
     """Return what each member has, in the group's order; backups that another group's run took are not counted."""
     found: dict[str, dict[str, list[Backup]]] = {host: {} for host in group.hosts}
     for backup in backups:
         note = BackupNote.read(backup.note)
         if note is not None and note.group == group.name and backup.host in found:
             found[backup.host].setdefault(note.run or backup.identifier, []).append(backup)
-    return tuple(Held(host, _ordered(host, runs)) for host, runs in found.items())
+    return tuple(MachineBackups(host, _ordered(host, runs)) for host, runs in found.items())
 
 
 def _ordered(host: str, runs: dict[str, list[Backup]]) -> tuple[TakenBackup, ...]:

@@ -11,7 +11,7 @@ _EITHER = "uefi-preferred"
 """An image's boot mode that every type has: legacy-bios where it lacks uefi."""
 
 
-class Fit:
+class InstanceType:
     """Asks EC2 once what the type is; what EC2 does not say of the type or the image is not compared."""
 
     def __init__(self, api: Ec2Api, instance_type: str) -> None:

@@ -8,17 +8,19 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Claim, Ec2DrillRange, NetworkCard
+from drillbook.model import Claim, NetworkCard
 from drillbook.providers.ec2.api import Ec2Api
-from drillbook.providers.ec2.drill_marks import filters_for, tags_for, token_for
+from drillbook.providers.ec2.drill.claim_names import filters_for, tags_for, token_for
+from drillbook.providers.ec2.place import Ec2DrillRange
+from drillbook.providers.waiting import wait_until
 
-APPEARS = timedelta(seconds=60)
+CARD_APPEARS = timedelta(seconds=60)
 """How long what was just made may take until EC2 shows it."""
 _GONE = ("terminated", "shutting-down")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class InstanceOrder:
     """What an instance is made of: its claim, its image with the devices of that, and its network interfaces in order."""
 
     claim: Claim
@@ -53,22 +55,25 @@ class Instances:
 
     def cards(self, identifier: str, interfaces: Sequence[str]) -> tuple[NetworkCard, ...]:
         """What EC2 says of all interfaces that have this name, once ``interfaces`` are among them and can be used."""
-        deadline = self._clock.monotonic() + APPEARS
-        while True:
-            found = self._api.pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters_for(identifier))
-            ready = {str(one["NetworkInterfaceId"]) for one in found if one["Status"] != "pending"}
-            missing = set(interfaces) - ready
-            if not missing:
-                return tuple(sorted((_card(one) for one in found), key=lambda card: card.name))
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"EC2 does not show {', '.join(sorted(missing))}, which it made, as usable",
-                    where=identifier,
-                    remedy="Run the drill again.",
-                )
-            self._clock.sleep(self._poll)
+        missing = set(interfaces)
 
-    def run(self, order: Order) -> str:
+        def usable() -> tuple[NetworkCard, ...] | None:
+            nonlocal missing
+            found = self._api.pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters_for(identifier))
+            missing = set(interfaces) - {str(one["NetworkInterfaceId"]) for one in found if one["Status"] != "pending"}
+            return None if missing else tuple(sorted((_card(one) for one in found), key=lambda card: card.name))
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"EC2 does not show {', '.join(sorted(missing))}, which it made, as usable",
+                where=identifier,
+                remedy="Run the drill again.",
+            )
+
+        deadline = self._clock.monotonic() + CARD_APPEARS
+        return wait_until(self._clock, usable, deadline=deadline, every=self._poll, late=late)
+
+    def run(self, order: InstanceOrder) -> str:
         """RunInstances of these interfaces and nothing else of a network; returns the instance's id."""
         claim = order.claim
         made = self._api.call(
@@ -95,28 +100,29 @@ class Instances:
         )
         return str(made["Instances"][0]["InstanceId"])
 
-    def wait_until_running(self, instance: str, order: Order, deadline: timedelta) -> None:
+    def wait_until_running(self, instance: str, order: InstanceOrder, deadline: timedelta) -> None:
         """Return when it runs on just its own interfaces; raises RefusedError where it has another one."""
-        while True:
+        where = f"{order.claim.host} ({instance})"
+
+        def running() -> Mapping[str, Any] | None:
             found = self._described(instance)
             state = str(found["State"]["Name"]) if found else "pending"
-            if found and state == "running":
-                self._refuse_others(found, order)
-                return
-            if state != "pending":
+            if state not in ("running", "pending"):
                 why = (found or {}).get("StateReason", {}).get("Message", "")
                 raise InfrastructureError(
                     f"the instance is {state}{': ' + why if why else ''}",
-                    where=f"{order.claim.host} ({instance})",
+                    where=where,
                     remedy="See the account's events and quotas, and whether the drill's key may use the volumes' KMS key.",
                 )
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    "it was not running in time",
-                    where=f"{order.claim.host} ({instance})",
-                    remedy="See the account's events, or raise drillbook_machines.ready_seconds.",
-                )
-            self._clock.sleep(self._poll)
+            return found if state == "running" else None
+
+        late = InfrastructureError(
+            "it was not running in time",
+            where=where,
+            remedy="See the account's events, or raise drillbook_machines.ready_seconds.",
+        )
+        found = wait_until(self._clock, running, deadline=deadline, every=self._poll, late=late)
+        self._refuse_others(found, order)
 
     def named(self, identifier: str) -> str:
         """The instance that has this name and was not terminated; raises InfrastructureError where there is not exactly one."""
@@ -138,7 +144,7 @@ class Instances:
         reservations = self._api.pages("describe_instances", "Reservations", Filters=filters)
         return next((one for reservation in reservations for one in reservation["Instances"]), None)
 
-    def _refuse_others(self, instance: Mapping[str, Any], order: Order) -> None:
+    def _refuse_others(self, instance: Mapping[str, Any], order: InstanceOrder) -> None:
         cards = {str(one["NetworkInterfaceId"]) for one in instance["NetworkInterfaces"]}
         if cards != set(order.interfaces) or instance.get("PublicIpAddress"):
             raise RefusedError(
