@@ -53,11 +53,11 @@ def clock_ahead(lab_host: Host, seconds: int) -> Iterator[None]:
     """The heartbeat service of this host lives in the future for the length of the block."""
     lab_host.check_output("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes libfaketime")
     library = lab_host.check_output("dpkg -L libfaketime | grep 'libfaketime[.]so[.]1$'")
-    drop_in = "/run/systemd/system/drillbook-heartbeat.service.d"
+    drop_in = "/run/systemd/system/drillbook-heartbeat@main.service.d"
     lab_host.check_output(
         f"mkdir -p {drop_in} && printf '[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME=+{seconds}s\n' > {drop_in}/clock.conf"
     )
-    restart = "systemctl daemon-reload && systemctl restart drillbook-heartbeat.service"
+    restart = "systemctl daemon-reload && systemctl restart drillbook-heartbeat@main.service"
     try:
         lab_host.check_output(restart)
         time.sleep(PUBLISHED_AFTER_SECONDS)
@@ -69,13 +69,13 @@ def clock_ahead(lab_host: Host, seconds: int) -> Iterator[None]:
 
 def test_heartbeats_that_failed_before_the_disaster(drills: Drills, host: Callable[[str], Host]) -> None:
     for name in ("db1", "db2", "db3"):
-        host(name).check_output("systemctl stop drillbook-heartbeat.service")
+        host(name).check_output("systemctl stop drillbook-heartbeat@main.service")
     try:
         time.sleep(65)
         ran = drills.run()
     finally:
         for name in ("db1", "db2", "db3"):
-            host(name).check_output("systemctl start drillbook-heartbeat.service")
+            host(name).check_output("systemctl start drillbook-heartbeat@main.service")
     assert ran.code == 1
     assert ran.record["rpo"]["inputs"]["heartbeats_failing_seconds"] >= 60
     assert ran.record["rpo"]["actual_seconds"] >= ran.record["rpo"]["inputs"]["heartbeats_failing_seconds"]

@@ -102,7 +102,7 @@ class Acceptance:
         text = self._provider.read(machine, path)
         if text is None:
             message = f"{path} is not there: what was lost can't be told"
-            return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it (kind machine)."), None
+            return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it (kind machines)."), None
         try:
             data = json.loads(text)
             beat = Heartbeat.from_fact(data)

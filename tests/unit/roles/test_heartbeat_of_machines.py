@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import json
 import os
 import subprocess
@@ -14,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import yaml
 from botocore.exceptions import EndpointConnectionError
 from moto.server import ThreadedMotoServer
 
-from drillbook.kinds.machines.settings import MachinesVariables
 from drillbook.model import Heartbeat, ObjectStore, parse_instant
 from drillbook.stores.s3 import S3Heartbeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import ModuleType
 
 FILES = Path(__file__).parents[3] / "roles/backup_agent/files"
@@ -31,15 +28,11 @@ MOMENTS = ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:02Z", "2026-01-31T11:59:3
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The program as the host runs it: its own directory first on the path."""
-    monkeypatch.syspath_prepend(str(FILES))
-    loaded = importlib.import_module("machine_heartbeat")
+def program(agent_modules: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The agent as the host runs it, with the driver's clock in the test's hand."""
     clock = iter(MOMENTS)
-    monkeypatch.setattr(loaded, "utc_now", lambda: next(clock))
-    yield loaded
-    for name in ("machine_heartbeat", "publishing"):
-        sys.modules.pop(name, None)
+    monkeypatch.setattr(agent_modules("kinds.machines"), "utc_now", lambda: next(clock))
+    return agent_modules("agent")
 
 
 class Store:
@@ -61,7 +54,7 @@ class World:
     def __init__(self, program: ModuleType, directory: Path) -> None:
         self.program = program
         self.file = directory / "drillbook" / "heartbeat.json"
-        self.log = directory / "machine-heartbeat.jsonl"
+        self.log = directory / "heartbeat-shop.jsonl"
         self.begun = directory / "begun"
         self.store = Store()
         self.file.parent.mkdir()
@@ -69,10 +62,12 @@ class World:
     def start(self) -> Any:
         """Start the agent."""
         bucket = {"bucket": "heartbeat", "endpoint": "https://store", "region": "default", "ca_file": None}
-        settings = {"service": "shop", "host": "web1", "file": str(self.file), "store": bucket}
-        publisher = self.program.Publisher(settings, {"access_key": "a", "secret_key": "s"})
+        settings = {"service": "shop", "kind": "machines", "host": "web1", "file": str(self.file), "store": bucket}
+        secrets = {"access_key": "a", "secret_key": "s"}
+        publisher = self.program.Publisher(settings, secrets)
         publisher.client = self.store
-        return self.program.MachineHeartbeat(settings, publisher, self.log, self.begun)
+        log = self.program.AcknowledgedLog(self.log, host="web1")
+        return self.program.Agent(settings, secrets, publisher, log, self.begun)
 
     def boot(self) -> Any:
         """Start the machine: what is kept for the length of a start is gone."""
@@ -215,7 +210,7 @@ def test_a_heartbeat_whose_place_in_the_directory_is_not_sure_is_counted_and_not
     agent = world.start()
     agent.beat()
     with monkeypatch.context() as patch:
-        patch.setattr(world.program.os, "open", full)
+        patch.setattr(os, "open", full)
         with pytest.raises(OSError, match="No space left"):
             agent.beat()
     agent.publish()
@@ -254,11 +249,6 @@ def test_without_the_store_an_agent_that_is_started_again_goes_on_at_once(world:
     assert world.kept()["counter"] == 2
 
 
-def test_the_role_keeps_it_where_drills_look_for_it() -> None:
-    defaults = yaml.safe_load((FILES.parent / "defaults/main.yml").read_text(encoding="utf-8"))
-    assert defaults["backup_agent_heartbeat_file"] == MachinesVariables.model_fields["heartbeat_file"].default
-
-
 def test_the_program_publishes_what_the_reader_of_drills_reads(tmp_path: Path) -> None:
     """As the unit starts it, with a store on this machine."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -268,7 +258,7 @@ def test_the_program_publishes_what_the_reader_of_drills_reads(tmp_path: Path) -
         store = {"endpoint": f"http://{host}:{port}", "region": "us-east-1", "bucket": "heartbeat", "ca_file": None}
         keys = {"access_key": "a", "secret_key": "s"}
         settings = {
-            "service": "shop", "host": "web1", "file": str(tmp_path / "heartbeat.json"), "store": store,
+            "service": "shop", "kind": "machines", "host": "web1", "file": str(tmp_path / "heartbeat.json"), "store": store,
             "interval_seconds": 0.1, "publish_interval_seconds": 0.1,
         }  # fmt: skip
         for name, content in {"settings": settings, "secrets": keys}.items():
@@ -279,7 +269,7 @@ def test_the_program_publishes_what_the_reader_of_drills_reads(tmp_path: Path) -
         )  # fmt: skip
         client.create_bucket(Bucket="heartbeat")
         environment = {**os.environ, "LOGS_DIRECTORY": str(tmp_path), "RUNTIME_DIRECTORY": str(tmp_path)}
-        command = [sys.executable, str(FILES / "machine_heartbeat.py"), tmp_path / "settings", tmp_path / "secrets"]
+        command = [sys.executable, str(FILES / "agent.py"), tmp_path / "settings", tmp_path / "secrets"]
         with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as agent:
             found = read_until(client, counter=3)
             agent.terminate()

@@ -1,11 +1,7 @@
-#!/usr/bin/env python3
-"""Heartbeats and fingerprints of a PostgreSQL service; see the role backup_agent.
+"""Heartbeats and fingerprints of a PostgreSQL service.
 
 A heartbeat is a row with a counter (the greatest plus one, no sequence: those jump after a crash) and the server's own
-clock, written every few seconds where the local server is the primary. Only an acknowledged one is logged and published.
-
-Three threads, so that none waits for another: a heartbeat that waits for a standby must not stop the publishing, whose
-clock is compared with the store's, and a store that does not answer must not stop the heartbeats.
+clock, written where the local server is the primary.
 """
 
 from __future__ import annotations
@@ -13,23 +9,19 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
-import sys
-import threading
-from contextlib import closing
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from publishing import FAILURES, Publisher, give_up, repeat
+
+from kinds import AnyHeartbeat, Beat, Chore, NotAcknowledgedError, Start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
 logger = logging.getLogger("heartbeat")
 
-ACKNOWLEDGED = Path(os.environ.get("LOGS_DIRECTORY", "/var/log/drillbook")) / "heartbeat.jsonl"
 TABLES = """
 create schema if not exists drillbook;
 create table if not exists drillbook.heartbeat (
@@ -66,22 +58,26 @@ ANSWER = "select coalesce(json_agg(answer), '[]')::text from ({query}) answer"
 RENDERING = "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local extra_float_digits to 3"
 
 
-class Agent:
-    """What the threads share: the settings, and the newest acknowledged heartbeat (None where there is no primary)."""
+class Heartbeat(AnyHeartbeat):
+    """Writes rows, and signed answers of the declared queries, where the local server is the primary.
 
-    def __init__(self, settings: dict[str, Any], secrets: dict[str, str]) -> None:
+    ``primary`` is true from an acknowledged heartbeat on, until the server is found to be none.
+    """
+
+    failures = (psycopg2.Error,)
+
+    def __init__(self, settings: dict[str, Any], secrets: dict[str, str], _start: Start) -> None:
         self.settings = settings
-        self.secrets = secrets
+        self.password = secrets["password"]
         self.connection: Any = None
         self.prepared = False
-        self.newest: dict[str, Any] | None = None
+        self.primary = False
         self.moment: tuple[str, int] | None = None
         self.key = (
             Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secrets["signing_key"]))
             if settings["fingerprints"]
             else None
         )
-        self.publisher = Publisher(settings, secrets)
 
     def connect(self, database: str) -> Any:
         """A local connection, through the socket."""
@@ -91,55 +87,59 @@ class Agent:
             port=wanted["port"],
             dbname=database,
             user=wanted["user"],
-            password=self.secrets["password"],
+            password=self.password,
             connect_timeout=5,
             application_name="drillbook-heartbeat",
             options=SESSION,
         )
 
-    def beat(self) -> None:
-        """Write one heartbeat where the server is the primary, and log it once it is acknowledged."""
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """The connection of the heartbeats; after an error the next one is a new one."""
         try:
-            self._beat()
+            if self.connection is None:
+                self.connection = self.connect(self.settings["database"])
+                self.prepared = False
+            yield self.connection
         except psycopg2.Error:
             if self.connection is not None:
                 self.connection.close()
                 self.connection = None
             raise
 
-    def _beat(self) -> None:
-        if self.connection is None:
-            self.connection = self.connect(self.settings["database"])
-            self.prepared = False
-        with self.connection, self.connection.cursor() as cursor:
-            cursor.execute("select pg_is_in_recovery()")
-            if cursor.fetchone()[0]:
-                self.newest = None
-                return
-            if not self.prepared:
-                cursor.execute(TABLES)
-            cursor.execute(BEAT, (self.settings["host"],))
-            counter, written_at = cursor.fetchone()
-            del self.connection.notices[:]
-        self.prepared = True
-        # The only notice that a commit can bring is the warning that its wait for the standby was cancelled: then it is
-        # committed here alone, and not acknowledged.
-        if self.connection.notices:
-            logger.warning("heartbeat %s not acknowledged: %s", counter, self.connection.notices[-1].strip())
-            return
-        self.newest = {"counter": counter, "written_at": written_at}
-        with ACKNOWLEDGED.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps({**self.newest, "host": self.settings["host"]}) + "\n")
-        if counter % PRUNE_EVERY_BEATS == 0:
-            with self.connection, self.connection.cursor() as cursor:
+    def beat(self) -> Beat | None:
+        """Write one heartbeat where the server is the primary; it counts once it is acknowledged."""
+        with self.connected() as connection:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("select pg_is_in_recovery()")
+                if cursor.fetchone()[0]:
+                    self.primary = False
+                    return None
+                if not self.prepared:
+                    cursor.execute(TABLES)
+                cursor.execute(BEAT, (self.settings["host"],))
+                counter, written_at = cursor.fetchone()
+                del connection.notices[:]
+            self.prepared = True
+            # The only notice that a commit can bring is the warning that its wait for the standby was cancelled: then it is
+            # committed here alone, and not acknowledged.
+            if connection.notices:
+                raise NotAcknowledgedError(f"heartbeat {counter} not acknowledged: {connection.notices[-1].strip()}")
+        self.primary = True
+        return {"counter": counter, "written_at": written_at}
+
+    def tidy(self, newest: Beat) -> None:
+        """Remove now and then what is older than is kept."""
+        if newest["counter"] % PRUNE_EVERY_BEATS == 0:
+            with self.connected() as connection, connection, connection.cursor() as cursor:
                 cursor.execute(PRUNE, (self.settings["keep_hours"],))
                 cursor.execute(PRUNE_FINGERPRINTS, (self.settings["keep_hours"],))
 
-    def publish(self) -> None:
-        """Publish the newest acknowledged heartbeat, where there is one."""
-        newest = self.newest
-        if newest is not None:
-            self.publisher.publish(newest)
+    def chores(self) -> list[Chore]:
+        """Fingerprints, where any are declared."""
+        if not self.settings["fingerprints"]:
+            return []
+        return [Chore(self.fingerprint, self.settings["fingerprint_interval_seconds"], "no fingerprint")]
 
     def fingerprint(self) -> None:
         """Answer the declared queries up to the moment noted one interval ago, sign the answers and keep them.
@@ -148,7 +148,7 @@ class Agent:
         the queries wait until each such transaction has ended. From then on the rows up to the moment are what every
         restore to the noted location, or to a later one, must hold.
         """
-        if self.newest is None:
+        if not self.primary:
             self.moment = None
             return
         with closing(self.connect(self.settings["database"])) as home:
@@ -204,24 +204,3 @@ class Agent:
             }
         )
         return wanted["name"], document, base64.b64encode(self.key.sign(document.encode())).decode()
-
-
-def main() -> None:
-    """Start the threads; systemd ends them with the process. An unexpected error ends it too, and it is restarted."""
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
-    settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    agent = Agent(settings, json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
-    threading.excepthook = give_up
-    failures = (psycopg2.Error, *FAILURES)
-    work: list[tuple[Callable[[], None], float, str]] = [
-        (agent.publish, settings["publish_interval_seconds"], "not published"),
-    ]
-    if settings["fingerprints"]:
-        work.append((agent.fingerprint, settings["fingerprint_interval_seconds"], "no fingerprint"))
-    for steps in work:
-        threading.Thread(target=repeat, args=(*steps, failures), daemon=True).start()
-    repeat(agent.beat, settings["interval_seconds"], "no heartbeat", failures)
-
-
-if __name__ == "__main__":
-    main()
