@@ -5,8 +5,8 @@ from datetime import timedelta
 from drillbook.clock import Clock
 from drillbook.config import Configuration
 from drillbook.machines.drill.in_place import InPlaceWork
-from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation
+from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.machines.drill.work import MachineWork
 from drillbook.model import MACHINES, Claim, Mode
 from drillbook.providers import Sandboxes, open_recoveries, open_restores
