@@ -91,8 +91,8 @@ class Console(DrillWorld):
             patch.setattr("drillbook.app.read_inventory", lambda *_paths, **_root: inventory)
             patch.setattr("drillbook.app.App.published", lambda _app, _service: published)
             patch.setattr("drillbook.app.App.gate", lambda app: Gate(app.runs, app.clock, lambda _mode: ()))
-            for module in ("machines.snapshots.take.NAME_FORMAT", "machines.backups.take.RUN_FORMAT"):
-                patch.setattr(f"drillbook.{module}", RUN.format(self._taken))
+            for module in ("snapshots.take.NAME_FORMAT", "backups.take.RUN_FORMAT"):
+                patch.setattr(f"drillbook.machines.{module}", RUN.format(self._taken))
             with pytest.raises(SystemExit) as ended:
                 main()
         self.control.settle()

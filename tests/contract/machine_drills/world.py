@@ -15,7 +15,7 @@ from tests.support.proxmox.state import Grant, Pool, State, Storage, Token, User
 from tests.support.proxmox.storage.archives import store_archive, take_archive
 
 from drillbook.clock import SystemClock
-from drillbook.machines.drill.inside import read_all_script
+from drillbook.machines.drill.probe_scripts import read_all_script
 from drillbook.model import format_instant
 from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
 from drillbook.providers.proxmox.backups import ProxmoxBackups

@@ -8,7 +8,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently
 from drillbook.errors import ConfigurationError, DrillbookError
-from drillbook.machines.drill.inside import (
+from drillbook.machines.drill.probe_scripts import (
     PROBE_LIMIT,
     CannotProbeError,
     probe_script,

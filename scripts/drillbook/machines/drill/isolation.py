@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from drillbook.concurrently import concurrently
 from drillbook.errors import DrillbookError
-from drillbook.machines.drill.inside import (
+from drillbook.machines.drill.probe_scripts import (
     PROBE_LIMIT,
     CannotProbeError,
     Endpoint,

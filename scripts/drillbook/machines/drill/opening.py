@@ -6,8 +6,8 @@ from datetime import timedelta
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.machines.drill.in_place import InPlaceWork
-from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation
+from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.machines.drill.work import MachineWork
 from drillbook.model import Claim, Mode
 from drillbook.providers import Place, Sandboxes, open_recoveries, open_restores

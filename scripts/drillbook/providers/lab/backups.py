@@ -12,7 +12,7 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Machine, Power
 from drillbook.providers.lab.copies import Copier, CopyKind, Description, at_rest, copy_kind_of, read_description
-from drillbook.providers.lab.faults import label_contradiction, unreadable
+from drillbook.providers.lab.damage import label_contradiction, unreadable
 from drillbook.providers.lab.machines import LabMachines, uncopyable
 from drillbook.providers.lab.podman import HOST_LABEL, Podman
 from drillbook.providers.lab.recipe import recipe_of

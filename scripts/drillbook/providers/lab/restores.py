@@ -13,7 +13,7 @@ from drillbook.errors import InfrastructureError, RefusedError, TakenError
 from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
 from drillbook.providers.lab.backups import backups_of_hosts, description_of
 from drillbook.providers.lab.copies import macs_of, networks_of
-from drillbook.providers.lab.faults import unreadable
+from drillbook.providers.lab.damage import unreadable
 from drillbook.providers.lab.inside import LabInside
 from drillbook.providers.lab.machines import DRILL_LABEL
 from drillbook.providers.lab.network import refuse_unless_isolated

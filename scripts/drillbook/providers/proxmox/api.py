@@ -13,7 +13,7 @@ from proxmoxer import ProxmoxAPI, ResourceException
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnknownOutcomeError
-from drillbook.providers.proxmox.faults import from_answer
+from drillbook.providers.proxmox.errors import from_answer
 
 __all__ = ["ProxmoxApi", "ProxmoxEndpoint", "UnknownOutcomeError", "is_verdict"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.faults import from_text
+from drillbook.providers.proxmox.errors import from_text
 from drillbook.providers.proxmox.upid import Upid
 from drillbook.providers.waiting import wait_until
 

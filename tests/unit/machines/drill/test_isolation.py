@@ -11,8 +11,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation, card_checks
+from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.model import CheckStatus, GuestAnswer, Machine, NetworkCard, Power
 
 if TYPE_CHECKING:

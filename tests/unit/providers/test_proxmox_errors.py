@@ -11,7 +11,7 @@ from drillbook.errors import (
     TakenError,
     UnreachedError,
 )
-from drillbook.providers.proxmox.faults import from_answer, from_text
+from drillbook.providers.proxmox.errors import from_answer, from_text
 
 TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
     "VM is locked (backup)": (LockedError, "qm unlock"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drillbook.machines.drill.inside import (
+from drillbook.machines.drill.probe_scripts import (
     CannotProbeError,
     Endpoint,
     probe_script,
