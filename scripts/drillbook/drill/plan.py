@@ -24,8 +24,8 @@ from drillbook.model import (
 )
 
 PROVISION = "playbooks/provision_sandbox.yml"
-RESTORE = "playbooks/restore_{kind}.yml"
-PROVE = "playbooks/prove_{kind}.yml"
+RESTORE = "playbooks/restore.yml"
+PROVE = "playbooks/prove.yml"
 TEARDOWN = "playbooks/teardown_sandbox.yml"
 
 
@@ -90,6 +90,7 @@ class Plan:
         """Return the extra variables, the same for every playbook of the run; they hold no secret."""
         return {
             "drillbook_run_id": run_id,
+            "restore_kind": self.service.kind,
             "restore_service": self.service.name,
             "restore_group": self.service.group,
             "restore_target": self.target,
@@ -168,8 +169,8 @@ def _drill_steps(kind: str, timeout: timedelta) -> tuple[Step, ...]:
         return _machine_steps(timeout)
     return (
         Step("provision", PROVISION, Phase.PROVISION, timeout),
-        Step("restore", RESTORE.format(kind=kind), Phase.SELECT, timeout),
-        Step("prove", PROVE.format(kind=kind), Phase.PROVE, timeout),
+        Step("restore", RESTORE, Phase.SELECT, timeout),
+        Step("prove", PROVE, Phase.PROVE, timeout),
     )
 
 
@@ -232,8 +233,8 @@ def _in_place_steps(service: Service, timeout: timedelta) -> tuple[Step, ...]:
     provision = service.provision_playbook
     return (
         *((Step("provision", provision, Phase.PROVISION, timeout),) if provision else ()),
-        Step("restore", RESTORE.format(kind=service.kind), Phase.SELECT, timeout),
-        Step("prove", PROVE.format(kind=service.kind), Phase.PROVE, timeout),
+        Step("restore", RESTORE, Phase.SELECT, timeout),
+        Step("prove", PROVE, Phase.PROVE, timeout),
     )
 
 
