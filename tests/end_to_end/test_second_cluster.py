@@ -37,5 +37,5 @@ def test_the_second_cluster_is_backed_up_and_drilled(
     ran = lab.run("drillbook", "drill", "run", "ledger-latest", "--json", timeout=DRILL_TIMEOUT)
     record = json.loads(ran.stdout)
     assert wanting(record) == [], ran.stderr
-    assert record["service"]["name"] == "ledger"
+    assert record["service"] == "ledger"
     figure(f"second cluster: RTO {record['rto']['actual_seconds']:.0f} s, RPO {record['rpo']['actual_seconds']:.1f} s")

@@ -107,7 +107,9 @@ def test_the_bad_day_has_a_name_for_each_kind(kind: Path, operation: str) -> Non
     assert entry["vars"] == {"restore_kind": kind.name}
 
 
-@pytest.mark.parametrize("operation", ["restore.yml", "prove.yml", *(path.name for path in PLAYBOOKS.glob("tasks/*.yml"))])
+@pytest.mark.parametrize(
+    "operation", ["restore.yml", "prove.yml", *(path.name for path in PLAYBOOKS.glob("tasks/*.yml"))]
+)
 def test_what_kinds_share_names_none_of_them(operation: str) -> None:
     path = next(PLAYBOOKS.rglob(operation))
     tasks = "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))

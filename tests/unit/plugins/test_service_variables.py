@@ -29,7 +29,11 @@ HOSTS = {
         },
     }
 }
-PARENT = {"shade": "databases", "depth": "parent", "rendered": "{{ inventory_hostname }} of {{ drillbook_service.name }}"}
+PARENT = {
+    "shade": "databases",
+    "depth": "parent",
+    "rendered": "{{ inventory_hostname }} of {{ drillbook_service.name }}",
+}
 CHILD = {
     "drillbook_service": {"name": "ledger"},
     "depth": "child",
@@ -216,7 +220,10 @@ def test_two_services_are_not_mixed_in_one_host(inventory: Inventory) -> None:
 
 def test_giving_twice_is_the_same(inventory: Inventory) -> None:
     as_files(inventory, "none")
-    again = PLAY.replace("    - name: Write", "    - name: Give again\n      drillbook_service_variables: {group: books}\n    - name: Write")
+    again = PLAY.replace(
+        "    - name: Write",
+        "    - name: Give again\n      drillbook_service_variables: {group: books}\n    - name: Write",
+    )
     done = inventory.run(again)
     assert done.returncode == 0, done.stdout
     assert json.loads((inventory.folder / "shown.json").read_text(encoding="utf-8"))["depth"] == "child"
