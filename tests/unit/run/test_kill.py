@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[3]
 STEPS = ("provision", "restore", "prove", "teardown")
 PLAYBOOKS = {
     "provision": "provision_sandbox",
-    "restore": "restore_postgresql",
-    "prove": "prove_postgresql",
+    "restore": "restore",
+    "prove": "prove",
     "teardown": "teardown_sandbox",
 }
 
@@ -211,6 +211,6 @@ def test_hung_step_is_killed_at_its_own_timeout(drill: Drill) -> None:
     code, record = drill.finish(drill.start(step_timeout_seconds=25))
     assert code == 3
     assert record["error"]["class"] == "StepTimeoutError"
-    assert "playbooks/restore_postgresql.yml was not done after 25 s" in record["error"]["message"]
+    assert "playbooks/restore.yml was not done after 25 s" in record["error"]["message"]
     assert record["leftovers"] == []
     assert process.marked_processes(record["run_id"]) == ()
