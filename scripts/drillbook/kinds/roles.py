@@ -39,7 +39,7 @@ class RoleKind:
         return (
             *((Step("provision", provision, Phase.PROVISION, timeout),) if provision else ()),
             Step("restore", RESTORE, Phase.SELECT, timeout),
-            Step("prove", f"playbooks/prove_{self.name}.yml", Phase.PROVE, timeout),
+            Step("prove", PROVE, Phase.PROVE, timeout),
         )
 
     def teardown(self, mode: Mode, timeout: timedelta) -> Step | None:
