@@ -12,30 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from testinfra.host import Host
-    from tests.faults.conftest import Bucket, Drills
+    from tests.faults.conftest import Drills
 
 pytestmark = pytest.mark.lab
 
-COPY = "copied-again/"
 # Twice the interval at which the lab's agents publish.
 PUBLISHED_AFTER_SECONDS = 10
-
-
-def test_an_old_repository_that_was_copied_again(drills: Drills, repository: Bucket) -> None:
-    """Every object of the copy is dated now, and all of it restores; its newest heartbeat still says how old it is."""
-    for key, _size in repository.keys("pgbackrest/"):
-        repository.copy(key, COPY + key)
-    try:
-        time.sleep(75)  # longer than the objective; production goes on meanwhile
-        ran = drills.run(host_sandbox1={"lab_repository_path": f"/{COPY}pgbackrest"})
-    finally:
-        for key, _size in repository.keys(COPY):
-            repository.delete(key)
-    assert ran.code == 1
-    assert ran.record["verdict"] == "FAIL"
-    assert ran.failed_checks() == [], "what is in the copy is whole"
-    assert ran.record["rpo"]["actual_seconds"] > ran.record["rpo"]["objective_seconds"]
-    drills.assert_nothing_left()
 
 
 def test_a_clock_that_is_five_seconds_off(drills: Drills, host: Callable[[str], Host]) -> None:

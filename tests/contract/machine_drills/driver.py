@@ -43,16 +43,16 @@ class Driver:
         self.removers = Removers(NoPlaybooks(), guests, self.configuration.machine_timeout)
         self._published = published
 
-    def run(self, name: str = "shop-latest", *, keep: bool = False) -> Outcome:
-        return self._carry_out(plan_drill(self.configuration, self.configuration.drill(name), keep=keep))
+    def run(self, name: str = "shop-latest", *, keep: bool = False, point: PointRequest | None = None) -> Outcome:
+        return self._carry_out(plan_drill(self.configuration, self.configuration.drill(name), keep=keep, point=point))
 
-    def restore(self, *replace: str, point: str = "latest") -> Outcome:
+    def restore(self, *replace: str, point: str = "latest", confirm: str = "shop") -> Outcome:
         """Put the shop back in its own place."""
         return self._carry_out(
             plan_in_place(
                 self.configuration,
                 self.configuration.service("shop"),
-                confirm="shop",
+                confirm=confirm,
                 point=PointRequest.parse(point),
                 replace=replace,
             )
