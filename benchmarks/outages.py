@@ -13,9 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drillbook.demo import Lab
-from drillbook.demo.lab import DATABASE_HOSTS
-from drillbook.demo.load import under_load
+from drillbook_lab.lab import DATABASE_HOSTS, Lab
+from drillbook_lab.traffic.under_load import under_load
 from support.results import ROOT, keep
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drillbook.backups import refusals, take_all
 from drillbook.clock import SystemClock
 from drillbook.config import Inventory, configuration
+from drillbook.machines.backups import refusals, take_all
+from drillbook.machines.snapshots import GroupSnapshots, Limits
 from drillbook.model import Heartbeat, MachineGroup
 from drillbook.providers import open_backups, open_snapshots
-from drillbook.snapshots import GroupSnapshots, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from drillbook.probes.postgresql import believe
+from drillbook.kinds.postgresql.fingerprints import believe
 
 
 class ActionModule(ActionBase):

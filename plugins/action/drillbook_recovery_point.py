@@ -7,9 +7,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from drillbook.drill.recovery_point import RecoveryPointError, archived_until, choose
 from drillbook.errors import DrillbookError
-from drillbook.probes.postgresql import Archive
+from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose
+from drillbook.kinds.postgresql.wal import Archive
 
 
 class ActionModule(ActionBase):

@@ -6,9 +6,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from drillbook.drill.recovery_point import archived_until
-from drillbook.probes.postgresql import Archive, Segment, check_continuity, parse_lsn
-from drillbook.probes.postgresql.wal import SEGMENT_BYTES
+from drillbook.kinds.postgresql.recovery_point import archived_until
+from drillbook.kinds.postgresql.wal import SEGMENT_BYTES, Archive, Segment, check_continuity, parse_lsn
 
 
 class ActionModule(ActionBase):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleFilterError
 
-from drillbook.probes.postgresql import public_key_of
+from drillbook.kinds.postgresql.fingerprints import public_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,19 +9,8 @@ from typing import Any
 
 from drillbook import __version__
 from drillbook.ansible.playbooks import Playbooks
-from drillbook.clock import SystemClock
+from drillbook.clock import Clock, SystemClock
 from drillbook.config import Configuration, configuration, read_inventory
-from drillbook.drill.clean import Cleaner
-from drillbook.drill.gate import Gate
-from drillbook.drill.journal import Reporter
-from drillbook.drill.machines import ProviderGuests, open_work
-from drillbook.drill.plan import Plan, plan_drill
-from drillbook.drill.preflight import READER, WRITER, Preflight
-from drillbook.drill.record import Who
-from drillbook.drill.run import DrillRunner, Tools
-from drillbook.drill.stops import Stops
-from drillbook.drill.teardown import Removers
-from drillbook.drill.work import Work
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.evidence import (
     Entry,
@@ -30,11 +19,23 @@ from drillbook.evidence import (
     S3Credential,
     S3Location,
     Signer,
-    render_html,
-    render_junit,
 )
+from drillbook.journal.journal import Reporter
+from drillbook.kinds.registry import KINDS
+from drillbook.machines.drill import ProviderGuests
+from drillbook.machines.snapshots.hook import Hooked, new_hook_run_id
 from drillbook.model import Check, Heartbeat, MachineGroup
-from drillbook.snapshots.hook import Hooked, new_run_id
+from drillbook.reporters.reports import write_reports
+from drillbook.run.clean import Cleaner
+from drillbook.run.gate import Gate
+from drillbook.run.plan import Plan, plan_drill
+from drillbook.run.record import Who
+from drillbook.run.runner import DrillRunner
+from drillbook.run.stops import Stops
+from drillbook.run.teardown import Removers
+from drillbook.run.tools import Tools
+from drillbook.run.work import Opening, Work
+from drillbook.stores.limits import READER, WRITER, Preflight
 
 MITOGEN = "DRILLBOOK_MITOGEN"
 
@@ -134,7 +135,7 @@ class App:
             state=self.configuration.state_directory,
             group=group.name,
             hook=group.hook,
-            run_id=new_run_id(group.name),
+            run_id=new_hook_run_id(group.name),
         )
 
     def cleaner(self) -> Cleaner:
@@ -144,7 +145,7 @@ class App:
 
     def removers(self, playbooks: Playbooks) -> Removers:
         """Who removes what a run made."""
-        guests = ProviderGuests(self.configuration, self.clock)
+        guests = ProviderGuests(self.configuration.provider, self.clock)
         return Removers(playbooks, guests, self.configuration.machine_timeout, self.configuration.machines_at_once)
 
     def work(self, plan: Plan, stops: Stops) -> Work | None:
@@ -178,8 +179,7 @@ class App:
                 who=Who(operator=operator(), tool_version=__version__),
                 state_directory=self.configuration.state_directory,
                 clock_offset_limit=self.configuration.clock_offset_limit,
-                reporters=reporters,
-                reports=write_reports,
+                reporters=(*reporters, write_reports),
             )
         )
 
@@ -190,19 +190,28 @@ class App:
         return S3Heartbeats(self.configuration.store, READER).published(service)
 
     def _credential(self, user: str) -> S3Credential | None:
-        from drillbook.stores.s3 import read_credentials  # noqa: PLC0415 - boto3 takes a while
+        from drillbook.stores.s3 import read_keys  # noqa: PLC0415 - boto3 takes a while
 
         try:
-            access_key, secret_key = read_credentials(self.configuration.store.credentials_directory, user)
+            access_key, secret_key = read_keys(self.configuration.store.credentials_directory, user)
         except InfrastructureError:
             return None
         return S3Credential(access_key, secret_key)
 
 
-def write_reports(record: Mapping[str, Any], directory: Path) -> None:
-    """Write report.html and junit.xml beside the record."""
-    (directory / "report.html").write_text(render_html(record), encoding="utf-8")
-    (directory / "junit.xml").write_text(render_junit(record), encoding="utf-8")
+def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
+    """Return what does a plan's steps that are no playbooks, with what the inventory says of the machines below the service."""
+    group = next((found for found in configuration.machine_groups if found.name == plan.service.group), None)
+    opening = Opening(
+        plan=plan,
+        stops=stops,
+        clock=clock,
+        group=group,
+        place=configuration.provider(group.provider) if group else None,
+        addresses=configuration.addresses,
+        workers=configuration.machines_at_once,
+    )
+    return KINDS[plan.service.kind.name].open_work(opening)
 
 
 def _mitogen() -> bool:

@@ -11,9 +11,9 @@ import pytest
 from tests.conftest import backup_sets, wanting
 from tests.end_to_end.test_site import changed_tasks
 
-from drillbook.demo.lab import DATABASE_HOSTS
-from drillbook.demo.load import BackgroundWriter
-from drillbook.load import AcknowledgedCommits, count_lost
+from drillbook_lab.lab import DATABASE_HOSTS
+from drillbook_lab.traffic import AcknowledgedCommits, count_lost
+from drillbook_lab.traffic.under_load import BackgroundWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Platform
 
-    from drillbook.demo.lab import Lab
+    from drillbook_lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 

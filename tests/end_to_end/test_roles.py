@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.conftest import backup_sets
 
-from drillbook.demo.lab import DATABASE_HOSTS
+from drillbook_lab.lab import DATABASE_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from botocore.config import Config
 
-from drillbook.demo.load import BackgroundWriter
-from drillbook.load import AcknowledgedCommits
+from drillbook_lab.traffic import AcknowledgedCommits
+from drillbook_lab.traffic.under_load import BackgroundWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Platform
 
-    from drillbook.demo.lab import Lab
+    from drillbook_lab.lab import Lab
 
 DRILL = "postgresql-latest"
 DRILL_TIMEOUT = timedelta(minutes=15)

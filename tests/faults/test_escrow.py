@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from testinfra.host import Host
     from tests.faults.conftest import Drills
 
-    from drillbook.demo.lab import Lab
+    from drillbook_lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drillbook.demo.lab import DATABASE_HOSTS
+from drillbook_lab.lab import DATABASE_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

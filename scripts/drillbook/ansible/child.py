@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from drillbook.clock import SystemClock
-from drillbook.drill.ledger import Kind, Ledger, process_resource
+from drillbook.journal.ledger import Ledger, ResourceKind, process_resource
 from drillbook.process import ProcessIdentity, die_with_parent
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from drillbook.ansible.child import main; main()"
@@ -24,5 +24,5 @@ def main() -> None:
     if os.getppid() != int(parent):
         raise SystemExit(143)  # it died before the kernel was told to tie us to it
     identity = ProcessIdentity.of(os.getpid())
-    Ledger(Path(directory), SystemClock()).intend(process_resource(Kind.PROCESS, identity, step=step))
+    Ledger(Path(directory), SystemClock()).intend(process_resource(ResourceKind.PROCESS, identity, step=step))
     os.execvp(command[0], command)  # noqa: S606 - no shell is what is wanted

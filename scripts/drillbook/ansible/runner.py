@@ -16,8 +16,8 @@ from drillbook.ansible.child import wrapped
 from drillbook.ansible.events import EventReader, plain
 from drillbook.ansible.playbooks import Order, PlaybookFailedError, StepTimeoutError, StoppedError, Watcher
 from drillbook.clock import Clock
-from drillbook.drill.ledger import Kind, Ledger, Resource
 from drillbook.errors import ConfigurationError
+from drillbook.journal.ledger import Ledger, Resource, ResourceKind
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -43,7 +43,7 @@ class AnsibleRunnerPlaybooks:
         """Run one playbook; see ``Playbooks.run``."""
         ledger = Ledger(order.ledger_directory, self._clock)
         private = order.ledger_directory / f"runner-{order.step}"
-        folder = Resource(Kind.FILE, str(private))
+        folder = Resource(ResourceKind.FILE, str(private))
         ledger.intend(folder)
         private.mkdir(mode=0o700)
         try:
@@ -132,7 +132,7 @@ def _mitogen_plugins() -> str:
 
 def _settle_processes(ledger: Ledger) -> None:
     for resource in ledger.outstanding():
-        if resource.kind is Kind.PROCESS and not resource.process.alive():
+        if resource.kind is ResourceKind.PROCESS and not resource.process.alive():
             ledger.settle(resource)
 
 

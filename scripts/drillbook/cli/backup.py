@@ -7,7 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from drillbook.app import App
-from drillbook.backups import (
+from drillbook.cli.backup_text import newest_of, outcome_of, size_of, verdict_of, why_of
+from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
+from drillbook.cli.output import console, show, table
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
+from drillbook.machines.backups import (
     Held,
     TakenBackup,
     decide_backups,
@@ -17,17 +21,13 @@ from drillbook.backups import (
     refusals,
     take_all,
 )
-from drillbook.backups import verify as verify_backups
-from drillbook.cli.backup_text import newest_of, outcome_of, size_of, verdict_of, why_of
-from drillbook.cli.options import AsJson, Check, Inventories, open_app
-from drillbook.cli.output import console, show, table
-from drillbook.drill.hold import hold
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
+from drillbook.machines.backups import verify as verify_backups
 from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups, find_each, open_backups
+from drillbook.run.hold import hold
 
 app = typer.Typer(no_args_is_help=True, help="Backups of groups of machines.")
-Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.")]
+GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.")]
 Named = Annotated[
     str, typer.Option("--backup", help="A backup's identifier, or a run: all machines' backups of it.", metavar="NAME")
 ]
@@ -64,7 +64,7 @@ def _tell(line: str) -> None:
 
 
 @app.command()
-def create(group: Group, inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+def create(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Take a backup of every member. Exit code 3 when one failed, which stops no other; 1 when the provider warned of one."""
     opened = open_app(inventory)
     with _alone(opened, group):
@@ -90,7 +90,7 @@ def create(group: Group, inventory: Inventories = None, check: Check = False, as
 
 
 @app.command("list")
-def list_backups(group: Group, inventory: Inventories = None, as_json: AsJson = False) -> None:
+def list_backups(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """List the backups of every member, also of one that is gone. What drillbook did not take is not listed."""
     found = [taken for one in _open(open_app(inventory), group).held for taken in one.backups]
     rows = [
@@ -116,7 +116,7 @@ def list_backups(group: Group, inventory: Inventories = None, as_json: AsJson = 
 
 
 @app.command()
-def verify(group: Group, inventory: Inventories = None, as_json: AsJson = False) -> None:
+def verify(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Say whether each member has a good backup that is new enough. Exit code 1 when not. Only a drill proves what is in it."""
     opened = open_app(inventory)
     world = _open(opened, group)
@@ -134,7 +134,7 @@ def verify(group: Group, inventory: Inventories = None, as_json: AsJson = False)
 
 
 @app.command()
-def prune(group: Group, inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Remove the backups that no rule keeps, machine by machine. The newest good one and protected ones always stay."""
     opened = open_app(inventory)
     with _alone(opened, group):
@@ -156,7 +156,7 @@ def prune(group: Group, inventory: Inventories = None, check: Check = False, as_
 
 @app.command()
 def protect(
-    group: Group, backup: Named, inventory: Inventories = None, check: Check = False, as_json: AsJson = False
+    group: GroupName, backup: Named, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False
 ) -> None:
     """Keep a backup, with its copies, from being removed until it is unprotected."""
     _set_protection(group, backup, inventory, protected=True, check=check, as_json=as_json)
@@ -164,7 +164,7 @@ def protect(
 
 @app.command()
 def unprotect(
-    group: Group, backup: Named, inventory: Inventories = None, check: Check = False, as_json: AsJson = False
+    group: GroupName, backup: Named, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False
 ) -> None:
     """Let a backup, with its copies, be removed again."""
     _set_protection(group, backup, inventory, protected=False, check=check, as_json=as_json)

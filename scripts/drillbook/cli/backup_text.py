@@ -1,6 +1,6 @@
 """What `drillbook backup` shows in the cells of its tables."""
 
-from drillbook.backups import Finding, Taken
+from drillbook.machines.backups import Finding, Taken
 from drillbook.model import format_instant
 
 

@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from drillbook.cli.main import app
 
-REFERENCE = Path("docs/reference/cli.md")
+CLI_PAGE = Path("docs/reference/cli.md")
 _HEAD = """\
 # Command line
 
@@ -30,7 +30,7 @@ is one JSON document, also when the verb fails: then `{"error": {"class", "messa
 _WIDTH = 100
 
 
-def reference() -> str:
+def cli_page() -> str:
     """The help of every verb, as Markdown."""
     lines = [_HEAD]
     for name, text in _helps():
@@ -63,14 +63,14 @@ def _helps() -> Iterator[tuple[str, str]]:
 
 def main() -> int:
     """Write the file below the present directory, or compare it."""
-    content = reference()
+    content = cli_page()
     if "--check" in sys.argv[1:]:
-        if not REFERENCE.exists() or REFERENCE.read_text(encoding="utf-8") != content:
-            sys.stderr.write(f"not up to date: {REFERENCE}; run python -m drillbook.cli.docs\n")
+        if not CLI_PAGE.exists() or CLI_PAGE.read_text(encoding="utf-8") != content:
+            sys.stderr.write(f"not up to date: {CLI_PAGE}; run python -m drillbook.cli.docs\n")
             return 1
         return 0
-    REFERENCE.parent.mkdir(parents=True, exist_ok=True)
-    REFERENCE.write_text(content, encoding="utf-8")
+    CLI_PAGE.parent.mkdir(parents=True, exist_ok=True)
+    CLI_PAGE.write_text(content, encoding="utf-8")
     return 0
 
 

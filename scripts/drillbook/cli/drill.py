@@ -7,23 +7,23 @@ from rich.console import Console
 
 from drillbook.cli.options import (
     AsJson,
-    Check,
     DisasterAt,
+    DryRun,
     Inventories,
     Point,
     RepositoryTime,
     SetLabel,
-    Timeline,
+    TimelineNumber,
     open_app,
 )
 from drillbook.cli.outcome import carry_out, show_plan
 from drillbook.cli.output import show, table
 from drillbook.cli.points import chosen_point, disaster
-from drillbook.drill.plan import plan_drill
+from drillbook.run.plan import plan_drill
 
 app = typer.Typer(no_args_is_help=True, help="Rehearse a restore into an isolated sandbox, timed and proven.")
 
-Name = Annotated[str, typer.Argument(help="The drill, as the inventory calls it.")]
+DrillName = Annotated[str, typer.Argument(help="The drill, as the inventory calls it.")]
 
 
 @app.command("list")
@@ -49,12 +49,12 @@ def list_drills(inventory: Inventories = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def plan(
-    name: Name,
+    name: DrillName,
     inventory: Inventories = None,
     disaster_at: DisasterAt = None,
     point: Point = None,
     set_label: SetLabel = None,
-    timeline: Timeline = None,
+    timeline: TimelineNumber = None,
     repository_time: RepositoryTime = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,15 +72,15 @@ def plan(
 
 @app.command()
 def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
-    name: Name,
+    name: DrillName,
     inventory: Inventories = None,
     disaster_at: DisasterAt = None,
     point: Point = None,
     set_label: SetLabel = None,
-    timeline: Timeline = None,
+    timeline: TimelineNumber = None,
     repository_time: RepositoryTime = None,
     keep: Annotated[bool, typer.Option(help="Leave the sandbox up; `drill clean` removes it.")] = False,
-    check: Check = False,
+    check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a drill. Exit code: 0 met, 1 missed or not proven, 2 refused, 3 could not be carried out, 4 leftovers."""
@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
 
 
 @app.command()
-def clean(inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+def clean(inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """End orphans, remove what killed runs and `--keep` left, close their records. Exit code 4 if something stays."""
     cleaned = open_app(inventory).cleaner().clean(check=check)
 

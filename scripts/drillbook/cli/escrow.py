@@ -5,7 +5,7 @@ from rich.console import Console
 
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import show, table
-from drillbook.drill.escrow import check_escrow
+from drillbook.escrow import check_escrow
 from drillbook.model import CheckStatus
 
 app = typer.Typer(no_args_is_help=True, help="Keys, CA and inventory outside the failure domain.")

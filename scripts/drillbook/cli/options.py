@@ -17,7 +17,7 @@ Inventories = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
 DisasterAt = Annotated[
     str | None, typer.Option(help="When the disaster happened (RFC 3339). Default: simulated, now.", metavar="TIME")
 ]
@@ -26,7 +26,7 @@ Point = Annotated[
     typer.Option(help="latest, oldest, random, immediate, time=..., lsn=..., xid=... or name=...", metavar="POINT"),
 ]
 SetLabel = Annotated[str | None, typer.Option("--set", help="Take this backup set.", metavar="LABEL")]
-Timeline = Annotated[int | None, typer.Option(help="Follow this timeline.", metavar="N", min=1)]
+TimelineNumber = Annotated[int | None, typer.Option(help="Follow this timeline.", metavar="N", min=1)]
 RepositoryTime = Annotated[
     str | None, typer.Option(help="Read the versioned repository as it was then (RFC 3339).", metavar="TIME")
 ]

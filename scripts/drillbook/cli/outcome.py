@@ -4,11 +4,11 @@ import typer
 from rich.console import Console
 
 from drillbook.app import App
-from drillbook.cli.output import seconds, show, table
-from drillbook.cli.progress import Progress
-from drillbook.drill.plan import Plan
-from drillbook.drill.stops import Stops
+from drillbook.cli.output import console, seconds_text, show, table
 from drillbook.evidence import render_text
+from drillbook.reporters.progress import Progress
+from drillbook.run.plan import Plan
+from drillbook.run.stops import Stops
 
 
 def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
@@ -20,12 +20,12 @@ def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
             work.gate()
         show_plan(plan, as_json=as_json)
         return
-    with Progress() as progress:
+    with Progress(console(stderr=True)) as progress:
         outcome = app.runner((progress,)).run(plan)
 
-    def text(console: Console) -> None:
-        console.print(render_text(outcome.record), markup=False, end="")
-        console.print(f"report {outcome.directory / 'report.html'}", markup=False)
+    def text(screen: Console) -> None:
+        screen.print(render_text(outcome.record), markup=False, end="")
+        screen.print(f"report {outcome.directory / 'report.html'}", markup=False)
 
     show(outcome.record, as_json=as_json, text=text)
     raise typer.Exit(outcome.exit_code)
@@ -34,20 +34,20 @@ def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
 def show_plan(plan: Plan, *, as_json: bool) -> None:
     """Print a plan."""
 
-    def text(console: Console) -> None:
+    def text(screen: Console) -> None:
         predicted = plan.predicted
         rto = predicted.rto.total_seconds() if predicted.rto else None
-        console.print(
+        screen.print(
             table(
                 ("", ""),
                 [
                     ("plan", f"{plan.name} ({plan.mode.value} on {plan.target})"),
                     ("recovery point", f"{plan.point.type.value} {plan.point.target or ''}".strip()),
-                    ("rto", f"{seconds(plan.rto_objective.total_seconds())}, predicted {seconds(rto)}"),
-                    ("rpo", seconds(plan.objectives.rpo.total_seconds())),
+                    ("rto", f"{seconds_text(plan.rto_objective.total_seconds())}, predicted {seconds_text(rto)}"),
+                    ("rpo", seconds_text(plan.objectives.rpo.total_seconds())),
                     ("restored bytes", str(predicted.bytes or "not known before the first run")),
                     ("free disk needed", str(predicted.disk_bytes or "not known before the first run")),
-                    *[("step", f"{step.name}: {step.playbook or plan.service.kind}") for step in plan.steps],
+                    *[("step", f"{step.name}: {step.playbook or plan.service.kind.name}") for step in plan.steps],
                     ("digest", plan.digest),
                 ],
             )

@@ -37,6 +37,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return made
 
 
-def seconds(value: float | None) -> str:
+def seconds_text(value: float | None) -> str:
     """``12.3 s``, or ``-`` for what is unknown."""
     return "-" if value is None else f"{value:.1f} s"

@@ -4,9 +4,9 @@ from rich.console import Console
 
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import show, table
-from drillbook.drill.gate import leftovers
 from drillbook.errors import LeftoversError
 from drillbook.model import Mode
+from drillbook.run.gate import leftovers
 
 
 def preflight(inventory: Inventories = None, as_json: AsJson = False) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from drillbook.cli.options import AsJson, Check, Inventories, open_app
+from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
 from drillbook.cli.output import console, show
 from drillbook.errors import ConfigurationError
 from drillbook.model import format_instant, parse_instant
@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="The backup repository itself.")
 
 
 @app.callback()
-def repository() -> None:
+def repositories() -> None:
     """The backup repository itself."""
 
 
@@ -24,8 +24,12 @@ def recover(
     as_of: Annotated[
         str, typer.Option(help="The moment to go back to: just before the deletion (RFC 3339).", metavar="TIME")
     ],
+    repository: Annotated[
+        str | None,
+        typer.Option(help="Which repository. Default: the only one that the inventory declares.", metavar="NAME"),
+    ] = None,
     inventory: Inventories = None,
-    check: Check = False,
+    check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the objects of an earlier moment current again. Nothing is removed, and it can be repeated.
@@ -42,7 +46,7 @@ def recover(
     from drillbook.stores.versions import OPERATOR, VersionedPath, describe, plan_recovery  # noqa: PLC0415 - likewise
 
     store = opened.configuration.store
-    path = VersionedPath(store, make_client(store, OPERATOR))
+    path = VersionedPath(store, opened.configuration.repository(repository), make_client(store, OPERATOR))
     plan = plan_recovery(path.states(), moment)
     if not check:
         terminal = console(stderr=True)

@@ -6,20 +6,20 @@ import typer
 
 from drillbook.cli.options import (
     AsJson,
-    Check,
     DisasterAt,
+    DryRun,
     Inventories,
     Point,
     RepositoryTime,
     SetLabel,
-    Timeline,
+    TimelineNumber,
     open_app,
 )
 from drillbook.cli.outcome import carry_out
 from drillbook.cli.points import chosen_point, disaster
-from drillbook.drill.plan import plan_in_place
 from drillbook.errors import RefusedError
 from drillbook.model import PointRequest
+from drillbook.run.plan import plan_in_place
 
 
 def restore(  # noqa: PLR0913 - one parameter per option is how typer declares them
@@ -39,9 +39,9 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
     disaster_at: DisasterAt = None,
     point: Point = None,
     set_label: SetLabel = None,
-    timeline: Timeline = None,
+    timeline: TimelineNumber = None,
     repository_time: RepositoryTime = None,
-    check: Check = False,
+    check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore a service in place. Exit codes as of `drill run`."""

@@ -9,14 +9,11 @@ import typer
 from rich.console import Console
 
 from drillbook.app import App
-from drillbook.cli.options import AsJson, Check, Inventories, open_app
+from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.drill.hold import hold
 from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
-from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
-from drillbook.providers import Snapshots, open_snapshots
-from drillbook.snapshots import (
+from drillbook.machines.snapshots import (
     GroupSnapshots,
     Limits,
     ServiceHook,
@@ -29,10 +26,13 @@ from drillbook.snapshots import (
     prune,
     refuse_to_go_back,
 )
-from drillbook.snapshots.guard import guarded, guarded_hook
+from drillbook.machines.snapshots.guard import guarded, guarded_hook
+from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
+from drillbook.providers import Snapshots, open_snapshots
+from drillbook.run.hold import hold
 
 app = typer.Typer(no_args_is_help=True, help="Snapshots of groups of machines.")
-Group = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]
+GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]
 SetName = Annotated[
     str | None, typer.Option("--set", help="The set's name. Default: the newest whole one.", metavar="NAME")
 ]
@@ -82,7 +82,7 @@ def _tell(line: str) -> None:
 
 
 @app.command()
-def create(group: Group, inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+def create(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Take a set: all members or none. Exit code 1 when it is torn: its members are too far apart to be used together."""
     opened = open_app(inventory)
     with _alone(opened, group):
@@ -99,7 +99,7 @@ def create(group: Group, inventory: Inventories = None, check: Check = False, as
 
 
 @app.command("list")
-def list_sets(group: Group, inventory: Inventories = None, as_json: AsJson = False) -> None:
+def list_sets(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """List the sets that there are, oldest first. What drillbook did not take is not listed."""
     sets = _open(open_app(inventory), group).sets
     rows = [
@@ -114,7 +114,7 @@ def list_sets(group: Group, inventory: Inventories = None, as_json: AsJson = Fal
 
 
 @app.command()
-def verify(group: Group, set_name: SetName = None, inventory: Inventories = None, as_json: AsJson = False) -> None:
+def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Say whether a set could be gone back to now. Exit code 1 when not. Only a drill proves what is in it."""
     world = _open(open_app(inventory), group)
     wanted, fault = None, None
@@ -130,7 +130,7 @@ def verify(group: Group, set_name: SetName = None, inventory: Inventories = None
 
 
 @app.command("prune")
-def prune_sets(group: Group, inventory: Inventories = None, check: Check = False, as_json: AsJson = False) -> None:
+def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Remove the sets that no rule of the group's retention keeps. The newest whole one always stays."""
     opened = open_app(inventory)
     with _alone(opened, group):
@@ -152,11 +152,11 @@ def prune_sets(group: Group, inventory: Inventories = None, check: Check = False
 
 @app.command()
 def restore(
-    group: Group,
+    group: GroupName,
     set_name: SetName = None,
     confirm: Annotated[str, typer.Option(help="The group's exact name, to say that this is meant.")] = "",
     inventory: Inventories = None,
-    check: Check = False,
+    check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Put every member back to a set, and start them in the group's order. What came later is lost."""
@@ -174,7 +174,7 @@ def restore(
 
 
 @app.command()
-def thaw(group: Group, inventory: Inventories = None) -> None:
+def thaw(group: GroupName, inventory: Inventories = None) -> None:
     """Let every member go on, or with a hook the service, should something have left it at rest."""
     opened = open_app(inventory)
     hooked = opened.configuration.machine_group(group)

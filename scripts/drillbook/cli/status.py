@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Console
 
 from drillbook.cli.options import AsJson, Inventories, open_app
-from drillbook.cli.output import seconds, show, table
-from drillbook.drill.gate import leftovers
-from drillbook.drill.status import DrillStatus, drill_status
+from drillbook.cli.output import seconds_text, show, table
+from drillbook.run.gate import leftovers
+from drillbook.run.status import DrillStatus, drill_status
 
 
 def status(inventory: Inventories = None, as_json: AsJson = False) -> None:
@@ -42,8 +42,8 @@ def _row(entry: DrillStatus, now: datetime) -> tuple[str, ...]:
         entry.name,
         entry.verdict or "-",
         age,
-        seconds(entry.rto_seconds),
-        seconds(entry.rpo_seconds),
+        seconds_text(entry.rto_seconds),
+        seconds_text(entry.rpo_seconds),
         entry.run_id or "-",
     )
 

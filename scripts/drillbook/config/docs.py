@@ -11,14 +11,15 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from drillbook.config.schema import GlobalVariables, GroupVariables
+from drillbook.config.schema import GlobalVariables, group_variables
+from drillbook.kinds.registry import KINDS
 
-REFERENCE = Path("docs/reference/configuration.md")
-SCHEMA = Path("docs/reference/drillbook.schema.json")
+CONFIGURATION_PAGE = Path("docs/reference/configuration.md")
+SCHEMA_FILE = Path("docs/reference/drillbook.schema.json")
 _HEAD = """\
 # Configuration
 
-<!-- Written by `python -m drillbook.config.docs`; change the descriptions in schema.py and machine_schema.py of scripts/drillbook/config. -->
+<!-- Written by `python -m drillbook.config.docs`; change the descriptions in scripts/drillbook/config/schema.py and scripts/drillbook/kinds. -->
 
 Everything that drillbook needs stands in the inventory, beside the variables of the roles: there is no second
 configuration file. It reads `ansible-inventory --list`, which renders no templates, so that every `drillbook_*` value is
@@ -27,7 +28,7 @@ Schema: [drillbook.schema.json](drillbook.schema.json).
 """
 _PARTS = (
     (GlobalVariables, "For all: `group_vars/all/drillbook.yml`"),
-    (GroupVariables, "For a service: `group_vars/<its group>/drillbook.yml`"),
+    (group_variables(KINDS.values()), "For a service: `group_vars/<its group>/drillbook.yml`"),
 )
 
 
@@ -49,7 +50,7 @@ def schema() -> dict[str, Any]:
     return whole
 
 
-def reference() -> str:
+def configuration_page() -> str:
     """The tables of all keys, as Markdown."""
     lines = [_HEAD]
     for model, title in _PARTS:
@@ -93,7 +94,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def main() -> int:
     """Write both files below the present directory, or compare them."""
-    contents = {REFERENCE: reference(), SCHEMA: json.dumps(schema(), indent=2) + "\n"}
+    contents = {CONFIGURATION_PAGE: configuration_page(), SCHEMA_FILE: json.dumps(schema(), indent=2) + "\n"}
     if "--check" in sys.argv[1:]:
         stale = [str(path) for path, content in contents.items() if not path.exists() or path.read_text() != content]
         if stale:

@@ -11,16 +11,20 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from drillbook.config.faults import fault
+from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
 from drillbook.config.machines import machine_group, place
 from drillbook.config.schema import (
     EscrowVariables,
     GlobalVariables,
     GroupVariables,
+    ObjectStoreVariables,
+    group_variables,
 )
 from drillbook.config.services import drill, sandbox, service
 from drillbook.errors import ConfigurationError
+from drillbook.kinds.declaration import ServiceKind
+from drillbook.kinds.registry import KINDS
 from drillbook.model import (
     Drill,
     EscrowItem,
@@ -28,6 +32,7 @@ from drillbook.model import (
     MachineGroup,
     ObjectStore,
     Place,
+    Repository,
     Service,
 )
 
@@ -68,28 +73,42 @@ class Configuration:
         """Return the machines of the group called ``name``; raises ConfigurationError that lists the known ones."""
         return _named(self.machine_groups, name, "group with machines", "drillbook_machines")
 
+    def repository(self, name: str | None) -> Repository:
+        """Return the repository called ``name``, without one the only one; raises ConfigurationError that lists the known ones."""
+        known = self.store.repositories
+        found = known.get(name) if name else next(iter(known.values()), None) if len(known) == 1 else None
+        if found is None:
+            raise ConfigurationError(
+                f"there is no repository '{name}'" if name else "which repository is meant is not said",
+                where="the inventory's drillbook_object_store.repositories",
+                remedy=f"Known: {', '.join(known) or 'none'}.",
+            )
+        return found
+
     def provider(self, name: str) -> Place:
         """Return the provider called ``name``; raises ConfigurationError that lists the known ones."""
         return _named(self.providers, name, "provider", "drillbook_providers")
 
 
-def configuration(inventory: Inventory) -> Configuration:
+def configuration(inventory: Inventory, kinds: Mapping[str, ServiceKind] = KINDS) -> Configuration:
     """Validate the inventory and build the configuration; raises ConfigurationError for the first fault found."""
     _refuse_host_variables(inventory)
     found = {name: _own(group.variables) for name, group in inventory.groups.items()}
     for group, values in found.items():
         for key, value in values.items():
             _refuse_unrendered(value, group, key)
-    general = _validate(GlobalVariables, found.get("all", {}), "all")
-    groups = {
-        name: _validate(GroupVariables, values, name) for name, values in found.items() if values and name != "all"
+    general = _validate(GlobalVariables, found.get("all", {}), "all", kinds)
+    of_group = group_variables(kinds.values())
+    groups: dict[str, GroupVariables] = {
+        name: _validate(of_group, values, name, kinds) for name, values in found.items() if values and name != "all"
     }
+    store = _store(general.drillbook_object_store)
     limits = (
         timedelta(seconds=general.drillbook_step_timeout_seconds),
         timedelta(seconds=general.drillbook_run_deadline_seconds),
     )
     services = tuple(
-        service(name, group.drillbook_service, inventory)
+        service(name, group.drillbook_service, kinds[group.drillbook_service.kind], inventory, store)
         for name, group in sorted(groups.items())
         if group.drillbook_service is not None
     )
@@ -122,7 +141,7 @@ def _assemble(
     evidence = general.drillbook_evidence
     return Configuration(
         state_directory=general.drillbook_state_directory,
-        store=ObjectStore(**dict(general.drillbook_object_store)),
+        store=_store(general.drillbook_object_store),
         evidence=EvidencePlace(**dict(evidence)),
         clock_offset_limit=timedelta(seconds=general.drillbook_clock_offset_limit_seconds),
         run_deadline=timedelta(seconds=general.drillbook_run_deadline_seconds),
@@ -158,17 +177,37 @@ def _escrow(item: EscrowVariables, services: tuple[Service, ...]) -> EscrowItem:
     )
 
 
-def _validate(model: type[_Model], values: Mapping[str, Any], group: str) -> _Model:
+def _store(values: ObjectStoreVariables) -> ObjectStore:
+    repositories = {name: Repository(found.bucket, found.path) for name, found in values.repositories.items()}
+    return ObjectStore(**{**dict(values), "repositories": repositories})
+
+
+def _validate(model: type[_Model], values: Mapping[str, Any], group: str, kinds: Mapping[str, ServiceKind]) -> _Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "drillbook_*"
+        parts = [str(part) for part in first["loc"]]
+        kind = kinds.get(parts[1]) if parts[0:1] == ["drillbook_service"] and len(parts) > 1 else None
+        if kind is not None:
+            del parts[1]  # pydantic names the kind's own class between the two
+        key = ".".join(parts) or "drillbook_*"
         remedy = "See docs/reference/configuration.md."
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(model.model_fields))
-            raise fault("unknown key", group, key, f"Known at the top in this group: {known}. {remedy}") from error
-        raise fault(str(first["msg"]), group, key, remedy) from error
+        if first["type"] != "extra_forbidden":
+            raise fault(str(first["msg"]), group, key, remedy) from error
+        if kind is not None and len(parts) == 2:
+            raise _unknown_key_of_service(parts[1], kind, kinds, group, remedy) from error
+        known = ", ".join(sorted(model.model_fields))
+        raise fault("unknown key", group, key, f"Known at the top in this group: {known}. {remedy}") from error
+
+
+def _unknown_key_of_service(
+    key: str, kind: ServiceKind, kinds: Mapping[str, ServiceKind], group: str, remedy: str
+) -> ConfigurationError:
+    owners = [other.name for other in kinds.values() if key in other.service.model_fields]
+    what = f"a key of the kind {' and '.join(owners)}, not of {kind.name}" if owners else "unknown key"
+    known = ", ".join(sorted(kind.service.model_fields))
+    return fault(what, group, f"drillbook_service.{key}", f"The kind {kind.name} has {known}. {remedy}")
 
 
 def _refuse_host_variables(inventory: Inventory) -> None:

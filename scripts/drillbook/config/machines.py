@@ -3,15 +3,15 @@
 from collections import Counter
 from datetime import timedelta
 
-from drillbook.config.faults import fault
-from drillbook.config.machine_schema import (
+from drillbook.config.errors import fault
+from drillbook.config.schema import GlobalVariables
+from drillbook.kinds.machines.settings import (
     BackupVariables,
     Ec2Variables,
     LabVariables,
     MachinesVariables,
     ProxmoxVariables,
 )
-from drillbook.config.schema import GlobalVariables
 from drillbook.model import (
     BackupRules,
     Ec2DrillRange,

@@ -1,74 +1,16 @@
 """The one schema of the ``drillbook_*`` variables; validation, documentation and JSON Schema come from it."""
 
-from typing import Literal, Self
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from drillbook.config.machine_schema import MachinesVariables, ProviderVariables
-from drillbook.config.strict import AbsolutePath, Name, Seconds, Strict
+from drillbook.kinds.declaration import ServiceKind, ServiceVariables
+from drillbook.kinds.machines.settings import MachinesVariables, ProviderVariables
 from drillbook.model import PointType
-
-ARCHIVE_MARGIN_SECONDS = 10.0
-
-
-class ObjectivesVariables(Strict):
-    """What the service promises."""
-
-    rto_seconds: Seconds = Field(
-        description="longest time from declaring a disaster to a verified service, in a sandbox"
-    )
-    rto_in_place_seconds: Seconds | None = Field(
-        default=None, description="the same on the bad day, replicas included; `rto_seconds` if left out"
-    )
-    rpo_seconds: Seconds = Field(description="most data, in seconds, that the loss of every host may cost")
-    lost_commits: int = Field(default=0, ge=0, description="acknowledged commits that the loss of one host may cost")
-
-
-class ServiceVariables(Strict):
-    """A service that holds data; written in the group_vars of its group."""
-
-    name: Name = Field(description="what playbooks and the command line call it")
-    kind: Literal["postgresql", "machines"] = Field(
-        description="what restores and proves it: `postgresql` (roles), `machines` (the group's `drillbook_machines`, as a whole)"
-    )
-    objectives: ObjectivesVariables = Field(description="what it promises")
-    heartbeat_interval_seconds: Seconds = Field(
-        default=5.0, description="how often the backup agent writes a heartbeat"
-    )
-    heartbeat_publish_interval_seconds: Seconds = Field(
-        default=15.0, description="how often the newest acknowledged heartbeat is put into the store"
-    )
-    archive_timeout_seconds: Seconds = Field(
-        default=60.0, description="kind postgresql: longest that a change waits for its WAL segment to be archived"
-    )
-    backup_interval_seconds: Seconds = Field(
-        default=86400.0, description="kind machines: how often the group's machines are backed up"
-    )
-    provision_playbook: str | None = Field(
-        default=None,
-        pattern=r"^playbooks/[a-z0-9_]+\.yml$",
-        description="playbook that makes lost machines of the service again; first step of a restore in place",
-    )
-
-    @model_validator(mode="after")
-    def _objective_can_be_met(self) -> Self:
-        least = self.granularity_seconds + self.heartbeat_interval_seconds + ARCHIVE_MARGIN_SECONDS
-        if self.objectives.rpo_seconds < least:
-            what, key = (
-                ("archiving", "archive_timeout_seconds")
-                if self.kind == "postgresql"
-                else ("backups", "backup_interval_seconds")
-            )
-            raise ValueError(
-                f"objectives.rpo_seconds {self.objectives.rpo_seconds:g} can't be met: {what} and heartbeat take "
-                f"{least:g} s ({key} + heartbeat_interval_seconds + {ARCHIVE_MARGIN_SECONDS:g})"
-            )
-        return self
-
-    @property
-    def granularity_seconds(self) -> float:
-        """Longest time from a change to the next moment that can be restored."""
-        return self.archive_timeout_seconds if self.kind == "postgresql" else self.backup_interval_seconds
+from drillbook.strict import AbsolutePath, Name, Seconds, Strict
 
 
 class PointVariables(Strict):
@@ -104,6 +46,13 @@ class DrillVariables(Strict):
     )
 
 
+class RepositoryVariables(Strict):
+    """A place in the store that recovery points lie in."""
+
+    bucket: str = Field(description="its bucket")
+    path: str = Field(default="/", pattern=r"^/", description="its path in the bucket")
+
+
 class ObjectStoreVariables(Strict):
     """The S3 store as the controller reaches it. Keys are read from `<credentials_directory>/<user>.json`."""
 
@@ -112,8 +61,9 @@ class ObjectStoreVariables(Strict):
     ca_file: AbsolutePath | None = Field(
         default=None, description="CA of the store's certificate; the system's if left out"
     )
-    repository_bucket: str = Field(description="bucket of the pgBackRest repository")
-    repository_path: str = Field(default="/", pattern=r"^/", description="path of the repository in its bucket")
+    repositories: dict[Name, RepositoryVariables] = Field(
+        default={}, description="where recovery points lie, by name; each kind of service says which it needs"
+    )
     evidence_bucket: str = Field(description="object-locked bucket that anchors the evidence log")
     heartbeat_bucket: str = Field(description="bucket with the newest acknowledged heartbeats")
     credentials_directory: AbsolutePath = Field(
@@ -189,10 +139,14 @@ class GroupVariables(Strict):
     def _drills_are_of_a_service(self) -> Self:
         if self.drillbook_drills and self.drillbook_service is None:
             raise ValueError("drillbook_drills: there is no drillbook_service in this group")
-        if (
-            self.drillbook_service is not None
-            and self.drillbook_service.kind == "machines"
-            and self.drillbook_machines is None
-        ):
-            raise ValueError("drillbook_service: kind machines needs drillbook_machines in the same group")
         return self
+
+
+def group_variables(kinds: Iterable[ServiceKind]) -> type[GroupVariables]:
+    """The keys of a group, where a service is of one of ``kinds``: a key of another kind is unknown."""
+    services = reduce(or_, (kind.service for kind in kinds))
+    described = GroupVariables.model_fields["drillbook_service"].description
+    service: Any = (Annotated[services, Field(discriminator="kind")] | None, Field(default=None, description=described))
+    return create_model(
+        "GroupVariables", __base__=GroupVariables, __doc__=GroupVariables.__doc__, drillbook_service=service
+    )

@@ -3,34 +3,47 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from drillbook.config.faults import fault
+from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
-from drillbook.config.schema import DrillVariables, ServiceVariables
-from drillbook.model import MACHINE_POINTS, MACHINES, Drill, MachineGroup, Objectives, Place, PointRequest, Service
+from drillbook.config.schema import DrillVariables
+from drillbook.kinds.declaration import ServiceKind, ServiceVariables
+from drillbook.model import (
+    Destination,
+    Drill,
+    MachineGroup,
+    Mode,
+    Objectives,
+    ObjectStore,
+    Place,
+    PointRequest,
+    Service,
+)
 
 SANDBOX_GROUP = "sandbox"
 
 
-def service(group: str, values: ServiceVariables, inventory: Inventory) -> Service:
-    """Build it; raises ConfigurationError when its group has no hosts."""
+def service(
+    group: str, values: ServiceVariables, kind: ServiceKind, inventory: Inventory, store: ObjectStore
+) -> Service:
+    """Build it; raises ConfigurationError when its group has no hosts, or the store not the repositories of its kind."""
+    _refuse_missing_repositories(group, kind, store)
     hosts = inventory.hosts_of(group)
     if not hosts:
         raise fault("the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group.")
     promised = values.objectives
     return Service(
         name=values.name,
-        kind=values.kind,
+        kind=kind,
         group=group,
         hosts=hosts,
         objectives=Objectives(
             rto=timedelta(seconds=promised.rto_seconds),
             rto_in_place=timedelta(seconds=promised.rto_in_place_seconds or promised.rto_seconds),
             rpo=timedelta(seconds=promised.rpo_seconds),
-            lost_commits=promised.lost_commits,
         ),
         heartbeat_interval=timedelta(seconds=values.heartbeat_interval_seconds),
         heartbeat_publish_interval=timedelta(seconds=values.heartbeat_publish_interval_seconds),
-        granularity=timedelta(seconds=values.granularity_seconds),
+        granularity=values.granularity.interval,
         provision_playbook=values.provision_playbook,
     )
 
@@ -44,7 +57,7 @@ def sandbox(
 ) -> str:
     """Where a drill goes: a host of the group sandbox, or for machines the provider, which has a range for drills."""
     key = f"drillbook_drills, drill {values.name}"
-    if service.kind == MACHINES:
+    if service.kind.destination is Destination.DRILL_RANGE:
         return _provider_with_range(values, service, machines, places, key)
     if values.sandbox is None:
         raise fault("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
@@ -62,10 +75,14 @@ def _provider_with_range(
             key,
             "Leave sandbox out.",
         )
-    if values.point.type not in MACHINE_POINTS:
-        known = ", ".join(MACHINE_POINTS)
-        raise fault(f"a backup of machines has no {values.point.type}", service.group, key, f"Give one of {known}.")
-    provider = next(group.provider for group in machines if group.name == service.group)
+    provider = next((group.provider for group in machines if group.name == service.group), None)
+    if provider is None:
+        raise fault(
+            f"the kind {service.kind.name} needs drillbook_machines in the same group",
+            service.group,
+            "drillbook_service",
+            "Say there where the group's machines are.",
+        )
     if next(found for found in places if found.name == provider).drill is None:
         raise fault(
             f"the provider {provider} has no range for drills",
@@ -77,7 +94,9 @@ def _provider_with_range(
 
 
 def drill(values: DrillVariables, service: Service, sandbox: str, limits: tuple[timedelta, timedelta]) -> Drill:
+    """Build it; raises ConfigurationError for a recovery point that its kind of service does not have."""
     promised = service.objectives
+    _refuse_foreign_point(values, service)
     return Drill(
         name=values.name,
         service=service,
@@ -87,13 +106,41 @@ def drill(values: DrillVariables, service: Service, sandbox: str, limits: tuple[
             rto=timedelta(seconds=values.rto_seconds) if values.rto_seconds else promised.rto,
             rto_in_place=promised.rto_in_place,
             rpo=promised.rpo,
-            lost_commits=promised.lost_commits,
         ),
         repository_as_of_disaster=values.repository_as_of_disaster,
         step_timeout=timedelta(seconds=values.step_timeout_seconds) if values.step_timeout_seconds else limits[0],
         run_deadline=timedelta(seconds=values.run_deadline_seconds) if values.run_deadline_seconds else limits[1],
         description=values.description,
     )
+
+
+def _refuse_missing_repositories(group: str, kind: ServiceKind, store: ObjectStore) -> None:
+    missing = sorted(set(kind.repositories) - set(store.repositories))
+    if missing:
+        raise fault(
+            f"there is no repository '{missing[0]}', in which recovery points of the kind {kind.name} lie",
+            group,
+            "drillbook_service.kind",
+            "Declare it in drillbook_object_store.repositories of the group all.",
+        )
+
+
+def _refuse_foreign_point(values: DrillVariables, service: Service) -> None:
+    kind, point = service.kind, values.point
+    if point.type not in kind.points:
+        raise fault(
+            f"the kind {kind.name} has no recovery point '{point.type}'",
+            service.group,
+            f"drillbook_drills, drill {values.name}",
+            f"Give one of {', '.join(kind.points)}.",
+        )
+    if point.exclusive and "exclusive" not in kind.selectors(Mode.SANDBOX):
+        raise fault(
+            f"a recovery point of the kind {kind.name} can't be exclusive",
+            service.group,
+            f"drillbook_drills, drill {values.name}",
+            "Leave exclusive out.",
+        )
 
 
 def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, key: str) -> None:

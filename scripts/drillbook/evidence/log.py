@@ -87,6 +87,14 @@ class EvidenceLog:
             return []
         return load_chain(self._directory, scan(self._directory).entries)
 
+    def opening(self, run_id: str) -> Mapping[str, JSON]:
+        """Return what a run said when it was opened, from the signed entry; nothing if it was never opened."""
+        if not self._directory.exists():
+            return {}
+        with self._locked():
+            chain = self._sound_chain()
+        return next((entry.body for entry in chain if entry.kind == "opened" and entry.run_id == run_id), {})
+
     def open_runs(self) -> list[str]:
         """Runs that were opened and not closed, oldest first; an append that a crash cut short is finished first."""
         if not self._directory.exists():

@@ -18,7 +18,10 @@ from drillbook.evidence.findings import Finding, FindingKind, VerificationReport
 from drillbook.evidence.signature import Verifier
 
 _RESTORE = "Find out who changed it, keep the changed file aside, and restore the original from the anchor"
+_NOT_ITS_OPENING = "Believe the opened entry, and find out what wrote the closing one"
 _LOCK_TIMEOUT_SECONDS = 180
+BOUND = ("drill", "service", "kind", "trigger", "mode", "objectives", "plan_digest", "config_digest")
+"""What an `opened` entry announces of its run, and the closing one must repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +190,16 @@ def _check_numbers(names: Sequence[str]) -> list[Finding]:
 
 
 def _check_runs(entries: Sequence[Entry]) -> list[Finding]:
-    """Every run is one opened and one closing entry, in this order."""
+    """Every run is one opened and one closing entry, in this order, and the second speaks of what the first announced."""
     findings: list[Finding] = []
     state: dict[str, str] = {}
+    openings: dict[str, Entry] = {}
     for entry in entries:
         opened = entry.kind == "opened"
+        if opened:
+            openings.setdefault(entry.run_id, entry)
+        elif entry.run_id in openings:
+            findings += _compare(openings[entry.run_id], entry)
         if opened != (entry.run_id not in state) or state.get(entry.run_id) == "closed":
             message = f"Run {entry.run_id} is {entry.kind}, and that does not fit the entries before"
             findings.append(Finding("run-order", f"{entry.name}.json", message, _RESTORE))
@@ -199,6 +207,13 @@ def _check_runs(entries: Sequence[Entry]) -> list[Finding]:
     remedy = "If it is not running now, `drillbook drill clean` closes it"
     findings += [Finding("open-run", run, "The run was opened and never closed", remedy) for run in open_runs(entries)]
     return findings
+
+
+def _compare(opening: Entry, closing: Entry) -> list[Finding]:
+    """A run that is closed as another drill's would vanish from its own."""
+    other = [key for key in BOUND if closing.body.get(key) != opening.body.get(key)]
+    message = f"It closes {opening.name} with another {', '.join(other)}"
+    return [Finding("not-its-opening", f"{closing.name}.json", message, _NOT_ITS_OPENING)] if other else []
 
 
 def _check_head(

@@ -3,7 +3,7 @@
 from drillbook.model.backup_notes import BackupNote
 from drillbook.model.checks import Check, CheckStatus, Stage
 from drillbook.model.heartbeats import Heartbeat
-from drillbook.model.instants import format_instant, parse_instant
+from drillbook.model.instants import format_instant, in_seconds, parse_instant
 from drillbook.model.machines import (
     Backup,
     BackupMode,
@@ -29,13 +29,13 @@ from drillbook.model.machines import (
 )
 from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
-from drillbook.model.points import MACHINE_POINTS, PointRequest, PointType
-from drillbook.model.services import MACHINES, Drill, EscrowItem, EvidencePlace, Mode, ObjectStore, Service
+from drillbook.model.places import EscrowItem, EvidencePlace, ObjectStore, Repository
+from drillbook.model.points import PointRequest, PointType
+from drillbook.model.services import Destination, Drill, Kind, Mode, Service
+from drillbook.model.steps import Step
 from drillbook.model.verdicts import Verdict
 
 __all__ = [
-    "MACHINES",
-    "MACHINE_POINTS",
     "Backup",
     "BackupMode",
     "BackupNote",
@@ -43,6 +43,7 @@ __all__ = [
     "Check",
     "CheckStatus",
     "Claim",
+    "Destination",
     "Drill",
     "Ec2DrillRange",
     "Ec2Place",
@@ -51,6 +52,7 @@ __all__ = [
     "GuestAnswer",
     "Heartbeat",
     "Interval",
+    "Kind",
     "LabDrillRange",
     "LabPlace",
     "Machine",
@@ -70,13 +72,16 @@ __all__ = [
     "ProxmoxPlace",
     "Quiesce",
     "QuiesceHook",
+    "Repository",
     "Retention",
     "Service",
     "Snapshot",
     "Stage",
+    "Step",
     "Timeline",
     "Verdict",
     "format_instant",
+    "in_seconds",
     "parse_instant",
     "phase_of_play",
 ]

@@ -1,6 +1,6 @@
-"""Points in time as text: RFC 3339, UTC, aware."""
+"""Points in time as text (RFC 3339, UTC, aware), and durations as numbers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from drillbook.errors import ConfigurationError
 
@@ -25,3 +25,8 @@ def parse_instant(text: str, *, where: str) -> datetime:
 def format_instant(moment: datetime) -> str:
     """Return ``2025-11-21T10:15:00.123Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def in_seconds(duration: timedelta | None) -> float | None:
+    """Return seconds with three decimals, as all durations stand in JSON."""
+    return None if duration is None else round(duration.total_seconds(), 3)

@@ -11,4 +11,3 @@ class Objectives:
     rto: timedelta
     rto_in_place: timedelta
     rpo: timedelta
-    lost_commits: int = 0

@@ -30,10 +30,6 @@ class PointType(StrEnum):
         return self in (PointType.TIME, PointType.LSN, PointType.XID, PointType.NAME)
 
 
-MACHINE_POINTS = (PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME)
-"""The points that backups of whole machines have."""
-
-
 @dataclass(frozen=True, slots=True)
 class PointRequest:
     """The recovery point a drill or an operator asks for; which backup set serves it is chosen later.
@@ -66,6 +62,17 @@ class PointRequest:
         if kind not in set(PointType):
             raise ConfigurationError(f"unknown recovery point '{text}'", where=_WHERE, remedy=_REMEDY)
         return cls(type=PointType(kind), target=target or None)
+
+    @property
+    def selectors(self) -> frozenset[str]:
+        """What is said beside the point itself: `exclusive`, `set`, `timeline`, `repository_time`."""
+        said = {
+            "exclusive": self.exclusive,
+            "set": self.set_label is not None,
+            "timeline": self.timeline is not None,
+            "repository_time": self.repository_time is not None,
+        }
+        return frozenset(name for name, given in said.items() if given)
 
     @property
     def target_time(self) -> datetime | None:

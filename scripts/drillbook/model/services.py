@@ -1,15 +1,13 @@
-"""What is in the inventory: services, drills, and what they need."""
+"""What is in the inventory: services, their kinds, and the drills that rehearse their restore."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
+from typing import Protocol
 
 from drillbook.model.objectives import Objectives
-from drillbook.model.points import PointRequest
-
-MACHINES = "machines"
-"""The kind of service that is a group of whole machines; every other kind is restored by its roles."""
+from drillbook.model.points import PointRequest, PointType
+from drillbook.model.steps import Step
 
 
 class Mode(StrEnum):
@@ -19,17 +17,59 @@ class Mode(StrEnum):
     IN_PLACE = "in_place"
 
 
+class Destination(StrEnum):
+    """What a drill restores into: a sandbox host that roles configure, or machines made from backups in a provider's drill range."""
+
+    SANDBOX_HOST = "sandbox_host"
+    DRILL_RANGE = "drill_range"
+
+
+class Kind(Protocol):
+    """A kind of service: all that planning and judging need to know of it. `drillbook.kinds` declares them."""
+
+    @property
+    def name(self) -> str:
+        """What the inventory calls it."""
+        ...
+
+    @property
+    def destination(self) -> Destination:
+        """What its drills restore into."""
+        ...
+
+    @property
+    def points(self) -> tuple[PointType, ...]:
+        """The recovery points that can be asked for."""
+        ...
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """The repositories of the object store that its recovery points lie in."""
+        ...
+
+    def selectors(self, mode: Mode) -> frozenset[str]:
+        """What a request may say beside its point (see `PointRequest.selectors`); anything else would be ignored, so it is refused."""
+        ...
+
+    def steps(self, mode: Mode, timeout: timedelta, provision_playbook: str | None) -> tuple[Step, ...]:
+        """The steps of a restore; each is ended after ``timeout``. ``provision_playbook`` makes lost machines again, in place only."""
+        ...
+
+    def teardown(self, mode: Mode, timeout: timedelta) -> Step | None:
+        """What removes the sandbox host; None where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service that holds data: one inventory group, its objectives and how often it leaves a trace.
 
-    ``granularity`` is the longest time from a change to the next moment that can be restored: PostgreSQL's archive timeout,
-    the interval of the backups of machines;
+    ``granularity`` is the longest time from a change to the next moment that can be restored;
     ``provision_playbook`` makes lost machines again, before a restore in place.
     """
 
     name: str
-    kind: str
+    kind: Kind
     group: str
     hosts: tuple[str, ...]
     objectives: Objectives
@@ -41,7 +81,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of a restore: of what, from which point, into which sandbox host."""
+    """A rehearsal of a restore: of what, from which point, into which sandbox."""
 
     name: str
     service: Service
@@ -52,43 +92,3 @@ class Drill:
     step_timeout: timedelta
     run_deadline: timedelta
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectStore:
-    """The S3 store of repository, heartbeats and the evidence anchor; keys lie in files, one per user."""
-
-    endpoint: str
-    region: str
-    ca_file: Path | None
-    repository_bucket: str
-    repository_path: str
-    evidence_bucket: str
-    heartbeat_bucket: str
-    credentials_directory: Path
-
-
-@dataclass(frozen=True, slots=True)
-class EvidencePlace:
-    """Where the evidence log and its signing key are, and whether an object-locked bucket anchors it."""
-
-    directory: Path
-    signing_key_file: Path
-    anchored: bool
-    anchor_prefix: str
-
-
-@dataclass(frozen=True, slots=True)
-class EscrowItem:
-    """Something without which nothing can be restored, and its copy outside the failure domain.
-
-    ``source`` is what is in use, ``copy`` a file or ``command`` a program that prints the copy;
-    ``host`` names where the copy is kept.
-    """
-
-    name: str
-    host: str
-    source: Path | None = None
-    copy: Path | None = None
-    command: tuple[str, ...] = ()
-    sha256: str | None = None

@@ -39,7 +39,7 @@ _MALFORMED_LIFECYCLE: Mapping[str, Any] = {
 }
 
 
-def read_credentials(directory: Path, user: str) -> tuple[str, str]:
+def read_keys(directory: Path, user: str) -> tuple[str, str]:
     """Return access key and secret key of a user; raises InfrastructureError, never naming the content."""
     access_key, secret_key = credentials.read_credentials(
         directory / f"{user}.json",
@@ -72,7 +72,7 @@ class S3User:
     def clock_difference(self) -> timedelta:
         """How far this machine's clock is ahead of the store's, by the Date header (whole seconds)."""
         answer = self._ask(
-            lambda: self._client.list_objects_v2(Bucket=self._store.repository_bucket, MaxKeys=1), "reading the clock"
+            lambda: self._client.list_objects_v2(Bucket=self._store.heartbeat_bucket, MaxKeys=1), "reading the clock"
         )
         date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return datetime.now(UTC) - date.astimezone(UTC)
@@ -230,7 +230,7 @@ class S3Heartbeats:
 
 def make_client(store: ObjectStore, user: str) -> Any:
     """Make a client: short timeouts, path style, TLS verified by the given CA. boto3 makes its types at run time."""
-    access_key, secret_key = read_credentials(store.credentials_directory, user)
+    access_key, secret_key = read_keys(store.credentials_directory, user)
     session = boto3.session.Session()
     return session.client(
         "s3",

@@ -16,7 +16,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drillbook.errors import InfrastructureError
-from drillbook.model import ObjectStore, format_instant
+from drillbook.model import ObjectStore, Repository, format_instant
 
 OPERATOR = "restore_operator"
 Answer = TypeVar("Answer")
@@ -74,10 +74,10 @@ def plan_recovery(states: Iterable[Version], as_of: datetime) -> Recovery:
 class VersionedPath:
     """The versions below a path, with a user that may read them and put."""
 
-    def __init__(self, store: ObjectStore, client: Any) -> None:
+    def __init__(self, store: ObjectStore, repository: Repository, client: Any) -> None:
         self._store = store
-        self._bucket = store.repository_bucket
-        self._prefix = f"{store.repository_path.strip('/')}/" if store.repository_path.strip("/") else ""
+        self._bucket = repository.bucket
+        self._prefix = repository.prefix
         self._client = client
 
     def states(self) -> tuple[Version, ...]:

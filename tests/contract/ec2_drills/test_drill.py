@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.contract.ec2_drills.world import Ec2DrillWorld
 
-    from drillbook.drill.run import Outcome
+    from drillbook.run.runner import Outcome
 
 
 def failed(outcome: Outcome) -> list[str]:

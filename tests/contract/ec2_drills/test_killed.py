@@ -17,8 +17,8 @@ from tests.contract.ec2_drills.world import RULES
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.clock import SystemClock
-from drillbook.drill.ledger import Ledger, guest_resource
 from drillbook.errors import RefusedError
+from drillbook.journal.ledger import Ledger, guest_resource
 from drillbook.model import Claim
 from drillbook.providers.ec2 import drill_remains
 from drillbook.providers.ec2.api import as_tags

@@ -180,7 +180,7 @@ class Ec2DrillWorld:
                     "drillbook_state_directory": directory,
                     "drillbook_object_store": {
                         "endpoint": "https://192.0.2.9:7480",
-                        "repository_bucket": "repository",
+                        "repositories": {"pgbackrest": {"bucket": "repository"}},
                         "evidence_bucket": "evidence",
                         "heartbeat_bucket": "heartbeat",
                         "credentials_directory": f"{directory}/credentials",

@@ -13,7 +13,7 @@ from tests.contract.machine_drills.world import USER as DRILL_USER
 from tests.contract.providers.proxmox import BACKUP_ROLES, BACKUP_USER, TOKEN, USER
 from tests.support.proxmox.state import Grant, Snapshot
 
-from drillbook.backups import held
+from drillbook.machines.backups import held
 
 if TYPE_CHECKING:
     import pytest

@@ -26,8 +26,8 @@ from tests.support.proxmox.state import Grant, State, Token, User
 from drillbook.cli.main import main
 from drillbook.clock import SystemClock
 from drillbook.config import Inventory
-from drillbook.drill.gate import Gate, leftovers
 from drillbook.model import Heartbeat
+from drillbook.run.gate import Gate, leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,17 +8,19 @@ from pathlib import Path
 from tests.contract.machine_drills.world import HOSTS
 
 from drillbook.ansible import Order, Watcher
+from drillbook.app import open_work
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
-from drillbook.drill.clean import Cleaner
-from drillbook.drill.gate import Gate
-from drillbook.drill.machines import ProviderGuests, open_work
-from drillbook.drill.plan import Plan, plan_drill, plan_in_place
-from drillbook.drill.record import Who
-from drillbook.drill.run import DrillRunner, Outcome, Tools
-from drillbook.drill.teardown import Removers
 from drillbook.evidence import EvidenceLog, Signer
+from drillbook.machines.drill import ProviderGuests
 from drillbook.model import Heartbeat, PointRequest
+from drillbook.run.clean import Cleaner
+from drillbook.run.gate import Gate
+from drillbook.run.plan import Plan, plan_drill, plan_in_place
+from drillbook.run.record import Who
+from drillbook.run.runner import DrillRunner, Outcome
+from drillbook.run.teardown import Removers
+from drillbook.run.tools import Tools
 
 
 class NoPlaybooks:
@@ -37,7 +39,7 @@ class Driver:
         self.clock = SystemClock()
         key = self.configuration.evidence.signing_key_file
         self.evidence = EvidenceLog(self.state / "evidence", Signer.load_or_create(key), self.clock.now, None)
-        guests = ProviderGuests(self.configuration, self.clock)
+        guests = ProviderGuests(self.configuration.provider, self.clock)
         self.removers = Removers(NoPlaybooks(), guests, self.configuration.machine_timeout)
         self._published = published
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.contract.machine_drills.world import DrillWorld
 
-    from drillbook.drill.run import Outcome
+    from drillbook.run.runner import Outcome
 
 
 def failed(outcome: Outcome) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from drillbook.drill.run import Outcome
+    from drillbook.run.runner import Outcome
 
 NEEDED = [(role, privilege) for role, privileges in documented_roles(RUNBOOK).items() for privilege in privileges]
 REPLACE_ALL = tuple(HOSTS)

@@ -16,7 +16,7 @@ from tests.contract.machine_drills.world import HOSTS, RANGE
 from tests.support.proxmox import add_machine
 
 from drillbook.clock import SystemClock
-from drillbook.drill.ledger import Ledger, guest_resource
+from drillbook.journal.ledger import Ledger, guest_resource
 from drillbook.model import Claim
 from drillbook.providers.proxmox.restores import run_tag
 

@@ -15,7 +15,7 @@ from tests.support.proxmox.state import Grant, Pool, State, Storage, Token, User
 from tests.support.proxmox.storage.archives import store_archive, take_archive
 
 from drillbook.clock import SystemClock
-from drillbook.drill.machines.inside import read_all_script
+from drillbook.machines.drill.inside import read_all_script
 from drillbook.model import format_instant
 from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups
 from drillbook.providers.proxmox.notes import write_note
@@ -174,7 +174,7 @@ class DrillWorld:
                     "drillbook_state_directory": directory,
                     "drillbook_object_store": {
                         "endpoint": "https://192.0.2.9:7480",
-                        "repository_bucket": "repository",
+                        "repositories": {"pgbackrest": {"bucket": "repository"}},
                         "evidence_bucket": "evidence",
                         "heartbeat_bucket": "heartbeat",
                         "credentials_directory": f"{directory}/credentials",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drillbook.backups import BackupDecision, decide_backups, held, prune_backups, verify
 from drillbook.errors import DrillbookError, RefusedError
+from drillbook.machines.backups import BackupDecision, decide_backups, held, prune_backups, verify
 from drillbook.model import Backup, BackupNote, MachineGroup, Quiesce, Retention
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from tests.contract.providers.proxmox import HOSTS, ProxmoxWorld
 
-from drillbook.snapshots.sets import note
+from drillbook.machines.snapshots.sets import note
 
 if TYPE_CHECKING:
     from drillbook.model import Machine
@@ -29,7 +29,7 @@ from datetime import timedelta
 from pathlib import Path
 from drillbook.app import App
 from drillbook.providers import open_snapshots
-from drillbook.snapshots.guard import guarded
+from drillbook.machines.snapshots.guard import guarded
 
 opened = App([Path(sys.argv[1])])
 group = opened.configuration.machine_group("shop")
@@ -57,7 +57,7 @@ class Shop:
         everywhere = {
             "drillbook_state_directory": str(directory / "state"),
             "drillbook_object_store": {
-                "endpoint": "https://store.example.org", "repository_bucket": "r", "evidence_bucket": "e",
+                "endpoint": "https://store.example.org", "evidence_bucket": "e",
                 "heartbeat_bucket": "h", "credentials_directory": str(directory),
             },
             "drillbook_evidence": {"directory": str(directory / "log"), "signing_key_file": str(directory / "key.pem")},

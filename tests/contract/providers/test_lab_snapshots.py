@@ -37,7 +37,7 @@ from drillbook.model import BackupMode, LabDrillRange, LabPlace, Machine, Power
 from drillbook.providers import open_snapshots
 from drillbook.providers.lab import Podman
 from drillbook.providers.lab.copies import at_rest
-from drillbook.snapshots.guard import guarded
+from drillbook.machines.snapshots.guard import guarded
 
 place = LabPlace("lab", sys.argv[1], Path(sys.argv[2]), LabDrillRange("none", ""))
 machine = Machine("shop-db", sys.argv[3], "lab", Power.RUNNING)

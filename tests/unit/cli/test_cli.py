@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.drill.world import inventory_json
+from tests.unit.world import inventory_json
 
 from drillbook.cli import main
-from drillbook.cli.docs import REFERENCE, reference
+from drillbook.cli.docs import CLI_PAGE, cli_page
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -104,4 +104,4 @@ def test_run_with_a_dead_store_is_red_closed_and_leaves_nothing(
 
 
 def test_reference_is_up_to_date() -> None:
-    assert (ROOT / REFERENCE).read_text() == reference(), "run python -m drillbook.cli.docs"
+    assert (ROOT / CLI_PAGE).read_text() == cli_page(), "run python -m drillbook.cli.docs"

@@ -8,10 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.unit.drill.world import inventory_json
+from tests.unit.world import inventory_json
 
 from drillbook.config import Inventory, configuration, read_inventory
-from drillbook.config.docs import REFERENCE, SCHEMA, reference, schema
+from drillbook.config.docs import CONFIGURATION_PAGE, SCHEMA_FILE, configuration_page, schema
 from drillbook.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,6 +44,31 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "key drillbook_stat",
     ),
     "unknown key inside": (lambda data: service(data).update(colour="x"), "unknown key", "drillbook_service.colour"),
+    "key of another kind": (
+        lambda data: service(data).update(backup_interval_seconds=60),
+        "a key of the kind machines, not of postgresql",
+        "drillbook_service.backup_interval_seconds",
+    ),
+    "unknown kind": (
+        lambda data: service(data).update(kind="redis"),
+        "does not match any of the expected tags: 'postgresql', 'machines'",
+        "key drillbook_service",
+    ),
+    "no kind": (lambda data: service(data).pop("kind"), "Unable to extract tag", "key drillbook_service"),
+    "repository of the kind": (
+        lambda data: everywhere(data)["drillbook_object_store"].pop("repositories"),
+        "no repository 'pgbackrest'",
+        "group_vars of postgresql_main, key drillbook_service.kind",
+    ),
+    "machines that are not declared": (
+        lambda data: (
+            service(data).update(kind="machines", objectives={"rto_seconds": 9, "rpo_seconds": 90000}),
+            service(data).pop("archive_timeout_seconds"),
+            first_drill(data).pop("sandbox"),
+        ),
+        "the kind machines needs drillbook_machines",
+        "drillbook_service",
+    ),
     "global key in a group": (
         lambda data: data["postgresql"].update(vars={"drillbook_run_deadline_seconds": 3}),
         "unknown key",
@@ -172,12 +197,12 @@ def test_lab_inventory_is_valid() -> None:
 
 
 def test_reference_and_json_schema_are_up_to_date() -> None:
-    assert (ROOT / REFERENCE).read_text() == reference(), "run python -m drillbook.config.docs"
-    assert json.loads((ROOT / SCHEMA).read_text()) == schema(), "run python -m drillbook.config.docs"
+    assert (ROOT / CONFIGURATION_PAGE).read_text() == configuration_page(), "run python -m drillbook.config.docs"
+    assert json.loads((ROOT / SCHEMA_FILE).read_text()) == schema(), "run python -m drillbook.config.docs"
 
 
 def test_reference_leaves_no_key_out() -> None:
-    tables = set(re.findall(r"(?m)^\| `(\w+)` \|.* \| (.*) \|$", reference()))
+    tables = set(re.findall(r"(?m)^\| `(\w+)` \|.* \| (.*) \|$", configuration_page()))
     parts = [schema(), *schema()["$defs"].values()]
     keys = {(name, body["description"]) for part in parts for name, body in part.get("properties", {}).items()}
     assert len(keys) > 100

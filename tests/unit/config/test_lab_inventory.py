@@ -24,6 +24,6 @@ def test_the_load_balancer_is_a_machine_of_the_lab(monkeypatch: pytest.MonkeyPat
     assert isinstance(place.drill, LabDrillRange)
     assert (place.drill.network, place.drill.control.endswith(".31:7480")) == ("other-sandbox", True)
     drill = found.drill("machines-latest")
-    assert (drill.service.name, drill.service.kind, drill.service.hosts) == ("edge", "machines", group.hosts)
+    assert (drill.service.name, drill.service.kind.name, drill.service.hosts) == ("edge", "machines", group.hosts)
     assert group.backup is not None
     assert set(group.probes) <= set(group.hosts)

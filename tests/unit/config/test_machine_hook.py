@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.drill.world import inventory_json
+from tests.unit.world import inventory_json
 
 from drillbook.config import Inventory, configuration
 from drillbook.errors import ConfigurationError

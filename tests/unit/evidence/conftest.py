@@ -48,7 +48,7 @@ def good_log(make_log: Callable[..., EvidenceLog], anchor: DirectoryAnchor, dire
     log = make_log(anchor)
     for run in ("run-1", "run-2"):
         log.append("opened", run, {"drill": "nightly"})
-        log.append("closed", run, {"verdict": "PASS", "note": "grün", "previous_sha256": "a decoy"})
+        log.append("closed", run, {"drill": "nightly", "verdict": "PASS", "note": "grün", "previous_sha256": "a decoy"})
     return directory
 
 

@@ -244,5 +244,5 @@ def test_durations_in_words(seconds: float | None, words: str) -> None:
 
 def test_sizes_and_times_in_words() -> None:
     assert [view.size(value) for value in (None, 12, 2048, 3 * 2**40)] == ["unknown", "12 B", "2.0 KiB", "3.0 TiB"]
-    assert view.moment("2026-11-21T07:00:00.250000+01:00") == "2026-11-21 06:00:00.250 UTC"
-    assert view.moment("soon") == "soon"
+    assert view.shown_instant("2026-11-21T07:00:00.250000+01:00") == "2026-11-21 06:00:00.250 UTC"
+    assert view.shown_instant("soon") == "soon"

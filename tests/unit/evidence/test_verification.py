@@ -128,7 +128,7 @@ def test_duplicate_sequence(good_log: Path, verify: Verify, signer: Signer) -> N
         run_id=original.run_id,
         written_at=original.written_at,
         previous_sha256=original.previous_sha256,
-        body={},
+        body={"drill": "nightly"},
     )
     resign(good_log / f"{double.name}.json", double.content, signer)
     assert {"duplicate-sequence", "run-order"} == verify(anchored=False) - {"tail-not-anchored"}
@@ -289,3 +289,22 @@ def test_any_flipped_bits_are_found_without_the_anchor(
         assert any(path.stem in finding.where for finding in report.findings)
     finally:
         path.write_bytes(original)
+
+
+@pytest.mark.parametrize("key", ["drill", "service", "kind", "mode", "objectives", "plan_digest"])
+def test_a_run_that_is_closed_as_another_is_found(
+    verify: Verify, make_log: Callable[..., EvidenceLog], anchor: DirectoryAnchor, key: str
+) -> None:
+    """Signed, chained and in order: only the comparison with its opening tells that a drill's failure became another drill's."""
+    body = {
+        "drill": "nightly",
+        "service": "main",
+        "kind": "postgresql",
+        "mode": "sandbox",
+        "plan_digest": "a",
+        "objectives": {},
+    }
+    log = make_log(anchor)
+    log.append("opened", "run-9", body)
+    log.append("closed-by-successor", "run-9", {**body, key: None})
+    assert verify() == {"not-its-opening"}

@@ -18,7 +18,7 @@ import yaml
 from botocore.exceptions import EndpointConnectionError
 from moto.server import ThreadedMotoServer
 
-from drillbook.config.machine_schema import MachinesVariables
+from drillbook.kinds.machines.settings import MachinesVariables
 from drillbook.model import Heartbeat, ObjectStore, parse_instant
 from drillbook.stores.s3 import S3Heartbeats
 
@@ -293,7 +293,7 @@ def test_the_program_publishes_what_the_reader_of_drills_reads(tmp_path: Path) -
 
 def read_until(client: Any, *, counter: int) -> Heartbeat:
     place = ObjectStore(
-        endpoint="", region="", ca_file=None, repository_bucket="", repository_path="/", evidence_bucket="",
+        endpoint="", region="", ca_file=None, repositories={}, evidence_bucket="",
         heartbeat_bucket="heartbeat", credentials_directory=Path("/"),
     )  # fmt: skip
     deadline = time.monotonic() + 20

@@ -52,7 +52,7 @@ class FakeClient:
 
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore("https://store", "default", None, "repository", "/", "evidence", "heartbeat", tmp_path)
+    return ObjectStore("https://store", "default", None, {}, "evidence", "heartbeat", tmp_path)
 
 
 def attempts(user: S3User) -> list[bool]:

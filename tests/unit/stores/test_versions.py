@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from drillbook.errors import InfrastructureError
-from drillbook.model import ObjectStore
+from drillbook.model import ObjectStore, Repository
 from drillbook.stores.versions import Version, VersionedPath, plan_recovery
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -93,14 +93,17 @@ class FakeClient:
         self.copied.append((source, bucket, key))
 
 
+REPOSITORY = Repository("repository", "/pgbackrest")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore("https://store", "default", None, "repository", "/pgbackrest", "evidence", "heartbeat", tmp_path)
+    return ObjectStore("https://store", "default", None, {}, "evidence", "heartbeat", tmp_path)
 
 
 def test_versions_and_markers_of_all_pages_are_read_and_copied_inside_the_store(store: ObjectStore) -> None:
     client = FakeClient()
-    path = VersionedPath(store, client)
+    path = VersionedPath(store, REPOSITORY, client)
     first, marker = path.states()
     assert (first.size, first.deleted, marker.deleted, marker.is_current) == (3, False, True, True)
     done: list[Version] = []
@@ -112,6 +115,6 @@ def test_versions_and_markers_of_all_pages_are_read_and_copied_inside_the_store(
 
 
 def test_a_store_that_is_down_is_named(store: ObjectStore) -> None:
-    path = VersionedPath(store, FakeClient(EndpointConnectionError(endpoint_url="https://store")))
+    path = VersionedPath(store, REPOSITORY, FakeClient(EndpointConnectionError(endpoint_url="https://store")))
     with pytest.raises(InfrastructureError, match="listing versions"):
         path.states()

@@ -46,5 +46,5 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(duration=view.duration, facts=view.facts, moment=view.moment, words=view.text)
+    environment.filters.update(duration=view.duration, facts=view.facts, moment=view.shown_instant, words=view.text)
     return environment.get_template("report.html.j2")

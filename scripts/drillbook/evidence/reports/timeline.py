@@ -48,7 +48,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class TimelineChart:
     """Everything the template draws."""
 
     width: int
@@ -63,7 +63,7 @@ class Timeline:
     description: str
 
 
-def make_timeline(record: Mapping[str, JSON]) -> Timeline | None:
+def make_timeline(record: Mapping[str, JSON]) -> TimelineChart | None:
     """Lay out the phases; None if the record has none. Seconds count from the declaration of the disaster."""
     spans = _spans(record)
     if not spans:
@@ -86,7 +86,7 @@ def make_timeline(record: Mapping[str, JSON]) -> Timeline | None:
     step = _step(scale)
     ticks = tuple(Mark(at(index * step), duration(index * step)) for index in range(floor(scale / step) + 1))
     answered = number(record.get("time_to_first_answer_seconds"))
-    return Timeline(
+    return TimelineChart(
         width=WIDTH,
         height=axis_y + BOTTOM,
         left=LEFT,

@@ -107,7 +107,7 @@ def duration(value: JSON) -> str:
     return f"{sign}{whole // 3600} h {whole % 3600 // 60:02d} min {whole % 60:02d} s"
 
 
-def moment(value: JSON) -> str:
+def shown_instant(value: JSON) -> str:
     """A recorded time as people read it, to the millisecond, in UTC; anything else as it is."""
     if not isinstance(value, str) or not _TIME.match(value):
         return text(value)
@@ -196,5 +196,5 @@ def facts(part: JSON) -> list[tuple[str, str]]:
         elif key == "bytes" or key.endswith("_bytes"):
             rows.append((label, size(value)))
         else:
-            rows.append((label.replace("lsn", "LSN"), moment(value)))
+            rows.append((label.replace("lsn", "LSN"), shown_instant(value)))
     return rows

@@ -41,7 +41,7 @@ class LabMachines:
             raise ConfigurationError(
                 "; ".join(faults),
                 where=f"the containers of the lab {self._podman.place.prefix}",
-                remedy="Bring the lab up (playbooks/lab_up.yml); each of its containers has its host's name as a label.",
+                remedy="Bring the lab up (playbooks/lab/up.yml); each of its containers has its host's name as a label.",
             )
         return tuple(
             Machine(host, identifier, self._podman.place.name, power)

@@ -1,5 +1,0 @@
-"""A drill of whole machines: from their backups into their provider's drill range, looked at from inside, removed again."""
-
-from drillbook.drill.machines.opening import ProviderGuests, open_work
-
-__all__ = ["ProviderGuests", "open_work"]

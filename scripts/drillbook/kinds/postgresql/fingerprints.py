@@ -1,0 +1,54 @@
+"""Which of the fingerprints found in restored data can be believed: signed outside the database, one for each declared query."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+FINGERPRINT_SCHEMA = "drillbook.fingerprint/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What one declared query answered on the primary, or why nothing can be said about it (``problem``)."""
+
+    name: str
+    problem: str
+    database: str = ""
+    statement: str = ""
+    result: str = ""
+    lsn: str = ""
+
+
+def public_key_of(seed: str) -> str:
+    """The public key of an Ed25519 seed, both as 64 hexadecimal digits. Raises ValueError for anything else."""
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).public_key().public_bytes_raw().hex()
+
+
+def believe(declared: Iterable[str], stored: Iterable[Mapping[str, Any]], public_key: str) -> tuple[Fingerprint, ...]:
+    """One fingerprint for each declared name; ``stored`` are the newest rows (name, document, signature) of the restored table.
+
+    Raises ValueError when ``public_key`` is not 64 hexadecimal digits.
+    """
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+    rows = {str(row["name"]): row for row in stored}
+    return tuple(_read(name, rows.get(name), key) for name in declared)
+
+
+def _read(name: str, row: Mapping[str, Any] | None, key: Ed25519PublicKey) -> Fingerprint:
+    if row is None:
+        return Fingerprint(name, "none was found in the restored data")
+    text = str(row["document"])
+    try:
+        key.verify(base64.b64decode(str(row["signature"]), validate=True), text.encode())
+    except (InvalidSignature, binascii.Error):
+        return Fingerprint(name, "its signature is not the agent's: somebody wrote it into the database")
+    document = json.loads(text)
+    if document["schema"] != FINGERPRINT_SCHEMA or document["name"] != name:
+        return Fingerprint(name, f"the row holds {document['name']!r} in schema {document['schema']!r}")
+    return Fingerprint(name, "", document["database"], document["statement"], document["result"], document["lsn"])

@@ -1,0 +1,58 @@
+"""Where data, evidence and what must not burn with the site are kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A place in the object store that recovery points lie in; ``path`` begins with a slash."""
+
+    bucket: str
+    path: str
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of its objects begin with: "" or a path that ends in a slash."""
+        path = self.path.strip("/")
+        return f"{path}/" if path else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """The S3 store of repositories, heartbeats and the evidence anchor; keys lie in files, one per user."""
+
+    endpoint: str
+    region: str
+    ca_file: Path | None
+    repositories: Mapping[str, Repository]
+    evidence_bucket: str
+    heartbeat_bucket: str
+    credentials_directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePlace:
+    """Where the evidence log and its signing key are, and whether an object-locked bucket anchors it."""
+
+    directory: Path
+    signing_key_file: Path
+    anchored: bool
+    anchor_prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscrowItem:
+    """Something without which nothing can be restored, and its copy outside the failure domain.
+
+    ``source`` is what is in use, ``copy`` a file or ``command`` a program that prints the copy;
+    ``host`` names where the copy is kept.
+    """
+
+    name: str
+    host: str
+    source: Path | None = None
+    copy: Path | None = None
+    command: tuple[str, ...] = ()
+    sha256: str | None = None

@@ -1,1 +1,0 @@
-"""What is asked of restored data, as pure functions of what was read."""

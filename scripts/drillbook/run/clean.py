@@ -1,0 +1,161 @@
+"""Ends what a killed run left: orphans, machines, files; and closes its record as its successor."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drillbook import process
+from drillbook.clock import Clock
+from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
+from drillbook.journal.journal import EventType, Journal
+from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
+from drillbook.run.evidence_log import EvidenceWriter, write_record
+from drillbook.run.hold import hold
+from drillbook.run.observation import Observation
+from drillbook.run.record import build_successor_record
+from drillbook.run.teardown import Removers, batches, remove_together
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What was done about one dead run (or, in a check, what would be)."""
+
+    run_id: str
+    removed: tuple[str, ...]
+    left: tuple[str, ...]
+    closed: bool
+    problem: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form that ``--json`` prints."""
+        return {
+            "run_id": self.run_id,
+            "removed": list(self.removed),
+            "left": list(self.left),
+            "closed": self.closed,
+            "problem": self.problem,
+        }
+
+
+class Cleaner:
+    """Touches a run only when its owner is dead and its target is free."""
+
+    def __init__(self, state_directory: Path, clock: Clock, removers: Removers, evidence: EvidenceWriter) -> None:
+        self._state = state_directory
+        self._clock = clock
+        self._removers = removers
+        self._evidence = evidence
+
+    def clean(self, *, check: bool = False) -> tuple[Cleaned, ...]:
+        """Clean after every dead run, kept sandboxes included; ``check`` only says what would be done."""
+        opened = self._evidence.open_runs()
+        found = [self._clean(ledger, opened, check=check, held=False) for ledger in self._dead(opened, everything=True)]
+        known = {path.parent.name for path in self._ledgers()}
+        found += [self._close_lost(run_id, check=check) for run_id in opened if run_id not in known]
+        return tuple(found)
+
+    def clean_after_killed(self, target: str) -> tuple[Cleaned, ...]:
+        """Clean after runs on ``target`` that were killed; the caller holds the target. Kept sandboxes stay."""
+        opened = self._evidence.open_runs()
+        return tuple(
+            self._clean(ledger, opened, check=False, held=True)
+            for ledger in self._dead(opened, everything=False)
+            if _target(ledger) == target
+        )
+
+    def _ledgers(self) -> Sequence[Path]:
+        return sorted((self._state / "runs").glob(f"*/{LEDGER_FILE}"))
+
+    def _dead(self, opened: Sequence[str], *, everything: bool) -> Iterator[Ledger]:
+        for path in self._ledgers():
+            ledger, run_id = Ledger(path.parent, self._clock), path.parent.name
+            unfinished = run_id in opened or (everything and bool(ledger.outstanding()))
+            if unfinished and not ledger.owner_alive():
+                yield ledger
+
+    def _clean(self, ledger: Ledger, opened: Sequence[str], *, check: bool, held: bool) -> Cleaned:
+        run_id = ledger.path.parent.name
+        outstanding = ledger.outstanding()
+        if check:
+            return Cleaned(run_id, (), _names(outstanding), closed=run_id in opened, problem="only checked")
+        try:
+            with nullcontext() if held else hold(self._state, _target(ledger)):
+                problem = self._remove_all(run_id, ledger, outstanding)
+                closed = run_id in opened and self._close(run_id, ledger)
+        except RefusedError as error:
+            return Cleaned(run_id, (), _names(outstanding), closed=False, problem=str(error))
+        left = ledger.outstanding()
+        removed = tuple(name for name in _names(outstanding) if name not in _names(left))
+        return Cleaned(run_id, removed, _names(left), closed=closed, problem=problem)
+
+    def _remove_all(self, run_id: str, ledger: Ledger, outstanding: Sequence[Resource]) -> str | None:
+        """Orphans first, so that nothing is created any more while the rest is removed."""
+        first_problem: str | None = None
+        for together in batches(sorted(outstanding, key=lambda entry: entry.kind is not ResourceKind.PROCESS)):
+            if together[0].kind is not ResourceKind.PROCESS:
+                process.kill_marked(run_id)
+            try:
+                remove_together(
+                    together,
+                    run_id=run_id,
+                    ledger=ledger,
+                    removers=self._removers,
+                    watcher=Observation(lambda _kind, _data: None),
+                )
+            except (DrillbookError, OSError) as error:
+                first_problem = first_problem or str(error)
+        process.kill_marked(run_id)
+        return first_problem
+
+    def _close(self, run_id: str, ledger: Ledger) -> bool:
+        owner = ledger.owner()
+        error = InfrastructureError(
+            f"the run was killed (its process {owner.name if owner else '?'} is gone)",
+            where=f"run {run_id}, {_reached(ledger.path.parent)}",
+            remedy="See who killed it: the system's log, the out-of-memory killer, a reboot.",
+        )
+        record = build_successor_record(
+            self._evidence.opening(run_id),
+            Journal(ledger.path.parent).entries(),
+            run_id=run_id,
+            finished_at=self._clock.now(),
+            error=error,
+        )
+        resources = [entry for entry in ledger.resources() if entry.kind is not ResourceKind.OWNER]
+        record["cleanup"] = [entry.as_json() for entry in resources]
+        record["leftovers"] = list(_names(ledger.outstanding()))
+        write_record(ledger.path.parent, record)
+        self._evidence.append("closed-by-successor", run_id, record)
+        return True
+
+    def _close_lost(self, run_id: str, *, check: bool) -> Cleaned:
+        if check:
+            return Cleaned(run_id, (), (), closed=True, problem="only checked")
+        error = InfrastructureError(
+            "the run was opened, but its ledger is gone",
+            where=f"run {run_id}",
+            remedy="Look for a sandbox that carries this run's label, and remove it by hand.",
+        )
+        record = build_successor_record(
+            self._evidence.opening(run_id), (), run_id=run_id, finished_at=self._clock.now(), error=error
+        )
+        self._evidence.append("closed-by-successor", run_id, record)
+        return Cleaned(run_id, (), (), closed=True, problem=str(error))
+
+
+def _target(ledger: Ledger) -> str:
+    owner = ledger.owner()
+    return str(owner.details.get("target", "")) if owner else ""
+
+
+def _names(resources: Sequence[Resource]) -> tuple[str, ...]:
+    return tuple(f"{resource.kind} {resource.name}" for resource in resources)
+
+
+def _reached(directory: Path) -> str:
+    names = {EventType.STEP_STARTED.value: "name", EventType.TEARDOWN.value: "event"}
+    entries = Journal(directory).entries()
+    steps = [entry[names[entry["event"]]] for entry in entries if entry["event"] in names]
+    return f"step {steps[-1]}" if steps else "before its first step"

@@ -1,0 +1,259 @@
+"""What a run will do, decided from the configuration and the history alone: pure."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, Protocol
+
+from drillbook.errors import RefusedError
+from drillbook.model import (
+    Destination,
+    Drill,
+    Mode,
+    Objectives,
+    PointRequest,
+    PointType,
+    Service,
+    Step,
+    format_instant,
+    in_seconds,
+)
+
+
+class Settings(Protocol):
+    """What of the configuration a plan depends on."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the inventory says to drillbook."""
+        ...
+
+    @property
+    def step_timeout(self) -> timedelta:
+        """What a step may take where a drill does not say."""
+        ...
+
+    @property
+    def run_deadline(self) -> timedelta:
+        """What a run may take where a drill does not say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the run will probably need, from earlier runs and, once it runs, from the chosen backup set."""
+
+    bytes: int | None = None
+    disk_bytes: int | None = None
+    rto: timedelta | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the ``predicted`` part of the record."""
+        return {"bytes": self.bytes, "disk_bytes": self.disk_bytes, "rto_seconds": in_seconds(self.rto)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run, ready to be carried out."""
+
+    name: str
+    trigger: str
+    service: Service
+    mode: Mode
+    target: str
+    point: PointRequest
+    objectives: Objectives
+    disaster_at: datetime | None
+    repository_as_of_disaster: bool
+    steps: tuple[Step, ...]
+    teardown: Step | None
+    deadline: timedelta
+    keep: bool
+    confirm: str
+    config_digest: str
+    predicted: Prediction
+    replace: tuple[str, ...] = ()
+
+    @property
+    def rto_objective(self) -> timedelta:
+        """The objective that this run is judged by."""
+        return self.objectives.rto if self.mode is Mode.SANDBOX else self.objectives.rto_in_place
+
+    def point_at(self, declared_at: datetime) -> PointRequest:
+        """Return the recovery point, blind to what came into the repository after a simulated disaster was declared."""
+        simulated = self.disaster_at is None and self.mode is Mode.SANDBOX and self.point.type is PointType.LATEST
+        if simulated and self.repository_as_of_disaster and self.point.repository_time is None:
+            return self.point.ignoring_later_than(declared_at)
+        return self.point
+
+    def variables(self, run_id: str, declared_at: datetime) -> dict[str, Any]:
+        """Return the extra variables, the same for every playbook of the run; they hold no secret."""
+        return {
+            "drillbook_run_id": run_id,
+            "restore_kind": self.service.kind.name,
+            "restore_service": self.service.name,
+            "restore_group": self.service.group,
+            "restore_target": self.target,
+            "restore_mode": self.mode.value,
+            "restore_confirm": self.confirm,
+            "restore_point": self.point_at(declared_at).as_variables(),
+            "restore_disaster_at": format_instant(self.disaster_at or declared_at),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as it is shown, digested and put into the evidence."""
+        return {
+            "drill": self.name,
+            "trigger": self.trigger,
+            "service": self.service.name,
+            "kind": self.service.kind.name,
+            "mode": self.mode.value,
+            "target": self.target,
+            "recovery_point": self.point.as_variables(),
+            "disaster_at": format_instant(self.disaster_at) if self.disaster_at else None,
+            "objectives": {
+                "rto_seconds": in_seconds(self.rto_objective),
+                "rpo_seconds": in_seconds(self.objectives.rpo),
+            },
+            "steps": [
+                {"name": step.name, "playbook": step.playbook, "timeout_seconds": in_seconds(step.timeout)}
+                for step in (*self.steps, *((self.teardown,) if self.teardown and not self.keep else ()))
+            ],
+            "deadline_seconds": in_seconds(self.deadline),
+            "keep": self.keep,
+            **({"replace": list(self.replace)} if self.replace else {}),
+            "config_digest": self.config_digest,
+            "predicted": self.predicted.as_json(),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan without its predictions: the same order gives the same digest."""
+        body = {key: value for key, value in self.as_json().items() if key != "predicted"}
+        return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def plan_drill(
+    settings: Settings,
+    drill: Drill,
+    *,
+    point: PointRequest | None = None,
+    disaster_at: datetime | None = None,
+    keep: bool = False,
+    history: Iterable[Mapping[str, Any]] = (),
+) -> Plan:
+    """Plan a drill into its sandbox; ``point`` replaces the declared recovery point.
+
+    Raises RefusedError for a point that the kind of service does not have.
+    """
+    kind, timeout = drill.service.kind, drill.step_timeout
+    _refuse_foreign_point(drill.service, Mode.SANDBOX, point or drill.point)
+    return Plan(
+        name=drill.name,
+        trigger="drill",
+        service=drill.service,
+        mode=Mode.SANDBOX,
+        target=drill.sandbox,
+        point=point or drill.point,
+        objectives=drill.objectives,
+        disaster_at=disaster_at,
+        repository_as_of_disaster=drill.repository_as_of_disaster,
+        steps=kind.steps(Mode.SANDBOX, timeout, None),
+        teardown=kind.teardown(Mode.SANDBOX, timeout),
+        deadline=drill.run_deadline,
+        keep=keep,
+        confirm="",
+        config_digest=settings.digest,
+        predicted=predict(history, drill.name),
+    )
+
+
+def plan_in_place(
+    settings: Settings,
+    service: Service,
+    *,
+    confirm: str,
+    point: PointRequest,
+    replace: tuple[str, ...] = (),
+    disaster_at: datetime | None = None,
+    history: Iterable[Mapping[str, Any]] = (),
+) -> Plan:
+    """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group.
+
+    ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
+    """
+    _refuse_foreign_point(service, Mode.IN_PLACE, point)
+    _refuse_wrong_names(service, replace)
+    if confirm != service.group:
+        raise RefusedError(
+            f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
+            where=f"restore of {service.name}",
+            remedy=f"If that is meant, give --confirm {service.group}.",
+        )
+    name = f"{service.name}-in-place"
+    return Plan(
+        name=name,
+        trigger="restore",
+        service=service,
+        mode=Mode.IN_PLACE,
+        target=service.group,
+        point=point,
+        objectives=service.objectives,
+        disaster_at=disaster_at,
+        repository_as_of_disaster=False,
+        steps=service.kind.steps(Mode.IN_PLACE, settings.step_timeout, service.provision_playbook),
+        teardown=service.kind.teardown(Mode.IN_PLACE, settings.step_timeout),
+        deadline=settings.run_deadline,
+        keep=False,
+        confirm=confirm,
+        replace=replace,
+        config_digest=settings.digest,
+        predicted=predict(history, name),
+    )
+
+
+def _refuse_foreign_point(service: Service, mode: Mode, point: PointRequest) -> None:
+    """What a restore would not look at is refused: who asks for it would get something else without a word."""
+    kind = service.kind
+    foreign = sorted(point.selectors - kind.selectors(mode))
+    if point.type not in kind.points:
+        foreign.append(point.type.value)
+    if foreign:
+        place = "in place" if mode is Mode.IN_PLACE else "in a drill"
+        beside = ", ".join(sorted(kind.selectors(mode)))
+        raise RefusedError(
+            f"a recovery point of {service.name} (kind {kind.name}) has no {', '.join(foreign)} {place}",
+            where=f"the recovery point for {service.name}",
+            remedy=f"Give one of {', '.join(kind.points)}{f'; beside it {beside}' if beside else ''}.",
+        )
+
+
+def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
+    machines = service.hosts if service.kind.destination is Destination.DRILL_RANGE else ()
+    unknown = sorted(set(replace) - set(machines))
+    if unknown:
+        raise RefusedError(
+            f"{', '.join(unknown)}: no machine of {service.name}",
+            where=f"restore of {service.name}, --replace",
+            remedy=f"Its machines are {', '.join(machines)}."
+            if machines
+            else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
+        )
+
+
+def predict(history: Iterable[Mapping[str, Any]], name: str) -> Prediction:
+    """Median RTO and newest sizes of the earlier records of the same drill, oldest record first."""
+    records = [record for record in history if record.get("drill") == name]
+    times: Sequence[float] = [
+        record["rto"]["actual_seconds"] for record in records if (record.get("rto") or {}).get("actual_seconds")
+    ]
+    sizes = [record["predicted"] for record in records if (record.get("predicted") or {}).get("bytes")]
+    newest = sizes[-1] if sizes else {}
+    return Prediction(
+        bytes=newest.get("bytes"),
+        disk_bytes=newest.get("disk_bytes"),
+        rto=timedelta(seconds=median(times)) if times else None,
+    )

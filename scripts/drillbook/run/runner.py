@@ -1,0 +1,58 @@
+"""Carries a plan out: gate, steps, teardown, record, whatever happens on the way."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drillbook.clock import Clock
+from drillbook.errors import DrillbookError
+from drillbook.model import Verdict
+from drillbook.run.execution import Execution
+from drillbook.run.hold import hold
+from drillbook.run.plan import Plan
+from drillbook.run.stops import Stops
+from drillbook.run.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run: its record, and the directory with journal, ledger and reports."""
+
+    record: Mapping[str, Any]
+    directory: Path
+    verdict: Verdict
+    error: DrillbookError | None
+
+    @property
+    def exit_code(self) -> int:
+        """4 when something was left behind, else the error's, else the verdict's."""
+        if self.record["leftovers"]:
+            return 4
+        return self.error.exit_code if self.error else self.verdict.exit_code
+
+
+class DrillRunner:
+    """Runs plans, one at a time per target."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def run(self, plan: Plan) -> Outcome:
+        """Carry out ``plan`` and return its outcome; what could not be done is in the record, with verdict ERROR.
+
+        Raises RefusedError when another run holds the target, EvidenceError when the log can't be written.
+        """
+        tools = self._tools
+        stops = Stops(tools.clock)
+        with hold(tools.state_directory, plan.target), stops.catching_signals():
+            tools.cleaner.clean_after_killed(plan.target)
+            execution = Execution(tools, plan, new_run_id(plan, tools.clock), stops)
+            record, error = execution.carry_out()
+        return Outcome(record, execution.directory, Verdict(record["verdict"]), error)
+
+
+def new_run_id(plan: Plan, clock: Clock) -> str:
+    """``20251121T101500Z-main-latest-1f2e``: sorts by time, names the drill, and two of one second differ."""
+    return f"{clock.now():%Y%m%dT%H%M%SZ}-{plan.name}-{secrets.token_hex(2)}"

@@ -1,0 +1,54 @@
+"""What a run does itself, step by step, where no playbook does it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from drillbook.clock import Clock
+from drillbook.journal.ledger import Ledger
+from drillbook.model import Check, MachineGroup, Place, Step
+from drillbook.run.observation import Observation
+from drillbook.run.plan import Plan
+from drillbook.run.stops import Stops
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its work sees it: what is to be done, and where to say what was done."""
+
+    plan: Plan
+    run_id: str
+    declared_at: datetime
+    ledger: Ledger
+    seen: Observation
+    stops: Stops
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a kind's work may be made from: the plan, and what the inventory says of the machines below it.
+
+    ``group`` and ``place`` are there where the service's group is declared as machines of a provider. ``addresses`` are where each host
+    of the inventory is reached, None where that is not known. ``workers`` is how many machines are worked on at once.
+    """
+
+    plan: Plan
+    stops: Stops
+    clock: Clock
+    group: MachineGroup | None
+    place: Place | None
+    addresses: Mapping[str, str | None]
+    workers: int
+
+
+class Work(Protocol):
+    """The work of one run of one kind of service."""
+
+    def gate(self) -> tuple[Check, ...]:
+        """Check what must hold before the disaster is declared; raises RefusedError, InfrastructureError. Nothing is made."""
+        ...
+
+    def carry_out(self, step: Step, run: Run) -> None:
+        """Do one step; raises DrillbookError."""
+        ...

@@ -1,0 +1,143 @@
+"""Proves by trying what a drill's credentials can't do; refuses to start if one of those things succeeds."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.model import Check, CheckStatus, Mode, ObjectStore, Stage
+from drillbook.stores.permissions import Permissions
+
+READER = "repository_reader"
+WRITER = "evidence_writer"
+_HTTP_DATE_STEP = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    what: str
+    where: str
+    try_it: Callable[[], bool]
+
+
+class Preflight:
+    """The store can be reached, clocks agree, and reader and evidence writer are no more than that.
+
+    ``users`` opens a user of the store by name, at the time of the proof: the very files that the drill will use.
+    """
+
+    def __init__(
+        self, store: ObjectStore, users: Callable[[str], Permissions], *, clock_offset_limit: timedelta, anchored: bool
+    ) -> None:
+        self._store = store
+        self._users = users
+        self._limit = clock_offset_limit
+        self._anchored = anchored
+
+    def prove(self, mode: Mode) -> tuple[Check, ...]:
+        """Return the checks, all green.
+
+        Raises RefusedError that names a permission which must not be there, InfrastructureError when the store
+        can't be reached, a credential is not valid, or this machine's clock is off. In place nothing but a dead store may stop the
+        operator: the clock only leaves the run unproven, and the reader, which such a restore does not use, is not proven.
+        """
+        reader = self._users(READER)
+        checks = [self._clock(reader, mode), *self._reachable(reader)]
+        if mode is Mode.SANDBOX:
+            checks.append(_denied(READER, self._reader_attempts(reader)))
+        if self._anchored:
+            checks.append(_denied(WRITER, self._writer_attempts(self._users(WRITER))))
+        return tuple(checks)
+
+    def _clock(self, user: Permissions, mode: Mode) -> Check:
+        difference = user.clock_difference()
+        allowed = self._limit + _HTTP_DATE_STEP
+        if abs(difference) > allowed and mode is Mode.IN_PLACE:
+            return Check(
+                name="clock of the controller",
+                stage=Stage.GATE,
+                status=CheckStatus.SKIPPED,
+                message=f"{difference.total_seconds():+.1f} s off the store's clock: no RPO can be told",
+                remedy="Correct time synchronisation when the service is back.",
+            )
+        if abs(difference) > allowed:
+            raise InfrastructureError(
+                f"clock fault: this machine is {difference.total_seconds():+.1f} s off the store's clock "
+                f"(limit {allowed.total_seconds():g} s)",
+                where=self._store.endpoint,
+                remedy="Correct time synchronisation here or on the store.",
+            )
+        return _passed(
+            "clock of the controller",
+            f"within {allowed.total_seconds():g} s of the store",
+            f"{difference.total_seconds():+.1f} s",
+        )
+
+    def _reachable(self, user: Permissions) -> Iterator[Check]:
+        for name, repository in self._store.repositories.items():
+            if not user.can_list(repository.bucket, repository.prefix):
+                raise InfrastructureError(
+                    f"{user.user} can't list the repository {name}",
+                    where=f"bucket {repository.bucket}, path {repository.path}",
+                    remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
+                )
+            yield _passed(f"repository {name} can be read", "listing allowed", "listed")
+
+    def _reader_attempts(self, user: Permissions) -> Iterator[_Attempt]:
+        for repository in self._store.repositories.values():
+            yield from _of_reader(user, repository.bucket, f"{repository.prefix}{_absent_key()}")
+        heartbeat, absent = self._store.heartbeat_bucket, _absent_key()
+        yield _Attempt("put an object", heartbeat, lambda: user.can_put(heartbeat, absent))
+        other = f"drillbook-preflight-{secrets.token_hex(8)}"
+        yield _Attempt("create a bucket", other, lambda: user.can_create_bucket(other))
+
+    def _writer_attempts(self, user: Permissions) -> Iterator[_Attempt]:
+        bucket, key = self._store.evidence_bucket, _absent_key()
+        yield from _destructive(user, bucket, key)
+        yield _Attempt("get an object", bucket, lambda: user.can_get(bucket, key))
+        for repository in self._store.repositories.values():
+            yield from _of_writer(user, repository.bucket, f"{repository.prefix}{key}")
+
+
+def _absent_key() -> str:
+    return f"drillbook-preflight-{secrets.token_hex(16)}"
+
+
+def _of_reader(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
+    """What a reader must not do in a repository."""
+    yield from _destructive(user, bucket, key)
+    yield _Attempt("put an object", bucket, lambda: user.can_put(bucket, key))
+    yield _Attempt("start a multipart upload", bucket, lambda: user.can_start_multipart(bucket, key))
+
+
+def _of_writer(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
+    """What the writer of evidence must not do in a repository."""
+    yield _Attempt("put an object", bucket, lambda: user.can_put(bucket, key))
+    yield _Attempt("delete an object", bucket, lambda: user.can_delete(bucket, key))
+
+
+def _destructive(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
+    yield _Attempt("delete an object", bucket, lambda: user.can_delete(bucket, key))
+    yield _Attempt("delete a version past its lock", bucket, lambda: user.can_delete_version(bucket, key))
+    yield _Attempt("change the bucket's lock", bucket, lambda: user.can_change_lock(bucket))
+    yield _Attempt("change the bucket's policy", bucket, lambda: user.can_change_policy(bucket))
+    yield _Attempt("change the bucket's lifecycle", bucket, lambda: user.can_change_lifecycle(bucket))
+    yield _Attempt("change the bucket's versioning", bucket, lambda: user.can_change_versioning(bucket))
+
+
+def _denied(user: str, attempts: Iterator[_Attempt]) -> Check:
+    tried = 0
+    for attempt in attempts:
+        tried += 1
+        if attempt.try_it():
+            raise RefusedError(
+                f"{user} may {attempt.what}: a drill must not hold such a credential",
+                where=f"bucket {attempt.where}",
+                remedy=f"Give the drill the real {user}, and apply the object store's policies again.",
+            )
+    return _passed(f"{user} is limited", f"{tried} forbidden actions denied", f"{tried} denied")
+
+
+def _passed(name: str, expected: str, actual: str) -> Check:
+    return Check(name=name, stage=Stage.GATE, status=CheckStatus.PASSED, expected=expected, actual=actual)

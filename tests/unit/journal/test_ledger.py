@@ -1,0 +1,108 @@
+"""The ledger says what is there, whoever reads it, and survives a torn line."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from tests.unit.world import FakeClock, FakePlaybooks, removers
+
+from drillbook import process
+from drillbook.errors import InfrastructureError
+from drillbook.journal.ledger import Ledger, Resource, ResourceKind, State, guest_resource, process_resource
+from drillbook.model import Claim
+from drillbook.run.teardown import Removers, batches, remove, remove_together
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: FakeClock) -> Ledger:
+    return Ledger(tmp_path, clock)
+
+
+def test_outstanding_is_newest_first_and_without_what_was_removed(ledger: Ledger) -> None:
+    first, second, third = (Resource(ResourceKind.MACHINE, name) for name in ("one", "two", "three"))
+    for resource in (first, second, third):
+        ledger.intend(resource)
+    ledger.settle(second)
+    ledger.settle(third, State.KEPT)
+    assert [(entry.name, entry.state) for entry in ledger.outstanding()] == [("three", "kept"), ("one", "intended")]
+
+
+def test_torn_last_line_is_not_read(ledger: Ledger) -> None:
+    ledger.intend(Resource(ResourceKind.MACHINE, "one"))
+    with ledger.path.open("a") as file:
+        file.write('{"kind": "machi')
+    assert [entry.name for entry in ledger.resources()] == ["one"]
+
+
+def test_owner_lives_until_it_is_settled(ledger: Ledger) -> None:
+    assert not ledger.owner_alive()
+    owner = process_resource(ResourceKind.OWNER, process.ProcessIdentity.of(os.getpid()))
+    ledger.intend(owner)
+    assert ledger.owner_alive()
+    ledger.settle(owner)
+    assert not ledger.owner_alive()
+
+
+def test_process_with_the_same_number_but_another_start_is_not_killed(ledger: Ledger) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as child:
+        real = process.ProcessIdentity.of(child.pid)
+        other = process.ProcessIdentity(real.pid, real.start_ticks - 1, real.boot_id)
+        for identity in (other, process.ProcessIdentity(real.pid, real.start_ticks, "another boot")):
+            resource = process_resource(ResourceKind.PROCESS, identity)
+            remove(resource, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+            assert child.poll() is None
+        remove(
+            process_resource(ResourceKind.PROCESS, real),
+            run_id="x",
+            ledger=ledger,
+            removers=removers(FakePlaybooks()),
+            watcher=None,
+        )  # type: ignore[arg-type] # no watcher is asked
+        assert child.wait(timeout=5) == -9
+
+
+def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    with pytest.raises(InfrastructureError, match="outside its run"):
+        remove(
+            Resource(ResourceKind.FILE, str(outside)),
+            run_id="x",
+            ledger=ledger,
+            removers=removers(FakePlaybooks()),
+            watcher=None,
+        )  # type: ignore[arg-type] # no watcher is asked
+    assert outside.is_dir()
+
+
+def test_guests_that_follow_each_other_are_removed_together_and_all_else_alone() -> None:
+    guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("1", "2", "3")]
+    process_, file = Resource(ResourceKind.PROCESS, "7"), Resource(ResourceKind.FILE, "/x")
+    given = [process_, guests[0], guests[1], file, file, guests[2]]
+    assert list(batches(given)) == [(process_,), (guests[0], guests[1]), (file,), (file,), (guests[2],)]
+
+
+class FakeGuests:
+    """Removes when two are asked for at once; the machine `bad` stays."""
+
+    def __init__(self) -> None:
+        self._both = Barrier(2, timeout=10)
+
+    def destroy(self, claim: Claim, _timeout: timedelta) -> None:
+        self._both.wait()
+        if claim.host == "bad":
+            raise InfrastructureError("it is locked", where=claim.identifier, remedy="Unlock it.")
+
+
+def test_one_that_stays_keeps_no_other(ledger: Ledger) -> None:
+    guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("good", "bad")]
+    for resource in guests:
+        ledger.intend(resource)
+    who = Removers(FakePlaybooks(), FakeGuests(), timedelta(seconds=1))
+    with pytest.raises(InfrastructureError, match="it is locked"):
+        remove_together(guests, run_id="x", ledger=ledger, removers=who, watcher=None)  # type: ignore[arg-type] # no watcher is asked
+    assert [entry.name for entry in ledger.outstanding()] == ["cluster: qemu/bad"]

@@ -1,0 +1,100 @@
+"""Planning is pure: the same inventory and order give the same plan, and what is unsafe gives none."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.world import START, World
+
+from drillbook.errors import RefusedError
+from drillbook.kinds.machines.kind import MACHINES
+from drillbook.model import Mode, PointRequest
+from drillbook.run.plan import plan_drill, plan_in_place, predict
+
+
+def record(drill: str, rto: float | None, size: int | None = None) -> dict[str, Any]:
+    return {"drill": drill, "rto": {"actual_seconds": rto}, "predicted": {"bytes": size, "disk_bytes": size}}
+
+
+def test_digest_tells_orders_apart_and_ignores_predictions(world: World) -> None:
+    plan = world.plan()
+    assert plan.digest == world.plan(history=[record("main-latest", 50, 10)]).digest
+    assert plan.digest != world.plan(point=PointRequest.parse("oldest")).digest
+    assert plan.digest != world.plan(keep=True).digest
+
+
+def test_prediction_is_the_median_of_the_drills_own_runs() -> None:
+    history = [record("a", 10, 5), record("b", 900, 9), record("a", None), record("a", 30, 7), record("a", 20)]
+    found = predict(history, "a")
+    assert found.rto == timedelta(seconds=20)
+    assert found.bytes == 7
+    assert predict([], "a").rto is None
+
+
+@pytest.mark.parametrize("confirm", ["", "main", "postgresql", "sandbox1", "POSTGRESQL_MAIN"])
+def test_in_place_needs_the_exact_group(world: World, confirm: str) -> None:
+    with pytest.raises(RefusedError, match="replaces the data of every host of postgresql_main"):
+        plan_in_place(world.configuration, world.configuration.service("main"), confirm=confirm, point=PointRequest())
+
+
+def test_only_machines_of_the_service_can_be_replaced(world: World) -> None:
+    service = world.configuration.service("main")
+    with pytest.raises(RefusedError, match="db1: no machine of main"):
+        plan_in_place(
+            world.configuration, service, confirm="postgresql_main", point=PointRequest(), replace=(service.hosts[0],)
+        )
+
+
+@pytest.mark.parametrize(
+    ("point", "named"),
+    [
+        (PointRequest(repository_time=START), "repository_time in place"),
+        (PointRequest(timeline=2, repository_time=START), "repository_time in place"),
+    ],
+)
+def test_what_a_restore_in_place_would_not_look_at_is_refused(world: World, point: PointRequest, named: str) -> None:
+    """Refused before the confirmation is asked for: the operator would get another state than the one asked for."""
+    with pytest.raises(RefusedError, match=named):
+        plan_in_place(world.configuration, world.configuration.service("main"), confirm="", point=point)
+
+
+@pytest.mark.parametrize("text", ["lsn=0/3000000", "xid=700", "name=before", "immediate"])
+def test_a_point_that_the_kind_does_not_have_is_refused(world: World, text: str) -> None:
+    service = replace(world.configuration.service("main"), kind=MACHINES)
+    drill = replace(world.configuration.drill("main-latest"), service=service)
+    with pytest.raises(RefusedError, match=f"kind machines.* has no {text.partition('=')[0]} in a drill"):
+        plan_drill(world.configuration, drill, point=PointRequest.parse(text))
+
+
+@pytest.mark.parametrize(
+    ("point", "named"),
+    [
+        (PointRequest(set_label="a"), "set"),
+        (PointRequest(timeline=1), "timeline"),
+        (PointRequest(repository_time=START), "repository_time"),
+    ],
+)
+def test_a_selector_that_the_kind_does_not_have_is_refused(world: World, point: PointRequest, named: str) -> None:
+    drill = world.configuration.drill("main-latest")
+    drill = replace(drill, service=replace(drill.service, kind=MACHINES))
+    with pytest.raises(RefusedError, match=f"has no {named} in a drill"):
+        plan_drill(world.configuration, drill, point=point)
+
+
+def test_in_place_tears_nothing_down_and_freezes_nothing(world: World) -> None:
+    service = world.configuration.service("main")
+    plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())
+    assert (plan.mode, plan.teardown, plan.rto_objective) == (Mode.IN_PLACE, None, timedelta(seconds=600))
+    assert plan.point_at(START).until is None
+
+
+def test_what_comes_later_is_hidden_only_for_a_simulated_total_loss(world: World) -> None:
+    plan = world.plan()
+    assert plan.point_at(START).until == START
+    assert world.plan(disaster_at=START).point_at(START).until is None
+    assert world.plan(point=PointRequest.parse("oldest")).point_at(START).until is None
+    assert replace(plan, repository_as_of_disaster=False).point_at(START).until is None
+    given = START - timedelta(days=1)
+    asked = world.plan(point=PointRequest(repository_time=given)).point_at(START)
+    assert (asked.repository_time, asked.until) == (given, None)
