@@ -105,10 +105,10 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     made = Lab(ROOT, prefix, ROOT / ".lab" / f"{prefix}-logs")
     request.session.stash[LAB] = made
     request.session.stash[KEPT] = made.exists()
-    made.playbook("lab_up")
+    made.playbook("lab/up")
     yield made
     if os.environ.get("DRILLBOOK_KEEP") != "true":
-        made.playbook("lab_down")
+        made.playbook("lab/down")
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,8 @@ def main() -> None:
     endpoints = [{"name": name, "address": host, "port": port, "expect": "closed"} for name, host, port in closed] + [
         {**endpoint, "expect": "open"} for endpoint in wanted["open_endpoints"]
     ]
-    with ThreadPoolExecutor(max_workers=32) as pool:
+    # Each silent endpoint takes the whole timeout, so that all of a small inventory are asked at once.
+    with ThreadPoolExecutor(max_workers=128) as pool:
         tries = list(pool.map(lambda endpoint: attempt(endpoint, wanted["timeout_seconds"]), endpoints))
         tries += list(pool.map(route, wanted["unroutable_addresses"]))
         tries += list(pool.map(resolve, wanted["names"]))

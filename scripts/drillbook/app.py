@@ -23,7 +23,7 @@ from drillbook.evidence import (
 from drillbook.journal.journal import Reporter
 from drillbook.kinds.registry import KINDS
 from drillbook.machines.drill import ProviderGuests
-from drillbook.machines.snapshots.hook import Hooked, new_hook_run_id
+from drillbook.machines.snapshots.hook import Hooked, new_hook_id
 from drillbook.model import Check, Heartbeat, MachineGroup
 from drillbook.reporters.reports import write_reports
 from drillbook.run.clean import Cleaner
@@ -135,7 +135,7 @@ class App:
             state=self.configuration.state_directory,
             group=group.name,
             hook=group.hook,
-            run_id=new_hook_run_id(group.name),
+            run_id=new_hook_id(group.name),
         )
 
     def cleaner(self) -> Cleaner:
@@ -150,7 +150,7 @@ class App:
 
     def work(self, plan: Plan, stops: Stops) -> Work | None:
         """What does a plan's steps that are no playbooks."""
-        return open_work(self.configuration, self.clock, plan, stops)
+        return work_for(self.configuration, self.clock, plan, stops)
 
     def limits_of_machine_drills(self) -> tuple[Check, ...]:
         """Prove, once for each group of machines that is drilled, that its drill's credential can do nothing to them."""
@@ -190,16 +190,16 @@ class App:
         return S3Heartbeats(self.configuration.store, READER).published(service)
 
     def _credential(self, user: str) -> S3Credential | None:
-        from drillbook.stores.s3 import read_keys  # noqa: PLC0415 - boto3 takes a while
+        from drillbook.stores.client import user_keys  # noqa: PLC0415 - boto3 takes a while
 
         try:
-            access_key, secret_key = read_keys(self.configuration.store.credentials_directory, user)
+            access_key, secret_key = user_keys(self.configuration.store.credentials_directory, user)
         except InfrastructureError:
             return None
         return S3Credential(access_key, secret_key)
 
 
-def open_work(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
+def work_for(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
     """Return what does a plan's steps that are no playbooks, with what the inventory says of the machines below the service."""
     group = next((found for found in configuration.machine_groups if found.name == plan.service.group), None)
     opening = Opening(

@@ -22,7 +22,7 @@ Subject = TypeVar("Subject", bound=OfHost)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[Subject, Value]):
+class Result(Generic[Subject, Value]):
     """What came of it for one machine: a value, or an error."""
 
     machine: Subject
@@ -32,14 +32,14 @@ class Outcome(Generic[Subject, Value]):
 
 def concurrently(
     machines: Sequence[Subject], action: Callable[[Subject], Value], workers: int
-) -> tuple[Outcome[Subject, Value], ...]:
+) -> tuple[Result[Subject, Value], ...]:
     """Return an outcome for each machine, in their order. Anything but a DrillbookError is a defect, and raised."""
 
-    def attempt(machine: Subject) -> Outcome[Subject, Value]:
+    def attempt(machine: Subject) -> Result[Subject, Value]:
         try:
-            return Outcome(machine, action(machine), None)
+            return Result(machine, action(machine), None)
         except DrillbookError as error:
-            return Outcome(machine, None, error)
+            return Result(machine, None, error)
 
     if not machines:
         return ()
@@ -47,7 +47,7 @@ def concurrently(
         return tuple(pool.map(attempt, machines))
 
 
-def raise_failures(outcomes: Sequence[Outcome[Subject, Value]], *, what: str, group: str, remedy: str) -> None:
+def raise_failures(outcomes: Sequence[Result[Subject, Value]], *, what: str, group: str, remedy: str) -> None:
     """Raise one InfrastructureError that names every machine that failed, and why; nothing if none did.
 
     It is a LockedError where a lock is all that was in the way.

@@ -76,7 +76,7 @@ class Lab:
         completed = self.run(*argv, timeout=PLAYBOOK_TIMEOUT)
         seconds = time.monotonic() - began
         self._log_directory.mkdir(parents=True, exist_ok=True)
-        log = self._log_directory / f"{time.strftime('%H%M%S')}-{name}.log"
+        log = self._log_directory / f"{time.strftime('%H%M%S')}-{name.replace('/', '-')}.log"
         log.write_text(completed.stdout + completed.stderr, encoding="utf-8")
         return completed.returncode, Recap(completed.stdout + completed.stderr, seconds)
 

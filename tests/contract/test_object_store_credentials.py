@@ -30,6 +30,7 @@ OLD, NEW = b"the old version", b"the new version"
 WRITERS = ["repository_writer", "restore_operator"]
 USERS = [*WRITERS, "repository_reader", "evidence_writer", "heartbeat_writer"]
 REPOSITORY, EVIDENCE, HEARTBEAT = "repository", "evidence", "heartbeat"
+WRITER_OF = {REPOSITORY: "repository_writer", EVIDENCE: "evidence_writer", HEARTBEAT: "heartbeat_writer"}
 FOR_EVER = datetime(2090, 1, 1, tzinfo=UTC)
 
 
@@ -89,7 +90,7 @@ def key() -> str:
 
 def put_twice(store: Store, bucket: str, key: str) -> Target:
     """Make the two versions with the bucket's own writer."""
-    client = store.client("evidence_writer" if bucket == EVIDENCE else "repository_writer")
+    client = store.client(WRITER_OF[bucket])
     first = client.put_object(Bucket=bucket, Key=key, Body=OLD)["VersionId"]
     client.put_object(Bucket=bucket, Key=key, Body=NEW)
     return Target(bucket, key, first)
@@ -191,9 +192,9 @@ BUCKETS = [REPOSITORY, EVIDENCE, HEARTBEAT]
 NOTHING: list[str] = []
 # Per user and bucket, which groups of operations are allowed.
 RIGHTS: dict[tuple[str, str], list[str]] = {
-    **{(user, bucket): ["writing", "deleting", "reading"] for user in WRITERS for bucket in (REPOSITORY, HEARTBEAT)},
+    **{(user, REPOSITORY): ["writing", "deleting", "reading"] for user in WRITERS},
     **{("repository_reader", bucket): ["reading"] for bucket in BUCKETS},
-    **{(user, EVIDENCE): NOTHING for user in WRITERS},
+    **{(user, bucket): NOTHING for user in WRITERS for bucket in (EVIDENCE, HEARTBEAT)},
     **{("evidence_writer", bucket): NOTHING for bucket in (REPOSITORY, HEARTBEAT)},
     **{("heartbeat_writer", bucket): NOTHING for bucket in (REPOSITORY, EVIDENCE)},
 }
@@ -280,7 +281,7 @@ def test_every_version_is_locked(store: Store, key: str, bucket: str) -> None:
 
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_nothing_is_public(store: Store, key: str, bucket: str) -> None:
-    writer = store.client("evidence_writer" if bucket == EVIDENCE else "repository_writer")
+    writer = store.client(WRITER_OF[bucket])
     code_of(lambda: writer.put_object(Bucket=bucket, Key=key, Body=b"x", ACL="public-read"))
     put_twice(store, bucket, key)
     context = ssl.create_default_context(cafile=store.ca_file)

@@ -64,7 +64,7 @@ def test_the_loss_of_the_primarys_host_loses_nothing(
         assert (seen.acknowledged > 0, seen.lost) == (True, 0)
         assert seen.outage_seconds < 38, "writes did not come back"
         outages.append(f"{seen.outage_seconds:.1f}{' (with the leader of etcd)' if both else ''}")
-        lab.playbook("lab_up")
+        lab.playbook("lab/up")
         lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
     figure(f"host loss: write outage {', '.join(outages)} s, 0 commits lost in {repeat} repetitions")
 

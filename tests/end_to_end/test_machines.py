@@ -72,7 +72,7 @@ def test_a_machine_without_its_heartbeat_and_with_a_broken_service_is_red(
     """Both lie on its disk, so both come back with it; the machine itself goes on serving meanwhile."""
     assert beating
     machine = host(HOST)
-    machine.check_output("systemctl stop drillbook-machine-heartbeat && mv %s %s.kept", HEARTBEAT, HEARTBEAT)
+    machine.check_output("systemctl stop drillbook-heartbeat@edge && mv %s %s.kept", HEARTBEAT, HEARTBEAT)
     machine.check_output(
         "cp -p /etc/haproxy/haproxy.cfg /root/haproxy.cfg.kept && echo broken >> /etc/haproxy/haproxy.cfg"
     )
@@ -80,7 +80,7 @@ def test_a_machine_without_its_heartbeat_and_with_a_broken_service_is_red(
         back_up(platform)
     finally:
         machine.check_output("mv /root/haproxy.cfg.kept /etc/haproxy/haproxy.cfg")
-        machine.check_output("mv %s.kept %s && systemctl start drillbook-machine-heartbeat", HEARTBEAT, HEARTBEAT)
+        machine.check_output("mv %s.kept %s && systemctl start drillbook-heartbeat@edge", HEARTBEAT, HEARTBEAT)
     assert machine.service("haproxy").is_running
     code, record = drill(platform)
     red = {check["name"] for check in record["checks"] if check["status"] == "failed"}
@@ -126,7 +126,7 @@ def test_a_lost_machine_comes_back_in_its_own_place_and_serves(
     assert containers(platform) == before
     machine = host(HOST)
     assert machine.service("haproxy").is_running
-    assert machine.service("drillbook-machine-heartbeat").is_running
+    assert machine.service("drillbook-heartbeat@edge").is_running
     figure(
         f"whole machine ({HOST}) in place: RTO {record['rto']['actual_seconds']:.1f} s, RPO {record['rpo']['actual_seconds']:.1f} s"
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
-DATABASE_UNITS = ["etcd", "patroni", "pgbouncer", "drillbook-heartbeat", "drillbook-pgbackrest-check.timer"]
+DATABASE_UNITS = ["etcd", "patroni", "pgbouncer", "drillbook-heartbeat@main", "drillbook-pgbackrest-check.timer"]
 UNITS = {
     **dict.fromkeys(DATABASE_HOSTS, DATABASE_UNITS),
     "lb1": ["haproxy"],

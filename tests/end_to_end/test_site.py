@@ -22,7 +22,7 @@ def test_check_mode_on_fresh_hosts_predicts_changes_on_every_host(platform: Plat
 def test_every_host_was_converged(platform: Platform) -> None:
     if platform.converge is None:
         pytest.skip("the lab was kept, so it was converged before")
-    assert set(platform.converge.changed()) == {"cache1", "db1", "db2", "db3", "lb1", "store1"}
+    assert set(platform.converge.changed()) == {"cache1", "db1", "db2", "db3", "lb1", "ledger1", "store1"}
     assert all(count > 0 for count in platform.converge.changed().values())
 
 

@@ -29,12 +29,12 @@ where number = (select number from load_commits order by written_at desc limit 1
 def no_new_fingerprints(host: Callable[[str], Host]) -> Iterator[None]:
     """The agents stand still, so that the next fingerprint does not make the damage official."""
     for name in DATABASE_HOSTS:
-        host(name).check_output("systemctl stop drillbook-heartbeat.service")
+        host(name).check_output("systemctl stop drillbook-heartbeat@main.service")
     try:
         yield
     finally:
         for name in DATABASE_HOSTS:
-            host(name).check_output("systemctl start drillbook-heartbeat.service")
+            host(name).check_output("systemctl start drillbook-heartbeat@main.service")
 
 
 def on_the_leader(drills: Drills, host: Callable[[str], Host], database: str, statement: str) -> None:

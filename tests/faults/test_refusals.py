@@ -88,29 +88,6 @@ def test_a_disk_that_fills_up_during_replay(drills: Drills) -> None:
     drills.assert_nothing_left()
 
 
-@pytest.mark.parametrize("target", ["db1", "postgresql_main"])
-def test_a_restore_aimed_at_production(drills: Drills, target: str) -> None:
-    code, recap = drills.lab.attempt(
-        "restore_postgresql", variables={"restore_service": "main", "restore_target": target, "restore_mode": "sandbox"}
-    )
-    assert code != 0
-    assert "production group" in " ".join(recap.output.split())
-    assert sum(recap.changed().values()) == 0
-
-
-def test_a_restore_in_place_without_the_exact_name(drills: Drills) -> None:
-    refused = drills.lab.run("drillbook", "restore", "main", "--in-place", "--confirm", "main")
-    assert refused.returncode == 2
-    assert "--confirm postgresql_main" in refused.stdout + refused.stderr
-
-
-def test_a_target_before_the_first_backup(drills: Drills) -> None:
-    ran = drills.run("--point", "time=2020-01-01T00:00:00Z")
-    assert ran.code == 3
-    assert "before" in ran.why()
-    drills.assert_nothing_left()
-
-
 def test_a_target_after_the_last_segment(drills: Drills) -> None:
     ran = drills.run("--point", "time=2099-01-01T00:00:00Z")
     assert ran.code == 3

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,17 +57,6 @@ def test_shell_scripts_are_strict_and_executable(files: list[Path]) -> None:
                 wrong.append(f"{path}: not executable")
             if "set -euo pipefail" not in body and "\nexec " not in body:
                 wrong.append(f"{path}: no 'set -euo pipefail'")
-    assert not wrong
-
-
-def test_every_play_of_an_operation_is_numbered() -> None:
-    wrong = []
-    # The lab's playbooks are parts of each other, so a number would be wrong in one of them.
-    for path in sorted(path for path in (ROOT / "playbooks").glob("*.yml") if not path.name.startswith("lab_")):
-        plays = [play for play in yaml.safe_load(path.read_text(encoding="utf-8")) if "hosts" in play]
-        numbers = [re.match(r"^\((\d+)/(\d+)\) \S", play.get("name", "")) for play in plays]
-        if not all(numbers) or len({match[2] for match in numbers if match}) > 1:
-            wrong.append(f"{path.name}: {[play.get('name') for play in plays]}")
     assert not wrong
 
 

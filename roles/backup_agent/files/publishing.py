@@ -1,23 +1,14 @@
-"""What both kinds of heartbeat share: the store that they are published in, and work repeated at a steady pace."""
+"""The store that heartbeats are published in."""
 
 from __future__ import annotations
 
 import json
-import logging
-import os
-import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-
-logger = logging.getLogger("heartbeat")
 
 FAILURES = (BotoCoreError, ClientError, OSError)
 
@@ -61,23 +52,3 @@ def open_store(store: dict[str, str], secrets: dict[str, str]) -> Any:
             connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
         ),
     )
-
-
-def repeat(
-    work: Callable[[], None], seconds: float, failing: str, failures: tuple[type[Exception], ...] = FAILURES
-) -> None:
-    """Do it for ever, at a steady pace; what fails is said and tried again at the next turn."""
-    due = time.monotonic()
-    while True:
-        try:
-            work()
-        except failures as error:
-            logger.warning("%s: %s", failing, (str(error).strip() or repr(error)).splitlines()[0])
-        due = max(due + seconds, time.monotonic())
-        time.sleep(max(0.0, due - time.monotonic()))
-
-
-def give_up(failure: threading.ExceptHookArgs) -> None:
-    """End the whole process when a thread fails unexpectedly."""
-    logger.critical("the agent gives up: %s: %s", failure.exc_type.__name__, failure.exc_value)
-    os._exit(1)

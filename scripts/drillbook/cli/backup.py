@@ -12,16 +12,16 @@ from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
 from drillbook.machines.backups import (
-    Held,
+    MachineBackups,
     TakenBackup,
+    backups_by_machine,
     decide_backups,
-    held,
     open_rules,
     prune_backups,
     refusals,
     take_all,
+    verify_backups,
 )
-from drillbook.machines.backups import verify as verify_backups
 from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups, find_each, open_backups
 from drillbook.run.hold import hold
@@ -45,8 +45,8 @@ class _World:
         return self.opened.configuration.machines_at_once
 
     @property
-    def held(self) -> tuple[Held, ...]:
-        return held(self.group, self.provider.backups(self.group.hosts, self.rules))
+    def held(self) -> tuple[MachineBackups, ...]:
+        return backups_by_machine(self.group, self.provider.backups(self.group.hosts, self.rules))
 
 
 def _open(opened: App, name: str) -> _World:

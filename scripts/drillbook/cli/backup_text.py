@@ -1,6 +1,6 @@
 """What `drillbook backup` shows in the cells of its tables."""
 
-from drillbook.machines.backups import Finding, Taken
+from drillbook.machines.backups import BackupFinding, Taken
 from drillbook.model import format_instant
 
 
@@ -12,13 +12,13 @@ def outcome_of(one: Taken) -> tuple[str, str]:
     return "warned" if warned else "taken", f"{one.backup.copies[0].identifier}{warned}"
 
 
-def newest_of(one: Finding) -> str:
+def newest_of(one: BackupFinding) -> str:
     """The newest good backup, and when it was taken."""
     newest = one.newest_good
     return f"{newest.copies[0].identifier}, {format_instant(newest.taken_at)}" if newest else "-"
 
 
-def why_of(one: Finding) -> str:
+def why_of(one: BackupFinding) -> str:
     """Why a machine is red, and what is wrong with newer backups than its good one."""
     newer = [f"newer {name} is damaged: {why}" for name, why in one.damaged] if one.newest_good else []
     return "; ".join(filter(None, [one.why, *newer]))

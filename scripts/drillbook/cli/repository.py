@@ -42,11 +42,11 @@ def recover(
         raise ConfigurationError(
             f"{format_instant(moment)} is not over", where="the option --as-of", remedy="Give a moment in the past."
         )
-    from drillbook.stores.s3 import make_client  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
+    from drillbook.stores.client import client_of  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
     from drillbook.stores.versions import OPERATOR, VersionedPath, describe, plan_recovery  # noqa: PLC0415 - likewise
 
     store = opened.configuration.store
-    path = VersionedPath(store, opened.configuration.repository(repository), make_client(store, OPERATOR))
+    path = VersionedPath(store, opened.configuration.repository(repository), client_of(store, OPERATOR))
     plan = plan_recovery(path.states(), moment)
     if not check:
         terminal = console(stderr=True)

@@ -23,8 +23,9 @@ from drillbook.machines.snapshots import (
     decide,
     free_to_go_back,
     go_back,
-    prune,
+    prune_snapshots,
     refuse_to_go_back,
+    thaw_machine,
 )
 from drillbook.machines.snapshots.guard import guarded, guarded_hook
 from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
@@ -140,7 +141,7 @@ def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = 
             _say_locked(world)
         else:
             locks = world.snapshots.locks(world.group)
-            prune(world.provider, world.group, decisions, world.machines, world.limits, locks, _tell)
+            prune_snapshots(world.provider, world.group, decisions, world.machines, world.limits, locks, _tell)
     said: list[dict[str, Any]] = [
         {"name": entry.set.name, "state": entry.set.state.value, "kept": entry.kept, "reasons": list(entry.reasons)}
         for entry in decisions
@@ -183,7 +184,9 @@ def thaw(group: GroupName, inventory: Inventories = None) -> None:
         return
     world = _open(opened, group)
     outcomes = concurrently(
-        world.machines, lambda machine: world.provider.thaw(machine, world.limits.timeout), world.limits.workers
+        world.machines,
+        lambda machine: thaw_machine(world.provider, machine, world.limits.timeout),
+        world.limits.workers,
     )
     raise_failures(outcomes, what="thawing", group=group, remedy="See that the guest agents run.")
 

@@ -19,7 +19,7 @@ SCHEMA_FILE = Path("docs/reference/drillbook.schema.json")
 _HEAD = """\
 # Configuration
 
-<!-- Written by `python -m drillbook.config.docs`; change the descriptions in scripts/drillbook/config/schema.py and scripts/drillbook/kinds. -->
+<!-- Written by `python -m drillbook.config.docs`; change the descriptions in config/schema.py, kinds/ and providers/ of scripts/drillbook. -->
 
 Everything that drillbook needs stands in the inventory, beside the variables of the roles: there is no second
 configuration file. It reads `ansible-inventory --list`, which renders no templates, so that every `drillbook_*` value is

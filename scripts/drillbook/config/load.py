@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
-from drillbook.config.machines import machine_group, place
+from drillbook.config.machines import machine_group
 from drillbook.config.schema import (
     EscrowVariables,
     GlobalVariables,
@@ -31,10 +31,10 @@ from drillbook.model import (
     EvidencePlace,
     MachineGroup,
     ObjectStore,
-    Place,
     Repository,
     Service,
 )
+from drillbook.providers import Place
 
 PREFIX = "drillbook_"
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
@@ -118,7 +118,7 @@ def configuration(inventory: Inventory, kinds: Mapping[str, ServiceKind] = KINDS
         for name, group in sorted(groups.items())
         if group.drillbook_machines is not None
     )
-    places = tuple(place(values) for values in general.drillbook_providers)
+    places = general.drillbook_providers
     _refuse_twins([(found.name, "all") for found in places], "drillbook_providers.name")
     drills = tuple(
         drill(values, owner, sandbox(values, owner, inventory, machines, places), limits)

@@ -7,22 +7,12 @@ from drillbook.config.errors import fault
 from drillbook.config.schema import GlobalVariables
 from drillbook.kinds.machines.settings import (
     BackupVariables,
-    Ec2Variables,
-    LabVariables,
     MachinesVariables,
-    ProxmoxVariables,
 )
 from drillbook.model import (
     BackupRules,
-    Ec2DrillRange,
-    Ec2Place,
-    LabDrillRange,
-    LabPlace,
     MachineGroup,
     MachineProbes,
-    Place,
-    ProxmoxDrillRange,
-    ProxmoxPlace,
     QuiesceHook,
     Retention,
 )
@@ -30,17 +20,6 @@ from drillbook.model import (
 _KEY = "drillbook_machines"
 _HOMES = {"storage": "proxmox", "fleecing_storage": "proxmox", "leave_out": "proxmox", "copy_to_region": "ec2"}
 """Rules for backups that only one kind of provider has."""
-
-
-def place(values: ProxmoxVariables | Ec2Variables | LabVariables) -> Place:
-    """Build the place that machines come from."""
-    found = values.model_dump(exclude={"kind", "drill"})
-    drill = values.drill.model_dump() if values.drill else None
-    if isinstance(values, Ec2Variables):
-        return Ec2Place(**found, drill=Ec2DrillRange(**drill) if drill else None)
-    if isinstance(values, ProxmoxVariables):
-        return ProxmoxPlace(**found, drill=ProxmoxDrillRange(**drill) if drill else None)
-    return LabPlace(**found, drill=LabDrillRange(**drill) if drill else None)
 
 
 def machine_group(

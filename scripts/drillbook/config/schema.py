@@ -8,8 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, create_model, model_validator
 
 from drillbook.kinds.declaration import ServiceKind, ServiceVariables
-from drillbook.kinds.machines.settings import MachinesVariables, ProviderVariables
+from drillbook.kinds.machines.settings import MachinesVariables
 from drillbook.model import PointType
+from drillbook.providers import Place
 from drillbook.strict import AbsolutePath, Name, Seconds, Strict
 
 
@@ -121,7 +122,7 @@ class GlobalVariables(Strict):
     drillbook_escrow: tuple[EscrowVariables, ...] = Field(
         default=(), description="what `drillbook escrow check` looks for"
     )
-    drillbook_providers: tuple[ProviderVariables, ...] = Field(default=(), description="where machines come from")
+    drillbook_providers: tuple[Place, ...] = Field(default=(), description="where machines come from")
     drillbook_machines_at_once: int = Field(default=8, gt=0, description="how many machines are worked on at once")
     drillbook_machine_timeout_seconds: Seconds = Field(
         default=900.0, description="longest time that one machine's snapshot, or going back to it, may take"

@@ -14,10 +14,10 @@ from drillbook.model import (
     Mode,
     Objectives,
     ObjectStore,
-    Place,
     PointRequest,
     Service,
 )
+from drillbook.providers.place import Place
 
 SANDBOX_GROUP = "sandbox"
 

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import boto3
 import stamina
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from drillbook.evidence.anchor import AnchoredObject, conflict, unavailable
+from drillbook.stores.client import CONNECT_TIMEOUT, READ_TIMEOUT, make_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -42,8 +41,8 @@ class S3Location:
     endpoint: str | None = None
     region: str = "us-east-1"
     ca_file: Path | None = None
-    connect_timeout: timedelta = timedelta(seconds=5)
-    read_timeout: timedelta = timedelta(seconds=20)
+    connect_timeout: timedelta = CONNECT_TIMEOUT
+    read_timeout: timedelta = READ_TIMEOUT
     attempts: int = 4
 
 
@@ -72,7 +71,7 @@ class S3Anchor:
         reader: S3Credential | None = None,
         client_factory: ClientFactory | None = None,
     ) -> None:
-        make = client_factory or make_client
+        make = client_factory or _connect
         self._location = location
         self._prefix = f"{location.prefix.strip('/')}/" if location.prefix.strip("/") else ""
         self._writer = make(location, writer) if writer else None
@@ -175,27 +174,15 @@ class S3Anchor:
         raise AssertionError("stamina always returns or raises")  # pragma: no cover
 
 
-def make_client(location: S3Location, credential: S3Credential) -> "S3Client":
-    """A real client: TLS verified, path style, one attempt, checksums only where the protocol asks for them."""
-    # boto3's overloads want a literal service name and give Any for a session made at run time.
-    session: Any = boto3.session.Session(
-        aws_access_key_id=credential.access_key,
-        aws_secret_access_key=credential.secret_key,
-        region_name=location.region,
-    )
-    client: S3Client = session.client(
-        "s3",
-        endpoint_url=location.endpoint,
-        verify=str(location.ca_file) if location.ca_file else True,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            connect_timeout=location.connect_timeout.total_seconds(),
-            read_timeout=location.read_timeout.total_seconds(),
-            retries={"total_max_attempts": 1},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+def _connect(location: S3Location, credential: S3Credential) -> "S3Client":
+    """A real client with one attempt: this module tries again itself."""
+    client: S3Client = make_client(
+        location.endpoint,
+        location.region,
+        location.ca_file,
+        (credential.access_key, credential.secret_key),
+        attempts=1,
+        timeouts=(location.connect_timeout, location.read_timeout),
     )
     return client
 

@@ -53,7 +53,7 @@ class ServiceVariables(Strict):
     )
     provision_playbook: str | None = Field(
         default=None,
-        pattern=r"^playbooks/[a-z0-9_]+\.yml$",
+        pattern=r"^playbooks/([a-z0-9_]+/)?[a-z0-9_]+\.yml$",
         description="playbook that makes lost machines of the service again; first step of a restore in place",
     )
 

@@ -9,12 +9,14 @@ from drillbook.model import Destination, Mode, Phase, PointType, Step
 from drillbook.run.work import Opening
 
 PROVISION = "playbooks/provision_sandbox.yml"
+RESTORE = "playbooks/restore.yml"
+PROVE = "playbooks/prove.yml"
 TEARDOWN = "playbooks/teardown_sandbox.yml"
 
 
 @dataclass(frozen=True, slots=True)
 class RoleKind:
-    """Implements `ServiceKind`. The playbooks are named after the kind; ``beside_point`` holds the selectors of each mode."""
+    """Implements `ServiceKind`. What its phases do stands in ``playbooks/<name>/``. ``beside_point`` holds the selectors of each mode."""
 
     name: str
     service: type[ServiceVariables]
@@ -36,8 +38,8 @@ class RoleKind:
         provision = PROVISION if mode is Mode.SANDBOX else provision_playbook
         return (
             *((Step("provision", provision, Phase.PROVISION, timeout),) if provision else ()),
-            Step("restore", f"playbooks/restore_{self.name}.yml", Phase.SELECT, timeout),
-            Step("prove", f"playbooks/prove_{self.name}.yml", Phase.PROVE, timeout),
+            Step("restore", RESTORE, Phase.SELECT, timeout),
+            Step("prove", PROVE, Phase.PROVE, timeout),
         )
 
     def teardown(self, mode: Mode, timeout: timedelta) -> Step | None:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from drillbook.clock import Clock
-from drillbook.concurrently import Outcome, concurrently
+from drillbook.concurrently import Result, concurrently
 from drillbook.errors import DrillbookError, InfrastructureError, LockedError
+from drillbook.machines.tell import Tell
 from drillbook.model import Machine, MachineGroup, format_instant
-from drillbook.providers import Machines, find_each
+from drillbook.providers import LockExplaining, Machines, find_each
 
 FIRST_LOOK = timedelta(seconds=2)
 SLOWEST_LOOK = timedelta(seconds=30)
@@ -24,9 +25,7 @@ class Locks:
     A look is one call for all that are waited for, and the pauses between looks grow from `FIRST_LOOK` to `SLOWEST_LOOK`.
     """
 
-    def __init__(
-        self, provider: Machines, clock: Clock, group: MachineGroup, *, workers: int, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, provider: Machines, clock: Clock, group: MachineGroup, *, workers: int, tell: Tell) -> None:
         self._provider = provider
         self._clock = clock
         self._group = group
@@ -37,7 +36,7 @@ class Locks:
         self._since: datetime | None = None
         self._told = ""
 
-    def overlooked(self, machines: Sequence[Machine]) -> tuple[Machine, ...]:
+    def without_locks(self, machines: Sequence[Machine]) -> tuple[Machine, ...]:
         """Return them without the locks that will be waited for: for what is to be refused before anybody waits."""
         return tuple(replace(machine, lock="") if self._left > _NOTHING else machine for machine in machines)
 
@@ -58,7 +57,7 @@ class Locks:
 
     def each(
         self, machines: Sequence[Machine], action: Callable[[Machine], _Value]
-    ) -> tuple[Outcome[Machine, _Value], ...]:
+    ) -> tuple[Result[Machine, _Value], ...]:
         """As `concurrently`; one that is locked, as it says or ``action`` does, has its turn after the lock and keeps no other.
 
         With a limit of 0 each has its turn at once, whatever holds it.
@@ -66,18 +65,18 @@ class Locks:
         if not self._group.lock_wait:
             return concurrently(machines, action, self._workers)
         by_host = {machine.host: machine for machine in machines}
-        done: dict[str, Outcome[Machine, _Value]] = {}
+        done: dict[str, Result[Machine, _Value]] = {}
         left = tuple(machines)
         while left:
             turn = [machine for machine in left if not machine.lock]
             done |= {outcome.machine.host: outcome for outcome in concurrently(turn, action, self._workers)}
             left = tuple(one for one in left if one.lock or isinstance(done[one.host].error, LockedError))
             if left and self._left <= _NOTHING:
-                done |= {one.host: Outcome(one, None, self._over([one])) for one in left if one.lock}
+                done |= {one.host: Result(one, None, self._over([one])) for one in left if one.lock}
                 break
             if left:
                 left, lost = self._look(left)
-                done |= {host: Outcome(by_host[host], None, error) for host, error in lost.items()}
+                done |= {host: Result(by_host[host], None, error) for host, error in lost.items()}
         return tuple(done[machine.host] for machine in machines)
 
     def _all(self, machines: Sequence[Machine]) -> tuple[Machine, ...]:
@@ -122,6 +121,8 @@ class Locks:
         )
 
     def _explain(self, machine: Machine) -> str:
+        if not isinstance(self._provider, LockExplaining):
+            return "nothing holds it"
         try:
             return self._provider.explain_lock(machine)
         except DrillbookError as error:

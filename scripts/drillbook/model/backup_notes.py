@@ -23,6 +23,18 @@ class BackupNote:
         return f"{_MARK} host={self.host} group={self.group} run={self.run} source={self.source}"
 
     @classmethod
+    def contradiction(cls, text: str, host: str, source: str, *, by: str) -> str | None:
+        """Say what the note in ``text`` tells of another machine than ``by`` does; None where they agree.
+
+        A note that does not say its source, or says its sort before it (``qemu/100``), agrees with the bare one.
+        """
+        note = cls.read(text)
+        if note is not None and note.host == host and note.source.rpartition("/")[2] in ("", source):
+            return None
+        said = f"{note.host} ({note.source})" if note else "nothing"
+        return f"its note says that it is of {said}, and {by} that it is of {host} ({source})"
+
+    @classmethod
     def read(cls, text: str) -> Self | None:
         """Return the note in ``text``; None where drillbook did not write it."""
         words = text.split()

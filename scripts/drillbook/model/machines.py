@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 
 
 class Power(StrEnum):
@@ -196,86 +195,3 @@ class MachineGroup:
     def hosts(self) -> tuple[str, ...]:
         """All members, in the order of the stages."""
         return tuple(host for stage in self.stages for host in stage)
-
-
-@dataclass(frozen=True, slots=True)
-class ProxmoxDrillRange:
-    """The only guests that a drill may make and remove: those with a number in this range, in this pool, with a run's tag.
-
-    ``node`` is where they are made, ``storage`` where their disks go, ``bridge`` the isolated one that all cards are put on,
-    ``backup_storage`` the entry by which backups are read: another one than those are written by, with an account that only reads.
-    ``live`` starts a machine at once and fetches its disks while it runs.
-    """
-
-    first_vmid: int
-    last_vmid: int
-    pool: str
-    node: str
-    storage: str
-    bridge: str
-    backup_storage: str
-    control: str
-    live: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ProxmoxPlace:
-    """A Proxmox VE cluster, reached by one of its nodes, and the directory with the tokens of those who ask there."""
-
-    name: str
-    host: str
-    port: int
-    ca_file: Path | None
-    tokens_directory: Path
-    drill: ProxmoxDrillRange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ec2DrillRange:
-    """The subnet and the security group, both isolated, that each network interface of a drill is made in.
-
-    Instances are of ``instance_type`` and have the profile that lets Systems Manager's agent in.
-    """
-
-    subnet: str
-    security_group: str
-    instance_type: str
-    instance_profile: str
-    control: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ec2Place:
-    """A region of EC2.
-
-    Without ``credentials_directory`` boto3 looks for credentials as it always does (profile, instance role).
-    """
-
-    name: str
-    region: str
-    endpoint: str | None
-    ca_file: Path | None
-    credentials_directory: Path | None
-    drill: Ec2DrillRange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LabDrillRange:
-    """The podman network that a drill's containers are made in; their names begin with ``<prefix>-drill-``."""
-
-    network: str
-    control: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabPlace:
-    """The lab's own containers on this machine, by the lab's prefix and its containers.conf."""
-
-    name: str
-    prefix: str
-    containers_conf: Path
-    drill: LabDrillRange | None = None
-
-
-Place = ProxmoxPlace | Ec2Place | LabPlace
-"""Where machines come from."""

@@ -1,8 +1,12 @@
-"""What a provider of machines can do. One module per vendor; its types and dictionaries stop there."""
+"""What a provider of machines can do. One module per vendor; its types and dictionaries stop there.
+
+An ability that not every provider has is a Protocol of its own, and who has it not does not implement it. Whoever needs it asks
+by ``isinstance``.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from drillbook.model import (
     Backup,
@@ -26,6 +30,11 @@ class Machines(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class LockExplaining(Protocol):
+    """Knows locks."""
+
     def explain_lock(self, machine: Machine) -> str:
         """Say who holds a machine that is locked, as far as this credential may see, and what frees it if nobody does."""
         ...
@@ -41,30 +50,10 @@ class Snapshots(Machines, Protocol):
         """Say why this machine can't be snapshotted now (storage, lock, state); None when it can."""
         ...
 
-    def look_again(self, machine: Machine) -> Machine:
-        """Return the machine with the power that it has now, where `find` may show it as it was some seconds ago."""
-        ...
-
-    def freeze(self, machine: Machine, timeout: timedelta) -> None:
-        """Bring its file systems to rest; raises UnreachedError where nothing was frozen. Whatever else happens, `thaw` it."""
-        ...
-
-    def thaw(self, machine: Machine, timeout: timedelta) -> None:
-        """Let its file systems go on; nothing happens where they are not frozen."""
-        ...
-
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
         """Take a snapshot and return when its point in time is fixed: what the machine writes from then on is not in it.
 
-        It may still have to be completed: `finish` waits for that, and until then it is not listed. Raises TakenError where the machine
-        has one of that name.
-        """
-        ...
-
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        """Wait until a snapshot that was taken is complete; at once where `take` returns complete ones.
-
-        Raises InfrastructureError where it will never be.
+        It may still have to be completed, by `LateSnapshots`. Raises TakenError where the machine has one of that name.
         """
         ...
 
@@ -82,6 +71,37 @@ class Snapshots(Machines, Protocol):
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """Start it; nothing happens where it runs."""
+        ...
+
+
+@runtime_checkable
+class Freezing(Protocol):
+    """Brings the file systems of running machines to rest."""
+
+    def freeze(self, machine: Machine, timeout: timedelta) -> None:
+        """Bring its file systems to rest; raises UnreachedError where nothing was frozen. Whatever else happens, `thaw` it."""
+        ...
+
+    def thaw(self, machine: Machine, timeout: timedelta) -> None:
+        """Let its file systems go on; nothing happens where they are not frozen."""
+        ...
+
+
+@runtime_checkable
+class PowerReading(Protocol):
+    """Says what runs now, where `Machines.find` may show a machine as it was some seconds ago."""
+
+    def look_again(self, machine: Machine) -> Machine:
+        """Return the machine with the power that it has now."""
+        ...
+
+
+@runtime_checkable
+class LateSnapshots(Protocol):
+    """Completes snapshots after `Snapshots.take` has returned; until then they are not listed."""
+
+    def complete(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        """Wait until a snapshot that was taken is complete; raises InfrastructureError where it will never be."""
         ...
 
 
@@ -136,37 +156,26 @@ class Inside(Protocol):
         ...
 
 
-class Restores(Inside, Protocol):
-    """Makes machines from backups inside the place's drill range, cut off from everything, and removes exactly those.
-
-    It asks by the drill's own credential, which can write over nothing else. Every call is bounded in time and raises
-    DrillbookError.
-    """
-
-    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
-        """As `Backups.backups`, by the drill's credential."""
-        ...
+class Sandboxes(Protocol):
+    """Names machines of the place's drill range, and removes exactly those. Every call is bounded in time and raises DrillbookError."""
 
     def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
         """Choose what a machine will be called; nothing is made. ``taken`` are identifiers that were lost to somebody else."""
         ...
 
-    def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
-        """Make the machine: stopped, each card with a new address on the isolated network from the first moment, tagged.
+    def destroy(self, claim: Claim, timeout: timedelta) -> None:
+        """Remove what the claim names, running or not; nothing happens where it is gone.
 
-        Where the place restores live it may return running, with its disks still being fetched: `finish` waits for them. Where
-        no machine can be made without running, only its cards are made here, which `cards` reads, and `start` makes the rest.
-
-        Raises TakenError where somebody else was faster with the identifier: nothing was made, claim another one.
+        Raises RefusedError, and touches nothing, unless range, pool and the tag of the run all match.
         """
         ...
 
+
+class Inspection(Protocol):
+    """Says from outside whether restored machines are cut off. Every call is bounded in time and raises DrillbookError."""
+
     def cards(self, machine: Machine) -> tuple[NetworkCard, ...]:
         """Read its network cards back."""
-        ...
-
-    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:
-        """What of a machine's settings acts on its host, or leads out beside its cards; None where the place has no such settings."""
         ...
 
     def isolated_network(self) -> str:
@@ -177,23 +186,57 @@ class Restores(Inside, Protocol):
         """The hardware addresses of the machine that the backup is of, as far as the drill may read them."""
         ...
 
+
+class Restores(Sandboxes, Inspection, Inside, Protocol):
+    """Makes machines from backups inside the place's drill range, cut off from everything.
+
+    It asks by the drill's own credential, which can write over nothing else. Every call is bounded in time and raises
+    DrillbookError.
+    """
+
+    def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
+        """As `Backups.backups`, by the drill's credential."""
+        ...
+
+    def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
+        """Make the machine: stopped, each card with a new address on the isolated network from the first moment, tagged.
+
+        Where the place restores live it may return running, with its disks still being fetched: see `LiveRestores`. Where no
+        machine can be made without running, only its cards are made here, which `cards` reads, and `start` makes the rest.
+
+        Raises TakenError where somebody else was faster with the identifier: nothing was made, claim another one.
+        """
+        ...
+
+
+@runtime_checkable
+class HostSettings(Protocol):
+    """Its backups bring settings with them that act on the host."""
+
+    def escapes(self, machine: Machine) -> tuple[str, ...]:
+        """What of a machine's settings acts on its host, or leads out beside its cards."""
+        ...
+
+
+@runtime_checkable
+class LiveRestores(Protocol):
+    """Uses machines before their disks are whole."""
+
     def live(self) -> bool:
-        """Whether machines are used here before their disks are whole."""
+        """Whether the place does so; its owner may have said that it shall not."""
         ...
 
     def finish(self, machine: Machine, timeout: timedelta) -> bool:
         """Wait until nothing of a machine is read from its backup any more; False, at some time, where the provider does not say."""
         ...
 
-    def destroy(self, claim: Claim, timeout: timedelta) -> None:
-        """Remove what the claim names, running or not; nothing happens where it is gone.
 
-        Raises RefusedError, and touches nothing, unless range, pool and the tag of the run all match.
-        """
-        ...
+@runtime_checkable
+class LimitedCredential(Protocol):
+    """Asks by a credential whose limits can be proven."""
 
     def separate(self) -> bool:
-        """Whether drills have a credential of their own here, whose limits can be proven."""
+        """Whether the place was given one for drills alone."""
         ...
 
     def overreach(self, hosts: Sequence[str]) -> str | None:
@@ -238,6 +281,11 @@ class Recoveries(Inside, Protocol):
     def has_own_cards(self, machine: Machine, backup: Backup) -> bool:
         """Read its network cards back: whether they are those that the machine had when it was backed up."""
         ...
+
+
+@runtime_checkable
+class PartialBackups(Protocol):
+    """Its backups may leave disks out."""
 
     def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         """Which disks the machine had when it was backed up and has not now: a sentence for each, with what brings it back."""

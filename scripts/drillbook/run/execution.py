@@ -16,7 +16,7 @@ from drillbook.run.evidence_log import write_record
 from drillbook.run.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, Observation
 from drillbook.run.plan import Plan
 from drillbook.run.record import Findings, build_record, identity
-from drillbook.run.recovery_objective import Loss, Observed, Recovery, judge_loss, refuse_wrong_clocks
+from drillbook.run.recovery_objective import Loss, Observed, RecoveryTime, judge_loss, refuse_wrong_clocks
 from drillbook.run.stops import Stops
 from drillbook.run.stopwatch import Stopwatch
 from drillbook.run.teardown import batches, machine_resource, remove_together
@@ -192,7 +192,7 @@ class Execution:
 
     def _findings(self, error: DrillbookError | None, timeline: Any) -> Findings:
         self._add_implied_checks(interrupted=error is not None or self._seen.must_stop)
-        recovery = Recovery(self._plan.rto_objective, self._seen.recovery_time)
+        recovery = RecoveryTime(self._plan.rto_objective, self._seen.recovery_time)
         left = tuple(entry for entry in self._ledger.outstanding() if entry.state is not State.KEPT)
         verdict: Verdict = judge(
             error=error,

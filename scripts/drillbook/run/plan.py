@@ -93,6 +93,7 @@ class Plan:
         """Return the extra variables, the same for every playbook of the run; they hold no secret."""
         return {
             "drillbook_run_id": run_id,
+            "restore_kind": self.service.kind.name,
             "restore_service": self.service.name,
             "restore_group": self.service.group,
             "restore_target": self.target,

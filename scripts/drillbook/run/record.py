@@ -11,7 +11,7 @@ from drillbook.journal.ledger import Resource, ResourceKind
 from drillbook.model import Mode, Timeline, Verdict, format_instant, in_seconds
 from drillbook.run.observation import FACT_POINT, FACT_PREDICTED, Observation
 from drillbook.run.plan import Plan
-from drillbook.run.recovery_objective import Loss, Recovery
+from drillbook.run.recovery_objective import Loss, RecoveryTime
 
 RECORD_SCHEMA = "drillbook.record/1"
 _OWN_FIELDS = frozenset({FACT_POINT, FACT_PREDICTED})
@@ -34,7 +34,7 @@ class Findings:
     finished_at: datetime
     timeline: Timeline | None
     observation: Observation
-    recovery: Recovery
+    recovery: RecoveryTime
     loss: Loss | None
     error: DrillbookError | None
     resources: tuple[Resource, ...]

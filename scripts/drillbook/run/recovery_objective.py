@@ -15,7 +15,7 @@ _REMEDY_CLOCK = "Correct time synchronisation on that host and the controller; n
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class RecoveryTime:
     """How long the recovery took, held against its objective (RTO); ``actual`` is None where it did not end."""
 
     objective: timedelta

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from drillbook.clock import Clock
 from drillbook.journal.ledger import Ledger
-from drillbook.model import Check, MachineGroup, Place, Step
+from drillbook.model import Check, MachineGroup, Step
+from drillbook.providers import Place
 from drillbook.run.observation import Observation
 from drillbook.run.plan import Plan
 from drillbook.run.stops import Stops

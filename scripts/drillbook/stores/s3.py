@@ -4,16 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drillbook import credentials
 from drillbook.errors import InfrastructureError
 from drillbook.model import Heartbeat, ObjectStore, format_instant
+from drillbook.stores.client import client_of
 
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "TooManyBuckets"})
 _BAD_CREDENTIALS = frozenset(
@@ -39,18 +36,6 @@ _MALFORMED_LIFECYCLE: Mapping[str, Any] = {
 }
 
 
-def read_keys(directory: Path, user: str) -> tuple[str, str]:
-    """Return access key and secret key of a user; raises InfrastructureError, never naming the content."""
-    access_key, secret_key = credentials.read_credentials(
-        directory / f"{user}.json",
-        ("access_key", "secret_key"),
-        what=f"the credentials of {user}",
-        remedy="Run the playbook that configures the object store, or put the file there with mode 0600.",
-        fault=InfrastructureError,
-    )
-    return access_key, secret_key
-
-
 class S3User:
     """One user's view of the store; implements ``Permissions``.
 
@@ -62,7 +47,7 @@ class S3User:
     def __init__(self, store: ObjectStore, user: str, client: Any | None = None) -> None:
         self._store = store
         self._user = user
-        self._client = client if client is not None else make_client(store, user)
+        self._client = client if client is not None else client_of(store, user)
 
     @property
     def user(self) -> str:
@@ -196,7 +181,7 @@ class S3Heartbeats:
 
     def __init__(self, store: ObjectStore, user: str, client: Any | None = None) -> None:
         self._store = store
-        self._client = client if client is not None else make_client(store, user)
+        self._client = client if client is not None else client_of(store, user)
 
     def published(self, service: str) -> tuple[Heartbeat, ...]:
         """Return the newest published heartbeat of each host of ``service``.
@@ -226,26 +211,3 @@ class S3Heartbeats:
                 return Heartbeat.from_fact({**body, "last_modified": format_instant(item["LastModified"])})
             (item,) = self._client.list_objects_v2(Bucket=bucket, Prefix=item["Key"], MaxKeys=1)["Contents"]
         raise ValueError(f"{item['Key']} was written again each time that it was read")
-
-
-def make_client(store: ObjectStore, user: str) -> Any:
-    """Make a client: short timeouts, path style, TLS verified by the given CA. boto3 makes its types at run time."""
-    access_key, secret_key = read_keys(store.credentials_directory, user)
-    session = boto3.session.Session()
-    return session.client(
-        "s3",
-        endpoint_url=store.endpoint,
-        region_name=store.region,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
-        verify=str(store.ca_file) if store.ca_file else True,
-        config=Config(
-            connect_timeout=5,
-            read_timeout=20,
-            retries={"total_max_attempts": 2},
-            s3={"addressing_style": "path"},
-            parameter_validation=False,
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )

@@ -20,7 +20,7 @@ The lab stays up. Look around:
   ansible all -m ansible.builtin.ping        drillbook status        drillbook evidence list
   ansible db1 -m ansible.builtin.command -a "patronictl -c /etc/patroni/conf.d list"
 End it:
-  ansible-playbook playbooks/lab_down.yml"""
+  ansible-playbook playbooks/lab/down.yml"""
 
 
 def main(
@@ -45,7 +45,7 @@ def main(
         if keep:
             console.print(KEPT.format(prefix=prefix), markup=False, soft_wrap=True)
         else:
-            lab.attempt("lab_down")
+            lab.attempt("lab/down")
     raise typer.Exit(0 if met else 1)
 
 

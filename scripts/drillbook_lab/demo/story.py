@@ -41,9 +41,9 @@ class Story:
         """Run everything; True when every objective was met."""
         if self.lab.exists():
             with self._part("an earlier lab of this name taken down"):
-                self.lab.playbook("lab_down")
+                self.lab.playbook("lab/down")
         with self._part("hosts up (images built if they are missing)"):
-            self.lab.playbook("lab_up")
+            self.lab.playbook("lab/up")
         with self._part("site.yml, first run"):
             self.lab.playbook("site")
         with self._part("site.yml, second run"):
@@ -68,7 +68,7 @@ class Story:
                 self._wait_for_acknowledgements(acknowledged, timedelta(seconds=90))
                 time.sleep(3)
             told, lost = count_lost(self.lab.service(), acknowledged)
-            self.lab.playbook("lab_up")
+            self.lab.playbook("lab/up")
             self.lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=3))
         outage = longest_outage(acknowledged.read()).length.total_seconds()
         self._row("loss of one host: commits lost", "0", f"{lost} of {told}", lost == 0)

@@ -15,14 +15,14 @@ from tests.support import ec2_agents, ec2_drills, moto_images
 from tests.support.ec2_rights import RIGHTS
 
 from drillbook.model import Heartbeat
-from drillbook.providers import registry
-from drillbook.providers.ec2 import api, drill_instances, drill_remains, drill_volumes
+from drillbook.providers.ec2 import api, openers
+from drillbook.providers.ec2.drill import instances, removal, volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from drillbook.model import Ec2Place
+    from drillbook.providers.ec2.place import Ec2Place
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ _CLIENTS: dict[tuple[str | None, str, int, str], Any] = {}
 _CONNECT = api._connect
 
 
-def _connect(place: Ec2Place, user: str, attempts: int, service: api.Service) -> Any:
+def _connect(place: Ec2Place, user: str, attempts: int, service: api.AwsService) -> Any:
     key = (place.endpoint, user, attempts, service)
     if key not in _CLIENTS:
         _CLIENTS[key] = _CONNECT(place, user, attempts, service)
@@ -54,10 +54,10 @@ def world(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """And in the end: no machine of production was written to."""
     monkeypatch.setattr(api, "_connect", _connect)
     monkeypatch.setattr(api, "_ATTEMPTS", 3)
-    monkeypatch.setattr(registry, "_RESTORES", registry._RESTORES)
-    monkeypatch.setattr(drill_remains, "SETTLED", drill_remains.SETTLED)
-    monkeypatch.setattr(drill_instances, "APPEARS", drill_instances.APPEARS)
-    monkeypatch.setattr(drill_volumes, "TOLD", drill_volumes.TOLD)
+    monkeypatch.setattr(openers, "open_restores", openers.open_restores)
+    monkeypatch.setattr(removal, "SETTLED", removal.SETTLED)
+    monkeypatch.setattr(instances, "CARD_APPEARS", instances.CARD_APPEARS)
+    monkeypatch.setattr(volumes, "TOLD", volumes.TOLD)
     quick.hasten(0.2)
     for plan in (moto_images.PLAN, ec2_drills.DRILLS, ec2_agents.AGENTS):
         plan.reset()

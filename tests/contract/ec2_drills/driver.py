@@ -8,24 +8,26 @@ from tests.contract.ec2_drills.world import POLL
 from tests.contract.machine_drills.driver import main
 
 from drillbook.clock import Clock
-from drillbook.model import Ec2Place
-from drillbook.providers import registry
-from drillbook.providers.ec2 import Ec2Api, Ec2Restores, drill_instances, drill_remains, drill_volumes
+from drillbook.providers.credential_files import DRILL_USER
+from drillbook.providers.ec2 import openers
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill import instances, removal, volumes
+from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
+from drillbook.providers.ec2.restores import Ec2Restores
 from drillbook.providers.protocols import Restores
 
 
-def quick_restores(place: Ec2Place, clock: Clock) -> Restores:
-    """As the registry opens them, looking more often."""
-    assert place.drill is not None
-    return Ec2Restores(Ec2Api(place, registry.DRILL_USER), place, place.drill, clock, poll=POLL)
+def quick_restores(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Restores:
+    """As the openers' own, looking more often."""
+    return Ec2Restores(Ec2Api(place, DRILL_USER), place, drill, clock, poll=POLL)
 
 
 def hasten(settled: float) -> None:
     """EC2 is late by seconds at most, and so is what waits for it."""
-    registry._RESTORES = {**registry._RESTORES, Ec2Place: quick_restores}
-    drill_remains.SETTLED = timedelta(seconds=settled)
-    drill_instances.APPEARS = timedelta(seconds=2)
-    drill_volumes.TOLD = timedelta(seconds=1)
+    openers.open_restores = quick_restores
+    removal.SETTLED = timedelta(seconds=settled)
+    instances.CARD_APPEARS = timedelta(seconds=2)
+    volumes.TOLD = timedelta(seconds=1)
 
 
 if __name__ == "__main__":

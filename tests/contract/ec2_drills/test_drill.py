@@ -17,8 +17,8 @@ from tests.support.moto_images import PLAN
 
 from drillbook.evidence import render_html, render_junit
 from drillbook.model import Verdict
-from drillbook.providers.ec2 import Ec2Api
-from drillbook.providers.ec2.drill_fit import Fit
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill.instance_type import InstanceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ def test_an_image_that_boots_either_way_fits_every_type(world: Ec2DrillWorld, mo
     """As does one of which EC2 does not say how it boots."""
     for image in world.backend.amis.values():
         image.boot_mode = mode
-    fit = Fit(Ec2Api(world.place, "drill.json"), "m4.large")
+    fit = InstanceType(Ec2Api(world.place, "drill.json"), "m4.large")
     images = world.client.describe_images(Owners=["self"])["Images"]
     assert len(images) == len(HOSTS)
     for image in images:

@@ -14,14 +14,14 @@ from tests.support.ec2_drills import DRILLS
 
 from drillbook.clock import SystemClock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.providers.ec2 import Ec2Api
-from drillbook.providers.ec2.drill_guests import Guests
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill.systems_manager import SystemsManager
 
 if TYPE_CHECKING:
     from tests.contract.ec2_drills.world import Ec2DrillWorld
 
     from drillbook.model import Machine
-    from drillbook.providers.ec2 import Ec2Restores
+    from drillbook.providers.ec2.restores import Ec2Restores
 
 LIMIT = timedelta(seconds=10)
 
@@ -122,7 +122,7 @@ def fails(world: Ec2DrillWorld, machine: Machine) -> tuple[str, Hurried]:
     """Why a program that is given ten seconds did not end, and what that took."""
     (instance,) = [name for name in world.left() if name.startswith("i-")]
     clock = Hurried()
-    guests = Guests(Ec2Api(world.place, "drill.json").of_service("ssm"), clock, POLL)
+    guests = SystemsManager(Ec2Api(world.place, "drill.json").of_service("ssm"), clock, POLL)
     with pytest.raises(InfrastructureError) as refusal:
         guests.run(machine, instance, "whoami", LIMIT)
     return refusal.value.message, clock

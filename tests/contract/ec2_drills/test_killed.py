@@ -20,10 +20,10 @@ from drillbook.clock import SystemClock
 from drillbook.errors import RefusedError
 from drillbook.journal.ledger import Ledger, guest_resource
 from drillbook.model import Claim
-from drillbook.providers.ec2 import drill_remains
-from drillbook.providers.ec2.api import as_tags
-from drillbook.providers.ec2.drill_marks import RUN_TAG, name_for, tags_for
-from drillbook.providers.ec2.drill_remains import SETTLED
+from drillbook.providers.ec2.drill import removal
+from drillbook.providers.ec2.drill.claim_names import RUN_TAG, name_for, tags_for
+from drillbook.providers.ec2.drill.removal import SETTLED
+from drillbook.providers.ec2.tags import as_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def test_what_appears_after_the_successor_has_begun_is_removed(
     world: Ec2DrillWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that was under way when the run was killed is carried out all the same, and told of late."""
-    monkeypatch.setattr(drill_remains, "SETTLED", timedelta(seconds=4))
+    monkeypatch.setattr(removal, "SETTLED", timedelta(seconds=4))
     claim, restores = claim_of("dead"), world.restores()
     restores.backups(("shop-db",), RULES)
     world.client.create_network_interface(

@@ -14,9 +14,10 @@ from tests.support.ec2_drills import DRILLS, IN_A_FILTER
 
 from drillbook.errors import UntriedError
 from drillbook.model import Claim, Verdict
-from drillbook.providers.ec2 import Ec2Api, drill_remains
 from drillbook.providers.ec2 import restores as restores_module
-from drillbook.providers.ec2.drill_marks import name_for, tags_for
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill import removal
+from drillbook.providers.ec2.drill.claim_names import name_for, tags_for
 
 if TYPE_CHECKING:
     from tests.contract.ec2_drills.world import Ec2DrillWorld
@@ -82,10 +83,10 @@ def test_a_volume_that_was_left_behind_is_removed_by_the_action_for_it(world: Ec
     )
     world.allow(without(whole, number, "ec2:DeleteVolume"))
     with pytest.raises(Exception, match="DeleteVolume"):
-        world.restores().destroy(claim, drill_remains.SETTLED)
+        world.restores().destroy(claim, removal.SETTLED)
     assert len(world.left()) == 1
     world.allow(whole)
-    world.restores().destroy(claim, drill_remains.SETTLED)
+    world.restores().destroy(claim, removal.SETTLED)
     assert world.left() == set()
 
 

@@ -10,9 +10,9 @@ from tests.contract.ec2_drills.world import RULES, documented_endpoint_policy
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.errors import RefusedError
-from drillbook.providers.ec2 import Ec2Api
-from drillbook.providers.ec2.drill_endpoints import admits_anybody
-from drillbook.providers.ec2.drill_network import refuse_unless_isolated
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill.endpoints import admits_anybody
+from drillbook.providers.ec2.drill.network import refuse_unless_isolated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

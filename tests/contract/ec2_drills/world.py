@@ -17,17 +17,11 @@ from tests.support.ec2_drills import files_of
 from tests.support.ec2_rights import RIGHTS
 
 from drillbook.clock import SystemClock
-from drillbook.model import (
-    Backup,
-    BackupMode,
-    BackupNote,
-    BackupRules,
-    Ec2DrillRange,
-    Ec2Place,
-    Retention,
-    format_instant,
-)
-from drillbook.providers.ec2 import Ec2Api, Ec2Backups, Ec2Restores
+from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Retention, format_instant
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.backups import Ec2Backups
+from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
+from drillbook.providers.ec2.restores import Ec2Restores
 
 if TYPE_CHECKING:
     from tests.support.ec2_rights import Policy
@@ -86,7 +80,14 @@ class Ec2DrillWorld:
             (self.keys / f"{user}.json").write_text(json.dumps({"access_key": key, "secret_key": "not-so-secret"}))
         self.client = connect(endpoint, "ec2")
         self._make_network()
-        self.place = Ec2Place("aws", REGION, endpoint, None, self.keys, self.range())
+        self.place = Ec2Place(
+            name="aws",
+            kind="ec2",
+            region=REGION,
+            endpoint=endpoint,
+            credentials_directory=self.keys,
+            drill=self.range(),
+        )
         self.taker = Ec2Backups(Ec2Api(self.place, "backups.json"), SystemClock(), poll=POLL)
         self._make_role()
         self.allow(documented_policy(**{"subnet-0d111111111111111": self.subnet, "sg-0d222222222222222": self.group}))
@@ -98,7 +99,9 @@ class Ec2DrillWorld:
             self.back_up(host)
 
     def range(self) -> Ec2DrillRange:
-        return Ec2DrillRange(self.subnet, self.group, "t3.medium", PROFILE, "")
+        return Ec2DrillRange(
+            subnet=self.subnet, security_group=self.group, instance_type="t3.medium", instance_profile=PROFILE
+        )
 
     @property
     def backend(self) -> Any:

@@ -13,7 +13,7 @@ from tests.contract.machine_drills.world import USER as DRILL_USER
 from tests.contract.providers.proxmox import BACKUP_ROLES, BACKUP_USER, TOKEN, USER
 from tests.support.proxmox.state import Grant, Snapshot
 
-from drillbook.machines.backups import held
+from drillbook.machines.backups import backups_by_machine
 
 if TYPE_CHECKING:
     import pytest
@@ -83,8 +83,8 @@ def protect_meanwhile(console: Console, patch: pytest.MonkeyPatch) -> None:
     for volume in console.server.state.volumes.values():
         volume.protected = volume.content == "backup"
     patch.setattr(
-        "drillbook.cli.backup.held",
-        lambda group, backups: held(group, [replace(backup, protected=False) for backup in backups]),
+        "drillbook.cli.backup.backups_by_machine",
+        lambda group, backups: backups_by_machine(group, [replace(backup, protected=False) for backup in backups]),
     )
 
 

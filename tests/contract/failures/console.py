@@ -92,7 +92,7 @@ class Console(DrillWorld):
             patch.setattr("drillbook.app.App.published", lambda _app, _service: published)
             patch.setattr("drillbook.app.App.gate", lambda app: Gate(app.runs, app.clock, lambda _mode: ()))
             for module in ("snapshots.take.NAME_FORMAT", "backups.take.RUN_FORMAT"):
-                patch.setattr(f"drillbook.{module}", RUN.format(self._taken))
+                patch.setattr(f"drillbook.machines.{module}", RUN.format(self._taken))
             with pytest.raises(SystemExit) as ended:
                 main()
         self.control.settle()

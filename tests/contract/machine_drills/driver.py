@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.contract.machine_drills.world import HOSTS
 
 from drillbook.ansible import Order, Watcher
-from drillbook.app import open_work
+from drillbook.app import work_for
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
 from drillbook.evidence import EvidenceLog, Signer
@@ -43,16 +43,16 @@ class Driver:
         self.removers = Removers(NoPlaybooks(), guests, self.configuration.machine_timeout)
         self._published = published
 
-    def run(self, name: str = "shop-latest", *, keep: bool = False) -> Outcome:
-        return self._carry_out(plan_drill(self.configuration, self.configuration.drill(name), keep=keep))
+    def run(self, name: str = "shop-latest", *, keep: bool = False, point: PointRequest | None = None) -> Outcome:
+        return self._carry_out(plan_drill(self.configuration, self.configuration.drill(name), keep=keep, point=point))
 
-    def restore(self, *replace: str, point: str = "latest") -> Outcome:
+    def restore(self, *replace: str, point: str = "latest", confirm: str = "shop") -> Outcome:
         """Put the shop back in its own place."""
         return self._carry_out(
             plan_in_place(
                 self.configuration,
                 self.configuration.service("shop"),
-                confirm="shop",
+                confirm=confirm,
                 point=PointRequest.parse(point),
                 replace=replace,
             )
@@ -63,7 +63,7 @@ class Driver:
             clock=self.clock,
             playbooks=NoPlaybooks(),
             removers=self.removers,
-            work=lambda made, stops: open_work(self.configuration, self.clock, made, stops),
+            work=lambda made, stops: work_for(self.configuration, self.clock, made, stops),
             evidence=self.evidence,
             gate=Gate(self.state / "runs", self.clock, lambda _mode: ()),
             published=lambda _service: self._published,

@@ -15,9 +15,10 @@ from tests.support.proxmox.state import Grant, Pool, State, Storage, Token, User
 from tests.support.proxmox.storage.archives import store_archive, take_archive
 
 from drillbook.clock import SystemClock
-from drillbook.machines.drill.inside import read_all_script
+from drillbook.machines.drill.probe_scripts import read_all_script
 from drillbook.model import format_instant
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.notes import write_note
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class DrillWorld:
         self.server.state.users["root@pam"].tokens["backups"] = Token(SECRET, privsep=False)
         token = self.tokens / "backups.json"
         token.write_text(json.dumps({"id": "root@pam!backups", "secret": SECRET}))
-        endpoint = Endpoint("127.0.0.1", self.server.port, Path(self.server.ca), token)
+        endpoint = ProxmoxEndpoint("127.0.0.1", self.server.port, Path(self.server.ca), token)
         return ProxmoxBackups(ProxmoxApi(endpoint), SystemClock())
 
     def let_recover(self) -> None:

@@ -63,7 +63,7 @@ def containers_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("lab")
     argv = [
         "ansible-playbook",
-        "playbooks/lab_images.yml",
+        "playbooks/lab/images.yml",
         "--tags",
         "lab_host_files",
         "-e",

@@ -13,8 +13,12 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2.models import ec2_backends
 
 from drillbook.clock import SystemClock
-from drillbook.model import BackupMode, BackupRules, Ec2Place, Machine, Retention
-from drillbook.providers.ec2 import Ec2Api, Ec2Backups, Ec2Snapshots, api
+from drillbook.model import BackupMode, BackupRules, Machine, Retention
+from drillbook.providers.ec2 import api
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.backups import Ec2Backups
+from drillbook.providers.ec2.place import Ec2Place
+from drillbook.providers.ec2.snapshots import Ec2Snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +83,7 @@ class Ec2World:
         keys.mkdir(exist_ok=True)
         for user in ("snapshots.json", "backups.json"):
             (keys / user).write_text('{"access_key": "test", "secret_key": "test"}', encoding="utf-8")
-        self.place = Ec2Place("aws", REGION, endpoint, None, keys)
+        self.place = Ec2Place(name="aws", kind="ec2", region=REGION, endpoint=endpoint, credentials_directory=keys)
         self.api = Ec2Api(self.place, "snapshots.json")
         self.backups_api = Ec2Api(self.place, "backups.json")
         self.backups = Ec2Backups(self.backups_api, SystemClock(), poll=timedelta(milliseconds=20))

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drillbook.clock import SystemClock
-from drillbook.model import BackupMode, BackupRules, LabDrillRange, LabPlace, Retention
-from drillbook.providers.lab import LabBackups, LabSnapshots, Podman
+from drillbook.model import BackupMode, BackupRules, Retention
+from drillbook.providers.lab.backups import LabBackups
 from drillbook.providers.lab.copies import DESCRIPTION_LABEL
+from drillbook.providers.lab.place import LabDrillRange, LabPlace
+from drillbook.providers.lab.podman import Podman
+from drillbook.providers.lab.snapshots import LabSnapshots
 
 if TYPE_CHECKING:
     from drillbook.model import Backup, Machine
@@ -53,7 +56,13 @@ class LabWorld:
         """``small``: of an image of a few MB in which only `sleep` runs, for what has to read whole copies again and again."""
         self.prefix = f"t{secrets.token_hex(4)}"
         self.production, self.drill = f"{self.prefix}-production", f"{self.prefix}-sandbox"
-        self.place = LabPlace("lab", self.prefix, containers_conf, LabDrillRange(self.drill, ""))
+        self.place = LabPlace(
+            name="lab",
+            kind="lab",
+            prefix=self.prefix,
+            containers_conf=containers_conf,
+            drill=LabDrillRange(network=self.drill),
+        )
         self.snapshots = LabSnapshots(Podman(self.place), SystemClock())
         self.backups = LabBackups(Podman(self.place), SystemClock())
         self.rules = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))

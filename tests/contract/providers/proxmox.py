@@ -12,8 +12,11 @@ from tests.support.proxmox import add_container, add_machine, empty_cluster
 from tests.support.proxmox.state import Archive, Grant, Pool, State, Token, User, Volume
 
 from drillbook.clock import SystemClock
-from drillbook.model import BackupMode, BackupRules, ProxmoxPlace, Retention
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups, ProxmoxSnapshots
+from drillbook.model import BackupMode, BackupRules, Retention
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.place import ProxmoxPlace
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
 if TYPE_CHECKING:
     from tests.support.proxmox import ProxmoxServer
@@ -91,11 +94,20 @@ class ProxmoxWorld:
         tokens.mkdir(exist_ok=True)
         for file, user in (("snapshots.json", USER), ("backups.json", BACKUP_USER)):
             (tokens / file).write_text(json.dumps({"id": f"{user}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
-        self.place = ProxmoxPlace("cluster", "127.0.0.1", server.port, Path(server.ca), tokens)
-        endpoint = Endpoint(self.place.host, self.place.port, self.place.ca_file, tokens / "snapshots.json")
+        self.place = ProxmoxPlace(
+            name="cluster",
+            kind="proxmox",
+            host="127.0.0.1",
+            port=server.port,
+            ca_file=Path(server.ca),
+            tokens_directory=tokens,
+        )
+        endpoint = ProxmoxEndpoint(self.place.host, self.place.port, self.place.ca_file, tokens / "snapshots.json")
         self.api = ProxmoxApi(endpoint)
         self.snapshots = ProxmoxSnapshots(self.api, clock or SystemClock())
-        backups_api = ProxmoxApi(Endpoint(self.place.host, server.port, self.place.ca_file, tokens / "backups.json"))
+        backups_api = ProxmoxApi(
+            ProxmoxEndpoint(self.place.host, server.port, self.place.ca_file, tokens / "backups.json")
+        )
         self.backups = ProxmoxBackups(backups_api, clock or SystemClock())
         self.rules = BackupRules("nas", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelta(hours=25))
 

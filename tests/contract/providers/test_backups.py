@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drillbook.errors import DrillbookError, RefusedError
-from drillbook.machines.backups import BackupDecision, decide_backups, held, prune_backups, verify
+from drillbook.machines.backups import BackupDecision, backups_by_machine, decide_backups, prune_backups, verify_backups
 from drillbook.model import Backup, BackupNote, MachineGroup, Quiesce, Retention
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def group(backup_world: BackupWorld) -> MachineGroup:
 
 def decide(backup_world: BackupWorld) -> tuple[BackupDecision, ...]:
     shop = group(backup_world)
-    listed = held(shop, backup_world.backups.backups((HOST,), backup_world.rules))
+    listed = backups_by_machine(shop, backup_world.backups.backups((HOST,), backup_world.rules))
     return decide_backups(backup_world.backups, shop, backup_world.rules, listed, workers=2)
 
 
@@ -150,9 +150,11 @@ def test_pruning_never_removes_the_last_good_one_though_newer_ones_are_damaged(b
 
 def test_verify_goes_red_by_damage_and_by_age(backup_world: BackupWorld) -> None:
     def look(hours: float = 0) -> tuple[bool, str]:
-        listed = held(group(backup_world), backup_world.backups.backups((HOST,), backup_world.rules))
+        listed = backups_by_machine(group(backup_world), backup_world.backups.backups((HOST,), backup_world.rules))
         now = datetime.now(UTC) + timedelta(hours=hours)
-        (found,) = verify(backup_world.backups, group(backup_world), backup_world.rules, listed, now=now, workers=2)
+        (found,) = verify_backups(
+            backup_world.backups, group(backup_world), backup_world.rules, listed, now=now, workers=2
+        )
         return found.good, found.why
 
     assert look() == (False, "it has no backup")

@@ -13,9 +13,12 @@ from tests.support.moto_ec2 import SlowSnapshots, UnluckySnapshots
 
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
-from drillbook.model import Ec2Place, Quiesce
-from drillbook.providers.ec2 import Ec2Api, Ec2Snapshots, api, snapshots, volumes
-from drillbook.providers.ec2.api import tags_of
+from drillbook.model import Quiesce
+from drillbook.providers.ec2 import api, snapshots, volumes
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.place import Ec2Place
+from drillbook.providers.ec2.snapshots import Ec2Snapshots
+from drillbook.providers.ec2.tags import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +56,9 @@ def test_a_snapshot_is_taken_at_once_and_listed_when_it_is_complete(
     for only in (0, 1):
         assert ec2.snapshots.snapshots(machine) == ()
         with pytest.raises(InfrastructureError, match="snapshot drillbook-one was not complete in time"):
-            ec2.snapshots.finish(machine, "drillbook-one", timedelta(milliseconds=100))
+            ec2.snapshots.complete(machine, "drillbook-one", timedelta(milliseconds=100))
         slow.end(only=only)
-    ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+    ec2.snapshots.complete(machine, "drillbook-one", LIMIT)
     assert [found.name for found in ec2.snapshots.snapshots(machine)] == ["drillbook-one"]
 
 
@@ -64,14 +67,14 @@ def test_a_snapshot_whose_answer_was_lost_is_looked_for_and_never_taken_again(
 ) -> None:
     (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, lost=True)
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
-    ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+    ec2.snapshots.complete(machine, "drillbook-one", LIMIT)
     assert (unlucky.asked, [found.name for found in ec2.snapshots.snapshots(machine)]) == (1, ["drillbook-one"])
 
 
 def test_a_snapshot_that_does_not_appear_after_a_lost_answer_is_unknown(
     ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "LOOK_UP", timedelta(milliseconds=100))
+    monkeypatch.setattr(snapshots, "SNAPSHOTS_APPEAR", timedelta(milliseconds=100))
     (machine,), unlucky = ec2.snapshots.find(("shop-db",)), UnluckySnapshots(monkeypatch, done=False, lost=True)
     with pytest.raises(UnknownOutcomeError, match="may have been done all the same"):
         ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
@@ -100,7 +103,7 @@ def test_a_snapshot_that_ends_in_error_is_named(ec2: Ec2World, monkeypatch: pyte
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
     slow.end("error", only=1)
     with pytest.raises(InfrastructureError, match=f"snapshot {slow.made[1].id} ended in error"):
-        ec2.snapshots.finish(machine, "drillbook-one", LIMIT)
+        ec2.snapshots.complete(machine, "drillbook-one", LIMIT)
 
 
 def test_no_volume_is_left_over_and_each_is_what_it_was(ec2: Ec2World) -> None:
@@ -146,7 +149,7 @@ def test_a_volume_that_can_t_be_made_leaves_the_machine_running_as_it_was(
     ec2: Ec2World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """EC2 looks after its answer whether the KMS key may be used, and takes the volume away again."""
-    monkeypatch.setattr(volumes, "APPEARS", timedelta(milliseconds=200))
+    monkeypatch.setattr(volumes, "VOLUME_APPEARS", timedelta(milliseconds=200))
     (machine,) = ec2.snapshots.find(("shop-db",))
     ec2.snapshots.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
     before, moto_volumes.PLAN.vanish = ec2.volumes(), True
@@ -211,7 +214,9 @@ def test_it_can_be_told_again_wherever_it_was_killed(ec2: Ec2World, monkeypatch:
 
 
 def test_an_endpoint_that_does_not_answer_is_named(ec2: Ec2World) -> None:
-    api = Ec2Api(Ec2Place("aws", "eu-central-1", "http://127.0.0.1:9", None, None), "snapshots.json")
+    api = Ec2Api(
+        Ec2Place(name="aws", kind="ec2", region="eu-central-1", endpoint="http://127.0.0.1:9"), "snapshots.json"
+    )
     with pytest.raises((InfrastructureError, ConfigurationError), match="can't be asked"):
         api.pages("describe_volumes", "Volumes")
 
@@ -224,7 +229,7 @@ def test_the_documented_policy_allows_what_is_called_and_nothing_else(
     (machine,) = snapshots_.find(("shop-db",))
     assert snapshots_.refusal(machine, ram=False, quiesce=Quiesce.NONE) is None
     snapshots_.take(machine, "drillbook-one", ram=False, note="", timeout=LIMIT)
-    snapshots_.finish(machine, "drillbook-one", LIMIT)
+    snapshots_.complete(machine, "drillbook-one", LIMIT)
     snapshots_.go_back(machine, "drillbook-one", LIMIT)
     snapshots_.start(machine, LIMIT)
     snapshots_.remove(machine, "drillbook-one", LIMIT)

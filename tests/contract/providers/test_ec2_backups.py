@@ -14,7 +14,8 @@ from tests.support.moto_images import PLAN
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine
-from drillbook.providers.ec2 import Ec2Backups, api, images
+from drillbook.providers.ec2 import api, images
+from drillbook.providers.ec2.backups import Ec2Backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ def test_a_call_whose_answer_was_lost_is_looked_up_and_never_made_again(
     assert (len(asked("CreateImage")), ec2.stored()) == (1, 1)
     assert back_up(ec2).identifier == made.identifier, "the same backup, asked for again"
     assert len(asked("CreateImage")) == 1
-    monkeypatch.setattr(images, "LOOK_UP", timedelta(seconds=0))
+    monkeypatch.setattr(images, "IMAGE_APPEARS", timedelta(seconds=0))
     monkeypatch.setattr(ec2.backups, "_in", _blind(ec2.backups._in))
     PLAN.lose_answer = 1
     with pytest.raises(UnknownOutcomeError, match="may have been done all the same"):

@@ -10,7 +10,9 @@ import pytest
 from drillbook.clock import SystemClock
 from drillbook.errors import RefusedError
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Retention
-from drillbook.providers.lab import LabBackups, LabRecoveries, Podman
+from drillbook.providers.lab.backups import LabBackups
+from drillbook.providers.lab.podman import Podman
+from drillbook.providers.lab.recoveries import LabRecoveries
 
 if TYPE_CHECKING:
     from tests.contract.providers.lab import LabWorld

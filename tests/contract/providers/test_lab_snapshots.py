@@ -17,7 +17,8 @@ from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, DrillbookError, RefusedError
 from drillbook.model import Power, Quiesce
 from drillbook.providers import open_backups, open_snapshots
-from drillbook.providers.lab import LabSnapshots, Podman
+from drillbook.providers.lab.podman import Podman
+from drillbook.providers.lab.snapshots import LabSnapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +34,16 @@ import sys, time
 from datetime import timedelta
 from pathlib import Path
 from drillbook.clock import SystemClock
-from drillbook.model import BackupMode, LabDrillRange, LabPlace, Machine, Power
+from drillbook.model import BackupMode, Machine, Power
+from drillbook.providers.lab.place import LabDrillRange, LabPlace
 from drillbook.providers import open_snapshots
-from drillbook.providers.lab import Podman
+from drillbook.providers.lab.podman import Podman
 from drillbook.providers.lab.copies import at_rest
 from drillbook.machines.snapshots.guard import guarded
 
-place = LabPlace("lab", sys.argv[1], Path(sys.argv[2]), LabDrillRange("none", ""))
+place = LabPlace(
+    name="lab", kind="lab", prefix=sys.argv[1], containers_conf=Path(sys.argv[2]), drill=LabDrillRange(network="none")
+)
 machine = Machine("shop-db", sys.argv[3], "lab", Power.RUNNING)
 limit = timedelta(seconds=20)
 """

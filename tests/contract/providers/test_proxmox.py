@@ -11,8 +11,8 @@ from tests.support.proxmox import ProxmoxServer
 
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError
 from drillbook.model import Machine, Power, Quiesce
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi, tasks
-from drillbook.providers.proxmox.api import UnknownOutcomeError
+from drillbook.providers.proxmox import tasks
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, UnknownOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def test_a_call_that_was_cut_off_is_looked_up_and_never_made_again(proxmox: Prox
 def test_a_call_that_never_arrived_is_unknown_and_not_made_again(
     proxmox: ProxmoxWorld, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "LOOK_UP", timedelta(seconds=1))
+    monkeypatch.setattr(tasks, "TASK_APPEARS", timedelta(seconds=1))
     take(proxmox, machine)
     proxmox.snapshots.remove(machine, NAME, LIMIT)
     proxmox.control.cut_connection("POST", "/snapshot$", accepted=False)
@@ -261,12 +261,12 @@ def test_the_documented_privileges_are_enough_and_none_is_idle(tmp_path: Path, m
 
 
 def test_a_certificate_that_is_not_trusted_is_refused(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
-    endpoint = Endpoint("127.0.0.1", proxmox.server.port, None, tmp_path / "tokens/snapshots.json")
+    endpoint = ProxmoxEndpoint("127.0.0.1", proxmox.server.port, None, tmp_path / "tokens/snapshots.json")
     with pytest.raises(ConfigurationError, match="certificate of Proxmox VE is not trusted"):
         ProxmoxApi(endpoint).get("/version")
 
 
 def test_a_host_that_does_not_answer_is_named(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
-    endpoint = Endpoint("127.0.0.1", 9, None, tmp_path / "tokens/snapshots.json")
+    endpoint = ProxmoxEndpoint("127.0.0.1", 9, None, tmp_path / "tokens/snapshots.json")
     with pytest.raises(InfrastructureError, match=r"127\.0\.0\.1:9"):
         ProxmoxApi(endpoint).post("/nodes/pve1/qemu/100/snapshot", snapname="ab")

@@ -267,7 +267,7 @@ def test_a_call_that_was_cut_off_is_looked_up_and_never_made_again(
     proxmox.control.cut_connection("POST", "/vzdump$", accepted=True)
     back_up(proxmox)
     assert (len(jobs(proxmox)), proxmox.stored()) == (1, 1)
-    monkeypatch.setattr(tasks, "LOOK_UP", timedelta(seconds=0.5))
+    monkeypatch.setattr(tasks, "TASK_APPEARS", timedelta(seconds=0.5))
     proxmox.control.cut_connection("POST", "/vzdump$", accepted=False)
     with pytest.raises(UnknownOutcomeError, match="may have been done"):
         back_up(proxmox, run="two")

@@ -15,8 +15,8 @@ from tests.support.proxmox.state import Program, Token
 from drillbook.clock import SystemClock
 from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.model import GuestAnswer, Machine, Power
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi
-from drillbook.providers.proxmox.guests import Guests, is_empty
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,23 +38,23 @@ def server() -> Iterator[ProxmoxServer]:
 
 
 @pytest.fixture
-def guests(server: ProxmoxServer, tmp_path: Path) -> Guests:
+def guests(server: ProxmoxServer, tmp_path: Path) -> ProxmoxInside:
     token = tmp_path / "token.json"
     token.write_text(json.dumps({"id": "root@pam!t", "secret": "secret"}))
     token.chmod(0o600)
-    endpoint = Endpoint("127.0.0.1", server.port, Path(server.ca), token)
-    return Guests(ProxmoxApi(endpoint), SystemClock())
+    endpoint = ProxmoxEndpoint("127.0.0.1", server.port, Path(server.ca), token)
+    return ProxmoxInside(ProxmoxApi(endpoint), SystemClock())
 
 
 @pytest.mark.parametrize(("status", "reason"), [(500, BUSY), (596, "Connection timed out")])
-def test_a_busy_agent_is_asked_again(server: ProxmoxServer, guests: Guests, status: int, reason: str) -> None:
+def test_a_busy_agent_is_asked_again(server: ProxmoxServer, guests: ProxmoxInside, status: int, reason: str) -> None:
     server.control.answer_with(status, reason, "GET", "/agent/exec-status", count=2)
     assert guests.run(MACHINE, "true", LIMIT) == GuestAnswer(3, "said")
     assert len(server.control.served("GET", "exec-status")) == 3
     assert len(server.control.served("POST", "/agent/exec")) == 1, "a program is never started twice"
 
 
-def test_an_agent_that_stays_away_is_told_at_the_deadline(server: ProxmoxServer, guests: Guests) -> None:
+def test_an_agent_that_stays_away_is_told_at_the_deadline(server: ProxmoxServer, guests: ProxmoxInside) -> None:
     server.control.answer_with(500, BUSY, "GET", "/agent/exec-status", count=1000)
     began = monotonic()
     with pytest.raises(InfrastructureError, match=BUSY):
@@ -63,7 +63,7 @@ def test_an_agent_that_stays_away_is_told_at_the_deadline(server: ProxmoxServer,
 
 
 def test_a_program_that_the_agent_does_not_know_any_more_is_an_error_at_once(
-    server: ProxmoxServer, guests: Guests
+    server: ProxmoxServer, guests: ProxmoxInside
 ) -> None:
     said = "Agent error: PID 901 does not exist"
     server.control.answer_with(500, said, "GET", "/agent/exec-status", count=1000)
@@ -72,14 +72,14 @@ def test_a_program_that_the_agent_does_not_know_any_more_is_an_error_at_once(
     assert len(server.control.served("GET", "exec-status")) == 1
 
 
-def test_what_the_token_may_not_ask_is_an_error_at_once(server: ProxmoxServer, guests: Guests) -> None:
+def test_what_the_token_may_not_ask_is_an_error_at_once(server: ProxmoxServer, guests: ProxmoxInside) -> None:
     server.control.answer_with(403, "Permission check failed", "GET", "/agent/exec-status", count=1000)
     with pytest.raises(DrillbookError, match="may not do that"):
         guests.run(MACHINE, "true", LIMIT)
     assert len(server.control.served("GET", "exec-status")) == 1
 
 
-def test_a_long_program_is_asked_after_more_and_more_seldom(server: ProxmoxServer, guests: Guests) -> None:
+def test_a_long_program_is_asked_after_more_and_more_seldom(server: ProxmoxServer, guests: ProxmoxInside) -> None:
     server.state.guests[100].programs["/bin/sh"] = Program(hangs=True)
     with pytest.raises(InfrastructureError, match="did not end within 8 s"):
         guests.run(MACHINE, "sleep 4321", timedelta(seconds=8))

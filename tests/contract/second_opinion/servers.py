@@ -23,8 +23,10 @@ from tests.support.proxmox.certificate import make_certificate
 from tests.support.proxmox.state import Token
 
 from drillbook.clock import SystemClock
-from drillbook.providers.proxmox import Endpoint, ProxmoxApi, ProxmoxBackups, ProxmoxSnapshots
-from drillbook.providers.proxmox.guests import Guests
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.inside import ProxmoxInside
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 from drillbook.providers.proxmox.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class World:
 
     name: str
     api: ProxmoxApi
-    endpoint: Endpoint
+    endpoint: ProxmoxEndpoint
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -64,8 +66,8 @@ class World:
         return ProxmoxBackups(self.api, SystemClock())
 
     @property
-    def guests(self) -> Guests:
-        return Guests(self.api, SystemClock())
+    def guests(self) -> ProxmoxInside:
+        return ProxmoxInside(self.api, SystemClock())
 
     @property
     def tasks(self) -> Tasks:
@@ -135,8 +137,8 @@ def with_a_wrong_token(world: World, directory: Path) -> ProxmoxApi:
     return ProxmoxApi(_endpoint(directory, world.endpoint.port, world.endpoint.ca_file, "wrong"))
 
 
-def _endpoint(directory: Path, port: int, ca: Path, secret: str) -> Endpoint:
+def _endpoint(directory: Path, port: int, ca: Path, secret: str) -> ProxmoxEndpoint:
     token = directory / f"{secret}.json"
     token.write_text(json.dumps({"id": f"{USER}!t", "secret": secret}), encoding="utf-8")
     token.chmod(0o600)
-    return Endpoint("127.0.0.1", port, ca, token)
+    return ProxmoxEndpoint("127.0.0.1", port, ca, token)

@@ -28,7 +28,7 @@ from drillbook.errors import (
 )
 from drillbook.model import BackupMode, BackupRules, Power, Quiesce, Retention
 from drillbook.providers.proxmox.backup_storage import BackupStorages
-from drillbook.providers.proxmox.faults import _KNOWN
+from drillbook.providers.proxmox.errors import _KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drillbook.config import configuration, read_inventory
-from drillbook.model import LabDrillRange, LabPlace
+from drillbook.providers.lab.place import LabDrillRange, LabPlace
 
 if TYPE_CHECKING:
     import pytest

@@ -12,7 +12,7 @@ import stamina
 from botocore.exceptions import ClientError, ConnectTimeoutError, SSLError
 
 from drillbook.evidence import Anchor, AnchorConflictError, AnchorUnavailableError, DirectoryAnchor, S3Anchor
-from drillbook.evidence.s3_anchor import S3Credential, S3Location, make_client
+from drillbook.evidence.s3_anchor import S3Credential, S3Location, _connect
 
 KEY = S3Credential("writer", "secret-of-the-writer")
 
@@ -217,7 +217,7 @@ def test_a_delete_marker_does_not_hide_the_object(bucket: FakeBucket) -> None:
 
 
 def test_the_real_client_is_careful() -> None:
-    client = make_client(
+    client = _connect(
         S3Location(bucket="evidence", endpoint="https://store1:7480", read_timeout=timedelta(seconds=7)), KEY
     )
     config = client.meta.config

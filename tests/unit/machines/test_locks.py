@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.machines.snapshots.fake import FakeProvider, group, nothing
+from tests.unit.machines.snapshots.fake import FakeProvider, PlainProvider, group, nothing
 from tests.unit.world import FakeClock
 
 from drillbook.errors import (
@@ -17,8 +17,16 @@ from drillbook.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from drillbook.machines.locks import SLOWEST_LOOK
-from drillbook.machines.snapshots import GroupSnapshots, Limits, chosen, decide, free_to_go_back, go_back, prune
+from drillbook.machines.locks import SLOWEST_LOOK, Locks
+from drillbook.machines.snapshots import (
+    GroupSnapshots,
+    Limits,
+    chosen,
+    decide,
+    free_to_go_back,
+    go_back,
+    prune_snapshots,
+)
 from drillbook.model import Quiesce, Retention
 
 if TYPE_CHECKING:
@@ -92,6 +100,13 @@ def test_what_is_never_released_is_named_with_who_holds_it_and_nothing_is_made()
     assert caught.value.exit_code == 3
     assert (world.provider.events, world.provider.kept, world.clock.waited) == ([], [], 600)
     assert 600 / SLOWEST_LOOK.total_seconds() < len(world.provider.looks) < 30
+
+
+def test_what_a_provider_without_locks_shows_as_locked_is_told_to_be_held_by_nothing() -> None:
+    plain = PlainProvider(FakeProvider(held={"db": FOR_EVER}))
+    locks = Locks(plain, Clock(), group(lock_wait=1), workers=1, tell=lambda _line: None)
+    with pytest.raises(LockedError, match="db: nothing holds it"):
+        locks.free(plain.find(("db",)))
 
 
 def test_where_nobody_says_who_holds_it_the_lock_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +243,7 @@ def test_pruning_waits_before_it_removes_anything() -> None:
         machines = world.provider.find(SHOP.hosts)
         decisions = decide(world.snapshots.sets(SHOP, machines), retention)
         locks = world.snapshots.locks(SHOP)
-        prune(world.provider, SHOP, decisions, machines, LIMITS, locks, lambda _line: None)
+        prune_snapshots(world.provider, SHOP, decisions, machines, LIMITS, locks, lambda _line: None)
 
     world.provider.events.clear()
     world.provider.held = {"web2": FOR_EVER}

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drillbook.errors import InfrastructureError
-from drillbook.model import LabPlace
 from drillbook.process import Completed
-from drillbook.providers.lab import Podman
-from drillbook.providers.lab.podman import PAUSES
+from drillbook.providers.lab.place import LabPlace
+from drillbook.providers.lab.podman import PAUSES, Podman
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,7 @@ class Scripted(Podman):
     """Answers with these errors, one after the other; "" is success."""
 
     def __init__(self, errors: Sequence[str]) -> None:
-        super().__init__(LabPlace("lab", "t", Path("/none")))
+        super().__init__(LabPlace(name="lab", kind="lab", prefix="t", containers_conf=Path("/none")))
         self.left = list(errors)
         self.asked: list[tuple[str, ...]] = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drillbook.providers.proxmox.archived import devices_of, disks_of, left_behind, present_config
-from drillbook.providers.proxmox.ways_out import ways_out
+from drillbook.providers.proxmox.escapes import escapes_in
 
 TEXT = """#a description%3A of scsi7
 #qmdump#map:scsi0:drive-scsi0:ceph:raw:
@@ -92,4 +92,4 @@ def test_devices(key: str, value: str, path: str | None, *, raw: bool) -> None:
     ],
 )
 def test_what_leads_out(key: str, value: str, *, red: bool) -> None:
-    assert ways_out({key: value}) == ((f"{key}: {value}",) if red else ())
+    assert escapes_in({key: value}) == ((f"{key}: {value}",) if red else ())

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from drillbook.errors import InfrastructureError
 from drillbook.model import ObjectStore
-from drillbook.stores.s3 import S3Heartbeats, S3User, read_credentials
+from drillbook.stores.client import user_keys
+from drillbook.stores.s3 import S3Heartbeats, S3User
 
 ACTIONS = (
     "can_get",
@@ -151,6 +152,6 @@ def test_credentials_that_can_not_be_read_are_told_without_their_content(tmp_pat
     if content is not None:
         (tmp_path / "reader.json").write_text(content)
     with pytest.raises(InfrastructureError) as caught:
-        read_credentials(tmp_path, "reader")
+        user_keys(tmp_path, "reader")
     assert "reader" in caught.value.message
     assert content is None or content not in caught.value.message

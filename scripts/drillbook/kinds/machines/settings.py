@@ -1,116 +1,11 @@
-"""The part of the schema that machines have: where they come from, their snapshots, backups and drills."""
+"""The part of the schema that machines have: their snapshots, backups and drills."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from drillbook.model import BackupMode, Quiesce
-from drillbook.strict import AbsolutePath, Name, Seconds, Strict
-
-
-class ProxmoxDrillVariables(Strict):
-    """The only guests that a drill makes and removes: by number, pool and the tag of the run, all three."""
-
-    first_vmid: int = Field(
-        ge=100, lt=1000000000, description="first number of the range; no other guest may have one of it"
-    )
-    last_vmid: int = Field(ge=100, lt=1000000000, description="last number of the range")
-    pool: str = Field(description="pool of the drill's guests; it holds no other")
-    node: str = Field(description="node that they are restored on")
-    storage: str = Field(description="storage for their disks")
-    bridge: str = Field(description="isolated bridge or VNet that each of their network cards is put on")
-    backup_storage: str = Field(
-        description="storage entry that backups are read by: the same Proxmox Backup Server with an account that only reads"
-    )
-    control: str = Field(
-        default="",
-        pattern=r"^($|[0-9.]+:[0-9]+$)",
-        description="address:port in the isolated network that answers; without one a single machine's isolation stays unproven",
-    )
-
-    live: bool = Field(
-        default=False,
-        description="live-restore: start at once, fetch the disks meanwhile (Proxmox Backup Server); both times are reported",
-    )
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.last_vmid < self.first_vmid:
-            raise ValueError(f"last_vmid {self.last_vmid} is less than first_vmid {self.first_vmid}")
-        return self
-
-
-class ProxmoxVariables(Strict):
-    """A Proxmox VE cluster. Each token has a file: `snapshots.json`, `backups.json`, `drill.json`, `recovery.json`: {id, secret}, mode 0600."""
-
-    name: Name = Field(description="unique in the inventory")
-    kind: Literal["proxmox"] = Field(description="`proxmox`")
-    host: str = Field(description="a node of the cluster, by a name that is in its certificate")
-    port: int = Field(default=8006, gt=0, lt=65536, description="port of its interface")
-    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
-    tokens_directory: AbsolutePath = Field(description="where the tokens are")
-    drill: ProxmoxDrillVariables | None = Field(default=None, description="where drills make machines")
-
-
-class Ec2DrillVariables(Strict):
-    """Where drills make machines. What they made is removed only if name, subnet and the tag of the run all match."""
-
-    subnet: str = Field(
-        pattern=r"^subnet-[0-9a-z]+$", description="isolated subnet: no route but the local one and to VPC endpoints"
-    )
-    security_group: str = Field(
-        pattern=r"^sg-[0-9a-z]+$", description="isolated group: it leads to itself and to the subnet, nowhere else"
-    )
-    instance_type: str = Field(
-        pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$",
-        description="type of the drill's instances, with room for the backups' cards",
-    )
-    instance_profile: str = Field(
-        pattern=r"^[A-Za-z0-9+=,.@_-]+$",
-        description="instance profile that lets Systems Manager's agent in, and nothing else",
-    )
-    control: str = Field(
-        default="",
-        pattern=r"^($|[0-9.]+:[0-9]+$)",
-        description="address:port in the isolated subnet that answers; without one a single machine's isolation stays unproven",
-    )
-
-
-class Ec2Variables(Strict):
-    """A region of EC2."""
-
-    name: Name = Field(description="unique in the inventory")
-    kind: Literal["ec2"] = Field(description="`ec2`")
-    region: str = Field(description="the region")
-    endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="URL of another cloud that speaks EC2"
-    )
-    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
-    credentials_directory: AbsolutePath | None = Field(
-        default=None,
-        description="holds `snapshots.json`, `backups.json`, `drill.json`: {access_key, secret_key}, mode 0600; left out, boto3 finds its own (profile, role)",
-    )
-    drill: Ec2DrillVariables | None = Field(default=None, description="where drills make machines")
-
-
-class LabDrillVariables(Strict):
-    """Where a drill's containers go."""
-
-    network: str = Field(description="isolated podman network")
-    control: str = Field(default="", pattern=r"^($|[0-9.]+:[0-9]+$)", description="address:port in it that answers")
-
-
-class LabVariables(Strict):
-    """The lab's own containers on this machine. Their copies are crash-consistent at best, and never hold memory."""
-
-    name: Name = Field(description="unique in the inventory")
-    kind: Literal["lab"] = Field(description="`lab`")
-    prefix: Name = Field(description="the lab's prefix")
-    containers_conf: AbsolutePath = Field(description="the lab's containers.conf")
-    drill: LabDrillVariables | None = Field(default=None, description="where drills make containers")
-
-
-ProviderVariables = Annotated[ProxmoxVariables | Ec2Variables | LabVariables, Field(discriminator="kind")]
+from drillbook.strict import Name, Seconds, Strict
 
 
 class RetentionVariables(Strict):

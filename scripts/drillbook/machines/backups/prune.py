@@ -1,18 +1,17 @@
 """Removes the backups that no rule keeps, machine by machine; never the last good one, a protected one, or another's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.machines.backups.held import Held, TakenBackup
+from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
 from drillbook.machines.backups.verify import faults_of
 from drillbook.machines.retention import reasons_to_keep
+from drillbook.machines.tell import Tell
 from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class _Doomed:
 
 
 def decide_backups(
-    provider: Backups, group: MachineGroup, rules: BackupRules, kept: Sequence[Held], *, workers: int
+    provider: Backups, group: MachineGroup, rules: BackupRules, kept: Sequence[MachineBackups], *, workers: int
 ) -> tuple[BackupDecision, ...]:
     """Look at every backup and decide on each; raises InfrastructureError, and nothing is decided, where one can't be looked at.
 
@@ -112,7 +111,7 @@ def prune_backups(
     raise_failures(outcomes, what="pruning", group=group.name, remedy="Mend that and run the same command again.")
 
 
-def _decide(provider: Backups, one: Held, rules: BackupRules) -> tuple[BackupDecision, ...]:
+def _decide(provider: Backups, one: MachineBackups, rules: BackupRules) -> tuple[BackupDecision, ...]:
     """Protected ones stay, and take no other's place."""
     judged = [_Judged(taken, faults_of(provider, taken, rules)) for taken in one.backups]
     reasons = reasons_to_keep(

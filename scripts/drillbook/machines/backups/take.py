@@ -1,19 +1,19 @@
 """Takes the backups of a group, stage by stage; what fails for one machine does not stop the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently
 from drillbook.errors import DrillbookError, RefusedError
-from drillbook.machines.backups.held import TakenBackup, open_rules
+from drillbook.machines.backups.inventory import TakenBackup, open_rules
 from drillbook.machines.locks import Locks
+from drillbook.machines.tell import Tell
 from drillbook.model import BackupNote, BackupRules, Machine, MachineGroup
 from drillbook.providers import Backups, find_each
 
 RUN_FORMAT = "drillbook-%Y%m%dT%H%M%SZ"
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

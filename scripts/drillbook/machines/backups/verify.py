@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.machines.backups.held import Held, TakenBackup
+from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
 from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups
 
@@ -15,7 +15,7 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BackupFinding:
     """What was found for one machine: its newest good backup, what is wrong with newer ones, and why it is red, if it is."""
 
     host: str
@@ -52,9 +52,15 @@ def faults_of(provider: Backups, taken: TakenBackup, rules: BackupRules) -> str 
     return "; ".join(said) or None
 
 
-def verify(
-    provider: Backups, group: MachineGroup, rules: BackupRules, kept: Sequence[Held], *, now: datetime, workers: int
-) -> tuple[Finding, ...]:
+def verify_backups(
+    provider: Backups,
+    group: MachineGroup,
+    rules: BackupRules,
+    kept: Sequence[MachineBackups],
+    *,
+    now: datetime,
+    workers: int,
+) -> tuple[BackupFinding, ...]:
     """Look at each machine's backups, newest first, until one is good; raises InfrastructureError where one can't be looked at."""
     outcomes = concurrently(kept, lambda one: _find(provider, one, rules, now), workers)
     raise_failures(
@@ -66,16 +72,16 @@ def verify(
     return tuple(outcome.value for outcome in outcomes if outcome.value is not None)
 
 
-def _find(provider: Backups, one: Held, rules: BackupRules, now: datetime) -> Finding:
+def _find(provider: Backups, one: MachineBackups, rules: BackupRules, now: datetime) -> BackupFinding:
     damaged: list[tuple[str, str]] = []
     for taken in reversed(one.backups):
         fault = faults_of(provider, taken, rules)
         if fault is None:
             age = now - taken.taken_at
-            return Finding(one.host, taken, age, tuple(damaged), _age_fault(taken, age, rules.maximum_age))
+            return BackupFinding(one.host, taken, age, tuple(damaged), _age_fault(taken, age, rules.maximum_age))
         damaged.append((taken.run, fault))
     why = f"none of its {len(damaged)} backups is good: {damaged[0][1]}" if damaged else "it has no backup"
-    return Finding(one.host, None, None, tuple(damaged), why)
+    return BackupFinding(one.host, None, None, tuple(damaged), why)
 
 
 def _age_fault(taken: TakenBackup, age: timedelta, limit: timedelta) -> str:

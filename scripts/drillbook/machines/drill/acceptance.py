@@ -8,7 +8,8 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently
 from drillbook.errors import ConfigurationError, DrillbookError
-from drillbook.machines.drill.inside import (
+from drillbook.machines.drill.probe_scripts import (
+    PROBE_LIMIT,
     CannotProbeError,
     probe_script,
     read_all_script,
@@ -30,8 +31,7 @@ from drillbook.providers import Inside
 from drillbook.run.observation import FACT_NEWEST
 from drillbook.run.work import Run
 
-POLL = timedelta(seconds=2)
-PROBE_LIMIT = timedelta(seconds=60)
+PROBE_POLL = timedelta(seconds=2)
 _GOOD = frozenset({"active", "open"})
 
 
@@ -94,7 +94,7 @@ class Acceptance:
                 return (_failed(f"{machine.host}: probes", Stage.VERIFY, str(error)),)
             if set(found.values()) <= _GOOD or self._clock.monotonic() >= deadline:
                 return tuple(_probed(machine, what, state) for what, state in found.items())
-            self._clock.sleep(POLL)
+            self._clock.sleep(PROBE_POLL)
 
     def _heartbeat(self, machine: Machine) -> tuple[Check, Heartbeat | None]:
         name = f"{machine.host}: heartbeat found"
@@ -102,7 +102,7 @@ class Acceptance:
         text = self._provider.read(machine, path)
         if text is None:
             message = f"{path} is not there: what was lost can't be told"
-            return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it (kind machine)."), None
+            return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it (kind machines)."), None
         try:
             data = json.loads(text)
             beat = Heartbeat.from_fact(data)

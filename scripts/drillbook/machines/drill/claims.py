@@ -4,14 +4,14 @@ from threading import Lock
 
 from drillbook.journal.ledger import guest_resource
 from drillbook.model import Claim
-from drillbook.providers import Restores
+from drillbook.providers import Sandboxes
 from drillbook.run.work import Run
 
 
 class Claims:
     """One claim for each host; safe to be used by the threads that make the machines."""
 
-    def __init__(self, provider: Restores, run: Run) -> None:
+    def __init__(self, provider: Sandboxes, run: Run) -> None:
         self._provider = provider
         self._run = run
         self._claims: dict[str, Claim] = {}

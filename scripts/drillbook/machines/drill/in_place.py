@@ -7,10 +7,10 @@ from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.acceptance import Acceptance
-from drillbook.machines.drill.selection import Selection, choose
+from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.starting import start_in_order
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
-from drillbook.providers import Recoveries
+from drillbook.providers import PartialBackups, Recoveries
 from drillbook.run.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.run.plan import Plan
 from drillbook.run.work import Run
@@ -95,7 +95,10 @@ class InPlaceWork:
         for machine in self._machines:
             own = self._provider.has_own_cards(machine, of_host[machine.host])
             run.seen.check(_card_check(machine, own=own))
-            run.seen.check(_disk_check(machine, self._provider.left_behind(machine, of_host[machine.host])))
+            run.seen.check(_disk_check(machine, self._left_behind(machine, of_host[machine.host])))
+
+    def _left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
+        return self._provider.left_behind(machine, backup) if isinstance(self._provider, PartialBackups) else ()
 
     def _start(self, _step: Step, run: Run) -> None:
         start_in_order(self._provider, self._group, self._machines, run, self._clock, self._workers)
@@ -117,7 +120,9 @@ class InPlaceWork:
                 where=f"restore of {self._plan.service.name}",
                 remedy="Give --point latest, oldest or a time.",
             )
-        return choose(self._provider.backups(self._group.hosts, open_rules(self._group)), self._group, point, "")
+        return choose_backups(
+            self._provider.backups(self._group.hosts, open_rules(self._group)), self._group, point, ""
+        )
 
     def _standing(self, backups: tuple[Backup, ...]) -> Mapping[str, Machine]:
         standing = self._provider.standing(backups)

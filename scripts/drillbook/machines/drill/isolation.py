@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from drillbook.concurrently import concurrently
 from drillbook.errors import DrillbookError
-from drillbook.machines.drill.inside import CannotProbeError, Endpoint, Reached, reach_scripts, read_reached, unite
+from drillbook.machines.drill.probe_scripts import (
+    PROBE_LIMIT,
+    CannotProbeError,
+    Endpoint,
+    Reached,
+    reach_scripts,
+    read_reached,
+    unite,
+)
 from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
-from drillbook.providers import Restores
+from drillbook.providers import Inside
 
-PROBE_LIMIT = timedelta(seconds=60)
 PORTS = (22, 80, 443, 2379, 3306, 5432, 6379, 6432, 8006)
 """Tried on each address of production beside the ports that are declared for its machines."""
 _PEERS = 8
@@ -35,7 +41,7 @@ class Isolation:
 
     def prove(
         self,
-        provider: Restores,
+        provider: Inside,
         machines: Sequence[Machine],
         given: Mapping[str, Sequence[str]] | None = None,
         *,
@@ -87,7 +93,7 @@ class Isolation:
 
     def _of(
         self,
-        provider: Restores,
+        provider: Inside,
         machine: Machine,
         forbidden: Sequence[Endpoint],
         controls: Sequence[Endpoint],
@@ -111,11 +117,11 @@ def card_checks(
     forbidden_macs: frozenset[str],
     *,
     live: bool = False,
-    ways_out: Sequence[str] | None = None,
+    escapes: Sequence[str] | None = None,
 ) -> tuple[Check, ...]:
     """What the provider reports of a machine before it is started; where restores are live, just after.
 
-    ``ways_out`` are settings that act on its host or lead out beside its cards; None where the provider has no such settings.
+    ``escapes`` are settings that act on its host or lead out beside its cards; None where the provider has no such settings.
     """
     elsewhere = [f"{card.name} on {card.network}" for card in cards if card.network != isolated]
     same = [f"{card.name} {card.mac}" for card in cards if card.mac in forbidden_macs]
@@ -142,11 +148,11 @@ def card_checks(
             actual=machine.power.value,
             message="it was running before its cards were read back" if started else "",
         ),
-        *(() if ways_out is None else (_way_out_check(machine, ways_out),)),
+        *(() if escapes is None else (_escape_check(machine, escapes),)),
     )
 
 
-def _way_out_check(machine: Machine, found: Sequence[str]) -> Check:
+def _escape_check(machine: Machine, found: Sequence[str]) -> Check:
     message = "its backup brought settings with it that act on the host or lead around the isolated network"
     remedy = "Take them out of the machine's configuration before its next backup, or leave the machine out of drills."
     return Check(

@@ -6,11 +6,11 @@ from datetime import timedelta
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.machines.drill.in_place import InPlaceWork
-from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation
+from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.machines.drill.work import MachineWork
-from drillbook.model import Claim, Mode, Place
-from drillbook.providers import Restores, open_recoveries, open_restores
+from drillbook.model import Claim, Mode
+from drillbook.providers import Place, Sandboxes, open_recoveries, open_restores
 from drillbook.run.stops import StoppableClock
 from drillbook.run.work import Opening, Work
 
@@ -51,7 +51,7 @@ class ProviderGuests:
     def __init__(self, provider: Callable[[str], Place], clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
-        self._opened: dict[str, Restores] = {}
+        self._opened: dict[str, Sandboxes] = {}
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Remove it; raises DrillbookError. Each provider is opened once."""

@@ -57,7 +57,7 @@ class Selection:
         }
 
 
-def choose(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, seed: str) -> Selection:
+def choose_backups(backups: Iterable[Backup], group: MachineGroup, point: PointRequest, seed: str) -> Selection:
     """Choose for every host; raises InfrastructureError that names the hosts which have no such backup.
 
     ``latest`` is the newest of each; ``oldest`` the first moment at which there was one of each; ``random`` a moment between that and

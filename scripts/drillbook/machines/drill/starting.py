@@ -8,10 +8,11 @@ from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import InfrastructureError
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Inside
+from drillbook.providers.waiting import wait_until
 from drillbook.run.observation import FACT_FIRST_ANSWER
 from drillbook.run.work import Run
 
-POLL = timedelta(seconds=1)
+ANSWER_POLL = timedelta(seconds=1)
 _REMEDY = "Read the message of each."
 
 
@@ -22,16 +23,19 @@ def start_in_order(
     by_host = {machine.host: machine for machine in machines}
 
     def wait(machine: Machine) -> None:
-        deadline = clock.monotonic() + group.ready_timeout
-        while not provider.answers(machine):
+        def answers() -> bool:
+            if provider.answers(machine):
+                return True
             run.stops.raise_if_due(f"waiting for {machine.host}")
-            if clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"it did not answer within {group.ready_timeout.total_seconds():.0f} s of its start",
-                    where=f"{machine.host} ({machine.identifier})",
-                    remedy="Look at its console: does it boot, does its guest agent run?",
-                )
-            clock.sleep(POLL)
+            return False
+
+        late = InfrastructureError(
+            f"it did not answer within {group.ready_timeout.total_seconds():.0f} s of its start",
+            where=f"{machine.host} ({machine.identifier})",
+            remedy="Look at its console: does it boot, does its guest agent run?",
+        )
+        deadline = clock.monotonic() + group.ready_timeout
+        wait_until(clock, answers, deadline=deadline, every=ANSWER_POLL, late=late)
         run.seen.fact(FACT_FIRST_ANSWER, machine.host)
 
     for stage in group.stages:

@@ -10,10 +10,10 @@ from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.acceptance import Acceptance
 from drillbook.machines.drill.claims import Claims
 from drillbook.machines.drill.isolation import Isolation, card_checks
-from drillbook.machines.drill.selection import Selection, choose
+from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.starting import start_in_order
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, Stage, Step
-from drillbook.providers import Restores
+from drillbook.providers import HostSettings, LimitedCredential, LiveRestores, Restores
 from drillbook.run.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.run.work import Run
 
@@ -55,12 +55,13 @@ class MachineWork:
 
         Where nothing was there to be tried, the check is skipped, and the run can't be PASS.
         """
-        if not self._provider.separate():
+        provider = self._provider
+        if not isinstance(provider, LimitedCredential) or not provider.separate():
             return ()
         name = f"the drill's credential at {self._group.provider} is limited to its range"
         expected = "no right on production"
         try:
-            found = self._provider.overreach(self._group.hosts)
+            found = provider.overreach(self._group.hosts)
         except UntriedError as error:
             skipped = Check(
                 name, Stage.GATE, CheckStatus.SKIPPED, expected, "not tried", message=error.message, remedy=error.remedy
@@ -81,7 +82,7 @@ class MachineWork:
     def _select(self, _step: Step, run: Run) -> None:
         backups = self._provider.backups(self._group.hosts, open_rules(self._group))
         point = run.plan.point_at(run.declared_at)
-        self._chosen = choose(backups, self._group, point, run.run_id)
+        self._chosen = choose_backups(backups, self._group, point, run.run_id)
         run.seen.fact(FACT_POINT, self._chosen.as_json())
         run.seen.fact(FACT_PREDICTED, {"bytes": self._chosen.size, "disk_bytes": None})
 
@@ -107,8 +108,8 @@ class MachineWork:
                 cards,
                 self._provider.isolated_network(),
                 self._provider.forbidden_macs(backups[machine.host]),
-                live=self._provider.live(),
-                ways_out=self._provider.ways_out(machine),
+                live=_live(self._provider) is not None,
+                escapes=self._provider.escapes(machine) if isinstance(self._provider, HostSettings) else None,
             ):
                 run.seen.check(check)
 
@@ -141,8 +142,9 @@ class MachineWork:
         Where the provider does not say it, the time at which all was read is told instead, under a name of its own.
         """
         said = True
-        if self._provider.live():
-            whole = concurrently(self._machines, lambda one: self._provider.finish(one, step.timeout), self._workers)
+        provider = _live(self._provider)
+        if provider is not None:
+            whole = concurrently(self._machines, lambda one: provider.finish(one, step.timeout), self._workers)
             raise_failures(whole, what="fetching the disks", group=self._group.name, remedy=_REMEDY)
             said = all(outcome.value for outcome in whole)
             if said:
@@ -160,6 +162,11 @@ class MachineWork:
                 "no backup was chosen", where=f"group {self._group.name}", remedy="Report this defect."
             )
         return self._chosen
+
+
+def _live(provider: Restores) -> LiveRestores | None:
+    """The provider, where it restores live."""
+    return provider if isinstance(provider, LiveRestores) and provider.live() else None
 
 
 def _since_declared(run: Run) -> float | None:

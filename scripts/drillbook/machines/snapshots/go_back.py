@@ -6,8 +6,10 @@ from datetime import timedelta
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import ConfigurationError, RefusedError
 from drillbook.machines.locks import Locks
+from drillbook.machines.snapshots.rest import thaw_machine
 from drillbook.machines.snapshots.sets import SetState, SnapshotSet
-from drillbook.machines.snapshots.take import GroupSnapshots, Limits, Tell
+from drillbook.machines.snapshots.take import GroupSnapshots, Limits
+from drillbook.machines.tell import Tell
 from drillbook.model import Machine, MachineGroup
 from drillbook.providers import Snapshots
 
@@ -62,7 +64,7 @@ def free_to_go_back(
     What held a member may have removed its snapshot, so after a wait all is asked again. Raises LockedError when the
     group's ``lock_wait`` is over.
     """
-    refuse_to_go_back(group, wanted, locks.overlooked(machines), confirm)
+    refuse_to_go_back(group, wanted, locks.without_locks(machines), confirm)
     free = locks.free(machines)
     if any(machine.lock for machine in machines):
         wanted = chosen(snapshots.sets(group, free), wanted.name, group=group.name)
@@ -118,7 +120,7 @@ def _thaw_memory(
     saved = {snapshot.host for snapshot in wanted.snapshots if snapshot.ram} if wanted.quiesced else set()
     thawed = concurrently(
         [machine for machine in machines if machine.host in saved],
-        lambda one: provider.thaw(one, min(THAW_LIMIT, limits.timeout)),
+        lambda one: thaw_machine(provider, one, min(THAW_LIMIT, limits.timeout)),
         limits.workers,
     )
     for outcome in thawed:

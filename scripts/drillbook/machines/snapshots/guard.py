@@ -13,28 +13,28 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from drillbook import process
 from drillbook.clock import SystemClock
 from drillbook.concurrently import concurrently
 from drillbook.errors import DrillbookError
 from drillbook.machines.snapshots.hook import Hooked, Release, ServiceHook
-from drillbook.model import Machine, Place, Power, QuiesceHook
+from drillbook.machines.snapshots.rest import thaw_machine
+from drillbook.model import Machine, Power, QuiesceHook
 from drillbook.providers import open_snapshots
+from drillbook.providers.place import Place, read_place
 
 _DONE = "done\n"
 _AT_ONCE = 64
 _KILLED_POLL_SECONDS = 0.1
-_PLACES: Mapping[str, type[Place]] = {place.__name__: place for place in get_args(Place)}
 
 
 @contextmanager
 def guarded(place: Place, machines: Sequence[Machine], timeout: timedelta) -> Iterator[None]:
     """Have a guard for the length of the block; whoever leaves it orderly has thawed them."""
     order = {
-        "kind": type(place).__name__,
-        "place": asdict(place),
+        "place": place.model_dump(mode="json"),
         "machines": [[machine.host, machine.identifier, machine.place] for machine in machines],
         "timeout_seconds": timeout.total_seconds(),
     }
@@ -68,10 +68,10 @@ def main() -> int:
 
 
 def _thaw(order: Mapping[str, Any]) -> int:
-    place = _PLACES[order["kind"]](**{**order["place"], "drill": None})
+    place = read_place(order["place"])
     machines = [Machine(host, identifier, place, Power.RUNNING) for host, identifier, place in order["machines"]]
     snapshots, timeout = open_snapshots(place, SystemClock()), timedelta(seconds=order["timeout_seconds"])
-    outcomes = concurrently(machines, lambda machine: snapshots.thaw(machine, timeout), _AT_ONCE)
+    outcomes = concurrently(machines, lambda machine: thaw_machine(snapshots, machine, timeout), _AT_ONCE)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed:
         sys.stderr.write(f"drillbook: {outcome.machine.host} is still frozen: {outcome.error}\n")

@@ -18,7 +18,7 @@ _DIRECTORY = "hooks"
 Release = Callable[[], None]
 
 
-def new_hook_run_id(group: str) -> str:
+def new_hook_id(group: str) -> str:
     """Return the mark that everything started for one time at rest carries."""
     return f"snapshot-{group}-{secrets.token_hex(6)}"
 

@@ -8,7 +8,8 @@ from drillbook.concurrently import raise_failures
 from drillbook.machines.locks import Locks
 from drillbook.machines.retention import reasons_to_keep
 from drillbook.machines.snapshots.sets import SnapshotSet
-from drillbook.machines.snapshots.take import Limits, Tell
+from drillbook.machines.snapshots.take import Limits
+from drillbook.machines.tell import Tell
 from drillbook.model import Machine, MachineGroup, Retention
 from drillbook.providers import Snapshots
 
@@ -32,7 +33,7 @@ def decide(sets: Sequence[SnapshotSet], retention: Retention) -> tuple[Decision,
     return tuple(Decision(entry, reasons[entry.name]) for entry in sorted(sets, key=lambda entry: entry.taken_at))
 
 
-def prune(
+def prune_snapshots(
     provider: Snapshots,
     group: MachineGroup,
     decisions: Sequence[Decision],

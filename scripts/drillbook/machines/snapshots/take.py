@@ -9,14 +9,15 @@ from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import DrillbookError, LeftoversError, LockedError, RefusedError, TakenError, UnreachedError
 from drillbook.machines.locks import Locks
+from drillbook.machines.snapshots.rest import freeze_machine, thaw_machine
 from drillbook.machines.snapshots.sets import NAME_FORMAT, SnapshotSet, note, sets_of
+from drillbook.machines.tell import Tell
 from drillbook.model import Machine, MachineGroup, Power, Quiesce
-from drillbook.providers import Snapshots
+from drillbook.providers import LateSnapshots, PowerReading, Snapshots
 
 FREEZE_LIMIT = timedelta(seconds=10)
 """How long a guest agent may take to bring a machine's file systems to rest; its clients wait all that time."""
 _FREEZE_AT_ONCE = 64
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class GroupSnapshots:
         when that could not be removed.
         """
         locks = self.locks(group)
-        self.refuse(group, locks.overlooked(machines))
+        self.refuse(group, locks.without_locks(machines))
         while True:
             machines = self._present(group, self._free(group, machines, locks))
             name = self._clock.now().strftime(NAME_FORMAT)
@@ -114,10 +115,11 @@ class GroupSnapshots:
 
     def _present(self, group: MachineGroup, machines: Sequence[Machine]) -> tuple[Machine, ...]:
         """Who was not seen running may run by now, and would be neither frozen nor have its memory kept: each is looked at again."""
-        if not group.ram and group.quiesce is not Quiesce.AGENT:
+        provider = self._provider
+        if not isinstance(provider, PowerReading) or (not group.ram and group.quiesce is not Quiesce.AGENT):
             return tuple(machines)
         doubtful = [machine for machine in machines if machine.power is not Power.RUNNING]
-        looked = concurrently(doubtful, self._provider.look_again, self._limits.workers)
+        looked = concurrently(doubtful, provider.look_again, self._limits.workers)
         raise_failures(
             looked, what="looking", group=group.name, remedy="See that their nodes run; nothing was touched."
         )
@@ -145,14 +147,16 @@ class GroupSnapshots:
         reached, failed = list(running), False
         with self._guard(running):
             try:
-                frozen = concurrently(running, lambda one: self._provider.freeze(one, FREEZE_LIMIT), at_once)
+                frozen = concurrently(running, lambda one: freeze_machine(self._provider, one, FREEZE_LIMIT), at_once)
                 reached = [outcome.machine for outcome in frozen if not isinstance(outcome.error, UnreachedError)]
                 failed = any(outcome.error is not None for outcome in frozen)
                 if not failed:
                     self._tell(f"{len(running)} machines are at rest")
                     yield
             finally:
-                thawed = concurrently(reached, lambda one: self._provider.thaw(one, self._limits.timeout), at_once)
+                thawed = concurrently(
+                    reached, lambda one: thaw_machine(self._provider, one, self._limits.timeout), at_once
+                )
                 raise_failures(
                     thawed, what="thawing", group=group.name, remedy="Thaw them by hand at once: their clients wait."
                 )
@@ -180,8 +184,11 @@ class GroupSnapshots:
 
     def _finish(self, group: MachineGroup, machines: Sequence[Machine], name: str) -> None:
         """Nobody is at rest for this: the points in time are fixed."""
+        provider = self._provider
+        if not isinstance(provider, LateSnapshots):
+            return
         finished = concurrently(
-            machines, lambda one: self._provider.finish(one, name, self._limits.timeout), self._limits.workers
+            machines, lambda one: provider.complete(one, name, self._limits.timeout), self._limits.workers
         )
         raise_failures(
             finished, what=f"completing {name}", group=group.name, remedy="Mend that and take the whole set again."

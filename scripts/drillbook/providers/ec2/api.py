@@ -1,8 +1,7 @@
 """The interfaces of EC2 and Systems Manager: one client for all threads, all pages, and errors as ours."""
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,10 +13,10 @@ from botocore.parsers import ResponseParserError
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
-from drillbook.model import Ec2Place
+from drillbook.providers.ec2.place import Ec2Place
 
 _Answer = TypeVar("_Answer")
-Service = Literal["ec2", "ssm"]
+AwsService = Literal["ec2", "ssm"]
 _CREDENTIALS = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "RequestExpired"}
 )
@@ -30,6 +29,8 @@ _THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingExcepti
 _ATTEMPTS = 6
 _CONNECTIONS = 32
 _SERVER_FAULT = 500
+_AT_ONCE = 200
+"""EC2 takes that many values in a filter."""
 _REFUSED: Mapping[str, str] = {
     "InvalidSnapshot.InUse": "An image is made of it: deregister that first.",
     "SnapshotCreationPerVolumeRateExceeded": "AWS allows one snapshot of a volume in 15 seconds: wait, and run again.",
@@ -53,7 +54,7 @@ class Ec2Api:
     asked: ``ec2`` or ``ssm``.
     """
 
-    def __init__(self, place: Ec2Place, user: str, service: Service = "ec2") -> None:
+    def __init__(self, place: Ec2Place, user: str, service: AwsService = "ec2") -> None:
         self._place = place
         self._user = user
         self._service = service
@@ -67,9 +68,9 @@ class Ec2Api:
 
     def in_region(self, region: str) -> "Ec2Api":
         """The same, asking another region."""
-        return Ec2Api(replace(self._place, region=region), self._user, self._service)
+        return Ec2Api(self._place.model_copy(update={"region": region}), self._user, self._service)
 
-    def of_service(self, service: Service) -> "Ec2Api":
+    def of_service(self, service: AwsService) -> "Ec2Api":
         """The same user, asking another interface of the region."""
         return Ec2Api(self._place, self._user, service)
 
@@ -161,17 +162,13 @@ def code_of(error: DrillbookError) -> str:
     return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
 
 
-def tags_of(entry: Mapping[str, Any]) -> dict[str, str]:
-    """An entry's tags; network interfaces have them under a name of their own."""
-    return {tag["Key"]: tag["Value"] for tag in entry.get("Tags") or entry.get("TagSet", ())}
+def in_lots(values: Sequence[str]) -> Iterator[list[str]]:
+    """As many of them at once as EC2 takes in a filter."""
+    for start in range(0, len(values), _AT_ONCE):
+        yield list(values[start : start + _AT_ONCE])
 
 
-def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as EC2 takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _connect(place: Ec2Place, user: str, attempts: int, service: Service) -> Any:
+def _connect(place: Ec2Place, user: str, attempts: int, service: AwsService) -> Any:
     keys: dict[str, Any] = _read_keys(place.credentials_directory / user) if place.credentials_directory else {}
     return boto3.session.Session(**keys).client(
         service,

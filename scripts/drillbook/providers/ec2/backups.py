@@ -8,22 +8,21 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, UnknownOutcomeError
-from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine
-from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
+from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine, format_instant
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.images import (
     BACKUP_TAG,
     CARDS_TAG,
     COPY_TAG,
     DEVICES_TAG,
     HOST_TAG,
-    NOTE_TAG,
     SOURCE_TAG,
     TAKEN_TAG,
     Images,
-    lie_in,
-    moment,
+    taken_at,
 )
 from drillbook.providers.ec2.machines import Ec2Machines
+from drillbook.providers.ec2.tags import NOTE_TAG, as_tags, tags_of
 from drillbook.providers.ec2.volumes import Volumes
 
 _POLL = timedelta(seconds=10)
@@ -87,9 +86,9 @@ class Ec2Backups(Ec2Machines):
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - each call is bounded
         """Two calls, and two more for a copy: the image and its snapshots."""
-        lie = lie_in(backup)
-        if lie is not None:
-            return lie
+        contradiction = BackupNote.contradiction(backup.note, backup.host, backup.source, by="its tags")
+        if contradiction is not None:
+            return contradiction
         found = self._in(backup.place).fault(backup.identifier)
         if found is not None or backup.place != self._api.region or not rules.copy_to_region:
             return found
@@ -157,7 +156,7 @@ class Ec2Backups(Ec2Machines):
         """CopyImage, encrypted; by its client token EC2 makes one copy, however often it is asked."""
         image = self._in(self._api.region).one("image-id", identifier) or {}
         tags = {key: value for key, value in tags_of(image).items() if key in _COPIED_TAGS}
-        tags |= {COPY_TAG: identifier, TAKEN_TAG: moment(image)}
+        tags |= {COPY_TAG: identifier, TAKEN_TAG: format_instant(taken_at(image))}
         copies = self._in(region)
         found = copies.one(f"tag:{COPY_TAG}", identifier)
         if found is None:

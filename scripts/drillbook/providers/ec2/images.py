@@ -6,14 +6,15 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
-from drillbook.model import Backup, BackupNote, format_instant, parse_instant
-from drillbook.providers.ec2.api import Ec2Api, UnsupportedError, as_tags, tags_of
+from drillbook.model import Backup, parse_instant
+from drillbook.providers.ec2.api import Ec2Api, UnsupportedError, in_lots
+from drillbook.providers.ec2.tags import NOTE_TAG, as_tags, tags_of
+from drillbook.providers.waiting import wait_until
 
 BACKUP_TAG = "drillbook:backup"
 """The image's name: on the image, its snapshots, its copies and their snapshots."""
 HOST_TAG = "drillbook:host"
 SOURCE_TAG = "drillbook:source"
-NOTE_TAG = "drillbook:note"
 DEVICES_TAG = "drillbook:devices"
 """The devices that volumes were attached as when the image was asked for."""
 CARDS_TAG = "drillbook:cards"
@@ -24,10 +25,8 @@ COPY_TAG = "drillbook:copy-of"
 IMAGE_TAG = "drillbook:image"
 """On the snapshots of an image that is about to be deregistered: they are found by it afterwards."""
 PROTECTED_TAG = "drillbook:protected"
-LOOK_UP = timedelta(seconds=30)
+IMAGE_APPEARS = timedelta(seconds=30)
 """How long an image may take to appear after the call that asked for it was cut off."""
-_AT_ONCE = 200
-"""EC2 takes that many values in a filter."""
 
 
 class Images:
@@ -84,36 +83,37 @@ class Images:
 
     def named(self, name: str, error: UnknownOutcomeError) -> str:
         """The image that a call which was cut off has made; raises ``error`` if there is none."""
-        deadline = self._clock.monotonic() + LOOK_UP
-        while True:
-            found = self.one(f"tag:{BACKUP_TAG}", name)
-            if found is not None:
-                return str(found["ImageId"])
-            if self._clock.monotonic() >= deadline:
-                raise error
-            self._clock.sleep(self._poll)
+        found = wait_until(
+            self._clock,
+            lambda: self.one(f"tag:{BACKUP_TAG}", name),
+            deadline=self._clock.monotonic() + IMAGE_APPEARS,
+            every=self._poll,
+            late=error,
+        )
+        return str(found["ImageId"])
 
     def wait(self, identifier: str, what: str, deadline: timedelta) -> None:
         """Return when it is available; raises InfrastructureError when it fails or is late."""
-        while True:
+        where = f"{identifier} in {self._api.region}"
+
+        def available() -> bool:
             image = self.one("image-id", identifier)
             state = str(image["State"]) if image else "pending"
-            if state == "available":
-                return
-            if state != "pending":
+            if state not in ("available", "pending"):
                 why = (image or {}).get("StateReason", {}).get("Message", "")
                 raise InfrastructureError(
                     f"{what}: the image is {state}{': ' + why if why else ''}",
-                    where=f"{identifier} in {self._api.region}",
+                    where=where,
                     remedy="See the account's events and quotas, and run the same command again.",
                 )
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{what} was not done in time",
-                    where=f"{identifier} in {self._api.region}",
-                    remedy="It goes on without us: look at the image; raise drillbook_machines.backup.timeout_seconds.",
-                )
-            self._clock.sleep(self._poll)
+            return state == "available"
+
+        late = InfrastructureError(
+            f"{what} was not done in time",
+            where=where,
+            remedy="It goes on without us: look at the image; raise drillbook_machines.backup.timeout_seconds.",
+        )
+        wait_until(self._clock, available, deadline=deadline, every=self._poll, late=late)
 
     def fault(self, identifier: str) -> str | None:
         """What is wrong with the image by itself: its state, its snapshots, and whether every volume is in it."""
@@ -194,21 +194,6 @@ class Images:
         )
 
 
-def in_lots(values: Sequence[str]) -> Iterator[list[str]]:
-    """As many of them at once as EC2 takes in a filter."""
-    for start in range(0, len(values), _AT_ONCE):
-        yield list(values[start : start + _AT_ONCE])
-
-
-def lie_in(backup: Backup) -> str | None:
-    """What its note says against its tags; None where they agree."""
-    note = BackupNote.read(backup.note)
-    if note is not None and note.host == backup.host and note.source in ("", backup.source):
-        return None
-    said = f"{note.host} ({note.source})" if note else "nothing"
-    return f"its note says that it is of {said}, and its tags that it is of {backup.host} ({backup.source})"
-
-
 def snapshots_of(image: Mapping[str, Any]) -> dict[str, str]:
     """Device to snapshot."""
     return {
@@ -227,8 +212,3 @@ def taken_at(entry: Mapping[str, Any]) -> datetime:
         started: datetime = entry["StartTime"]
         return started
     return parse_instant(str(entry["CreationDate"]), where=str(entry["ImageId"]))
-
-
-def moment(entry: Mapping[str, Any]) -> str:
-    """The same as the value of a tag."""
-    return format_instant(taken_at(entry))

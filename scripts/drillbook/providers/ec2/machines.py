@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drillbook.errors import ConfigurationError
 from drillbook.model import Machine, Power
-from drillbook.providers.ec2.api import Ec2Api, tags_of
+from drillbook.providers.ec2.api import Ec2Api, in_lots
+from drillbook.providers.ec2.tags import tags_of
+from drillbook.providers.finding import one_for_each
 
-_AT_ONCE = 200
-"""EC2 takes that many values in a filter."""
 _POWER = {"running": Power.RUNNING, "pending": Power.RUNNING}
 _GONE = ("terminated", "shutting-down")
 
 
 class Ec2Machines:
-    """Implements `Machines`. A machine's identifier is the instance's id, its place the availability zone."""
+    """Implements `Machines`; EC2 knows no locks. A machine's identifier is the instance's id, its place the availability zone."""
 
     def __init__(self, api: Ec2Api) -> None:
         self._api = api
@@ -22,30 +21,20 @@ class Ec2Machines:
     def find(self, hosts: Sequence[str]) -> tuple[Machine, ...]:
         """Return the instances of these names; what is being terminated is none."""
         found: dict[str, list[Machine]] = {}
-        for start in range(0, len(hosts), _AT_ONCE):
-            wanted = [{"Name": "tag:Name", "Values": list(hosts[start : start + _AT_ONCE])}]
+        for names in in_lots(hosts):
+            wanted = [{"Name": "tag:Name", "Values": names}]
             for reservation in self._api.pages("describe_instances", "Reservations", Filters=wanted):
                 for instance in reservation["Instances"]:
                     if instance["State"]["Name"] not in _GONE:
                         machine = _machine(instance)
                         found.setdefault(machine.host, []).append(machine)
-        faults = [
-            f"{host}: "
-            + (f"{len(found[host])} instances have this name" if host in found else "no instance has this name")
-            for host in hosts
-            if len(found.get(host, ())) != 1
-        ]
-        if faults:
-            raise ConfigurationError(
-                "; ".join(faults),
-                where="the region's instances",
-                remedy="Give each machine its inventory name as the tag Name.",
-            )
-        return tuple(found[host][0] for host in hosts)
-
-    def explain_lock(self, machine: Machine) -> str:  # noqa: ARG002 - there is nothing to explain
-        """EC2 knows no locks."""
-        return "nothing holds it"
+        return one_for_each(
+            found,
+            hosts,
+            noun="instance",
+            where="the region's instances",
+            remedy="Give each machine its inventory name as the tag Name.",
+        )
 
 
 def _machine(instance: Mapping[str, Any]) -> Machine:

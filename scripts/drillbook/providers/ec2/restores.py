@@ -6,27 +6,19 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import (
-    Backup,
-    BackupRules,
-    Claim,
-    Ec2DrillRange,
-    Ec2Place,
-    GuestAnswer,
-    Machine,
-    NetworkCard,
-    Power,
-)
-from drillbook.providers.ec2.api import Ec2Api, tags_of
-from drillbook.providers.ec2.drill_fit import Fit
-from drillbook.providers.ec2.drill_guests import Guests
-from drillbook.providers.ec2.drill_instances import Instances, Order, network_name
-from drillbook.providers.ec2.drill_limits import find_overreach
-from drillbook.providers.ec2.drill_marks import name_for, refuse_foreign_name
-from drillbook.providers.ec2.drill_network import refuse_unless_isolated
-from drillbook.providers.ec2.drill_remains import Remains
-from drillbook.providers.ec2.drill_volumes import wait_until_whole
-from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, lie_in, snapshots_of
+from drillbook.model import Backup, BackupNote, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, Power
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.drill.claim_names import name_for, refuse_foreign_name
+from drillbook.providers.ec2.drill.instance_type import InstanceType
+from drillbook.providers.ec2.drill.instances import InstanceOrder, Instances, network_name
+from drillbook.providers.ec2.drill.limits import find_overreach
+from drillbook.providers.ec2.drill.network import refuse_unless_isolated
+from drillbook.providers.ec2.drill.removal import Removal
+from drillbook.providers.ec2.drill.systems_manager import SystemsManager
+from drillbook.providers.ec2.drill.volumes import wait_until_whole
+from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, snapshots_of
+from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
+from drillbook.providers.ec2.tags import tags_of
 from drillbook.providers.reading import read_by_cat
 
 _POLL = timedelta(seconds=2)
@@ -34,7 +26,9 @@ _READ_LIMIT = timedelta(seconds=30)
 
 
 class Ec2Restores:
-    """Implements `Restores`. A claim's identifier, and a machine's, is the name that everything made for it carries as a tag.
+    """Implements `Restores`, `LiveRestores` and `LimitedCredential`.
+
+    A claim's identifier, and a machine's, is the name that everything made for it carries as a tag.
 
     An instance can't be made without running. So a restore makes its network interfaces, which are read back, and only the
     start makes the instance, of the image and those interfaces.
@@ -50,9 +44,9 @@ class Ec2Restores:
         self._poll = poll
         self._images = Images(api, clock, poll)
         self._instances = Instances(api, drill, clock, poll)
-        self._fit = Fit(api, drill.instance_type)
-        self._guests = Guests(api.of_service("ssm"), clock, poll)
-        self._orders: dict[str, Order] = {}
+        self._type = InstanceType(api, drill.instance_type)
+        self._agents = SystemsManager(api.of_service("ssm"), clock, poll)
+        self._orders: dict[str, InstanceOrder] = {}
         self._running: dict[str, str] = {}
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - copies are not drilled
@@ -69,9 +63,9 @@ class Ec2Restores:
         image = self._image(claim, backup)
         refuse_unless_isolated(self._api, self._drill)
         count = max(1, int(tags_of(image).get(CARDS_TAG, "1")))
-        self._fit.refuse_misfit(image, count, claim.host)
+        self._type.refuse_misfit(image, count, claim.host)
         made = [self._instances.make_card(claim, number) for number in range(count)]
-        self._orders[claim.identifier] = Order(
+        self._orders[claim.identifier] = InstanceOrder(
             claim=claim,
             image=backup.identifier,
             devices=tuple(sorted(snapshots_of(image))),
@@ -83,10 +77,6 @@ class Ec2Restores:
         """The network interfaces that carry its name, whether it runs yet or not."""
         order = self._orders.get(machine.identifier)
         return self._instances.cards(machine.identifier, order.interfaces if order else ())
-
-    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
-        """None: what an instance reaches, it reaches by its interfaces."""
-        return None
 
     def isolated_network(self) -> str:
         """The subnet and the one group of the drill range."""
@@ -121,7 +111,7 @@ class Ec2Restores:
     def answers(self, machine: Machine) -> bool:
         """Whether Systems Manager's agent inside has reported; of what this run has not started none has."""
         instance = self._running.get(machine.identifier)
-        return instance is not None and self._guests.answers(instance)
+        return instance is not None and self._agents.answers(instance)
 
     def read(self, machine: Machine, path: str) -> str | None:
         """By cat; a file that is there and can't be read, or is too large to be passed on, is an error."""
@@ -129,12 +119,12 @@ class Ec2Restores:
 
     def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
         """By Systems Manager's Run Command, as root."""
-        return self._guests.run(machine, self._instance(machine), script, timeout)
+        return self._agents.run(machine, self._instance(machine), script, timeout)
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Terminate the instance, delete interfaces and volumes; each one's name, subnet and run are looked at first."""
         refuse_foreign_name(claim, self._place.name)
-        Remains(self._api, self._drill, self._clock, self._poll).remove(claim, timeout)
+        Removal(self._api, self._drill, self._clock, self._poll).remove(claim, timeout)
 
     def separate(self) -> bool:
         """Whether the place has keys for drills; what boto3 finds by itself serves everything."""
@@ -157,9 +147,11 @@ class Ec2Restores:
                 where=f"{backup.identifier} in {self._api.region}",
                 remedy="Choose one of those listed; nothing was made.",
             )
-        lie = lie_in(backup)
-        if lie is not None:
-            raise RefusedError(lie, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")
+        contradiction = BackupNote.contradiction(backup.note, backup.host, backup.source, by="its tags")
+        if contradiction is not None:
+            raise RefusedError(
+                contradiction, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`."
+            )
         fault = self._images.fault(backup.identifier)
         if fault is not None:
             raise InfrastructureError(

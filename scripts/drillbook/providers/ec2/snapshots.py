@@ -7,23 +7,24 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
 from drillbook.model import Machine, Quiesce, Snapshot
-from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
+from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.machines import Ec2Machines
+from drillbook.providers.ec2.tags import NOTE_TAG, as_tags, tags_of
 from drillbook.providers.ec2.volumes import Volumes
+from drillbook.providers.waiting import wait_until
 
 SET_TAG = "drillbook:set"
 MACHINE_TAG = "drillbook:machine"
-NOTE_TAG = "drillbook:note"
 DEVICE_TAG = "drillbook:device:"
 """With a device's name behind it: the volume that was attached there. All snapshots of a set carry the tags of all its devices."""
-LOOK_UP = timedelta(seconds=15)
+SNAPSHOTS_APPEAR = timedelta(seconds=15)
 """How long snapshots may take to appear after the call that asked for them was cut off; the service may be at rest meanwhile."""
 _FAILED = ("error", "recoverable")
 _POLL = timedelta(seconds=5)
 
 
 class Ec2Snapshots(Ec2Machines):
-    """Implements `Snapshots`. What EC2 has not: memory, and a guest agent."""
+    """Implements `Snapshots` and `LateSnapshots`. What EC2 has not: memory, and a guest agent."""
 
     def __init__(self, api: Ec2Api, clock: Clock, poll: timedelta = _POLL) -> None:
         super().__init__(api)
@@ -41,16 +42,6 @@ class Ec2Snapshots(Ec2Machines):
             return "it has no EBS volume: instance store can't be snapshotted"
         return None
 
-    def look_again(self, machine: Machine) -> Machine:
-        """As it was found: that is no older than the call."""
-        return machine
-
-    def freeze(self, machine: Machine, timeout: timedelta) -> None:
-        """There is nobody to ask; `refusal` says so before."""
-
-    def thaw(self, machine: Machine, timeout: timedelta) -> None:
-        """Nothing is ever frozen."""
-
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:  # noqa: ARG002 - refused
         """CreateSnapshots for the instance: what is on its volumes when that is answered is in them, though they are pending still.
 
@@ -67,11 +58,16 @@ class Ec2Snapshots(Ec2Machines):
                 ),
                 f"create_snapshots {machine.host}",
             )
-        except UnknownOutcomeError:
-            if not self._appear(machine, name):
-                raise
+        except UnknownOutcomeError as error:
+            wait_until(
+                self._clock,
+                lambda: bool(self._listed(machine, name)),
+                deadline=self._clock.monotonic() + SNAPSHOTS_APPEAR,
+                every=self._poll,
+                late=error,
+            )
 
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
+    def complete(self, machine: Machine, name: str, timeout: timedelta) -> None:
         """Until each volume's snapshot is complete; a first one of a large volume takes hours."""
 
         def done() -> bool:
@@ -135,15 +131,6 @@ class Ec2Snapshots(Ec2Machines):
             filters.append({"Name": f"tag:{SET_TAG}", "Values": [name]})
         return self._api.pages("describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
 
-    def _appear(self, machine: Machine, name: str) -> bool:
-        """Whether a call that was cut off has made them."""
-        deadline = self._clock.monotonic() + LOOK_UP
-        while not self._listed(machine, name):
-            if self._clock.monotonic() >= deadline:
-                return False
-            self._clock.sleep(self._poll)
-        return True
-
     def _power(self, machine: Machine, operation: str, wanted: str, deadline: timedelta) -> None:
         self._api.call(
             lambda client: getattr(client, operation)(InstanceIds=[machine.identifier]), f"{operation} {machine.host}"
@@ -156,12 +143,10 @@ class Ec2Snapshots(Ec2Machines):
         self._until(there, f"it was not {wanted}", machine, deadline)
 
     def _until(self, done: Callable[[], bool], what: str, machine: Machine, deadline: timedelta) -> None:
-        while not done():
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{what} in time", where=machine.host, remedy="It goes on without us: look at it in the console."
-                )
-            self._clock.sleep(self._poll)
+        late = InfrastructureError(
+            f"{what} in time", where=machine.host, remedy="It goes on without us: look at it in the console."
+        )
+        wait_until(self._clock, done, deadline=deadline, every=self._poll, late=late)
 
 
 def _complete(entries: Sequence[Mapping[str, Any]]) -> bool:

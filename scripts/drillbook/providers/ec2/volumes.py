@@ -12,7 +12,9 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError
 from drillbook.model import Machine
-from drillbook.providers.ec2.api import Ec2Api, as_tags, tags_of
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.tags import as_tags, tags_of
+from drillbook.providers.waiting import wait_until
 
 REPLACED_TAG = "drillbook:replaced"
 REPLACEMENT_TAG = "drillbook:replacement"
@@ -23,7 +25,7 @@ _RESERVED = "aws:"
 _KEPT = ("VolumeType", "Encrypted", "KmsKeyId")
 _KEPT_OF_TYPE = {"gp3": ("Iops", "Throughput"), "io1": ("Iops",), "io2": ("Iops",)}
 """What only these types take. EC2 says of others what they have by their size, and refuses to be told it (CreateVolume, Iops)."""
-APPEARS = timedelta(seconds=60)
+VOLUME_APPEARS = timedelta(seconds=60)
 """How long a new volume may take to be shown (EC2's lists are late); one whose KMS key may not be used never is, or goes again."""
 
 
@@ -170,22 +172,28 @@ class Volumes:
 
     def _until(self, volume: str, wanted: str, deadline: timedelta) -> None:
         """In use it is when it is attached, too: EC2 says the one before the other."""
-        appears = self._clock.monotonic() + APPEARS
-        while True:
+        appears = min(self._clock.monotonic() + VOLUME_APPEARS, deadline)
+        state = ""
+
+        def there() -> bool:
+            nonlocal state
             found = next(iter(self._listed("volume-id", volume)), None)
-            if found and found["State"] == wanted and all(one["State"] == "attached" for one in found["Attachments"]):
-                return
-            now = self._clock.monotonic()
-            if found is None and now >= min(appears, deadline):
+            if found is None and self._clock.monotonic() >= appears:
                 raise InfrastructureError(
                     "EC2 made it and does not show it",
                     where=volume,
                     remedy="See that the credentials may use the KMS key of its snapshot (docs/how-to/snapshots.md), and run again.",
                 )
-            if now >= deadline:
-                raise InfrastructureError(
-                    f"it is {found['State'] if found else 'not there'} and not {wanted} in time",
-                    where=volume,
-                    remedy="Look at it in the console.",
-                )
-            self._clock.sleep(self._poll)
+            state = str(found["State"]) if found else "not there"
+            return (
+                found is not None
+                and state == wanted
+                and all(one["State"] == "attached" for one in found["Attachments"])
+            )
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"it is {state} and not {wanted} in time", where=volume, remedy="Look at it in the console."
+            )
+
+        wait_until(self._clock, there, deadline=deadline, every=self._poll, late=late)

@@ -11,13 +11,12 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Machine, Power
-from drillbook.providers.lab.copies import Copier, Description, at_rest, kind_of, read_description
-from drillbook.providers.lab.faults import lie_in, unreadable
+from drillbook.providers.lab.copies import Copier, CopyKind, Description, at_rest, copy_kind_of, read_description
+from drillbook.providers.lab.damage import label_contradiction, unreadable
 from drillbook.providers.lab.machines import LabMachines, uncopyable
 from drillbook.providers.lab.podman import HOST_LABEL, Podman
 from drillbook.providers.lab.recipe import recipe_of
 
-KIND = "backup"
 _PROTECTED = "protected"
 _TAG_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 
@@ -47,9 +46,9 @@ class LabBackups(LabMachines):
         why = self.refusal(machine, rules)
         if why or recipe is None:
             raise RefusedError(f"it can't be backed up: {why}", where=machine.host, remedy="Mend that first.")
-        reference = f"{self._repository(KIND, machine.host)}:{self._clock.now().strftime(_TAG_FORMAT)}"
+        reference = f"{self._repository(CopyKind.BACKUP, machine.host)}:{self._clock.now().strftime(_TAG_FORMAT)}"
         with at_rest(self._podman, machine, rules.mode):
-            self._copier.commit(machine, recipe, reference, kind=KIND, note=note, timeout=timeout)
+            self._copier.commit(machine, recipe, reference, kind=CopyKind.BACKUP, note=note, timeout=timeout)
         made = [backup for backup in self.backups((machine.host,), rules) if backup.identifier == reference]
         if not made:
             raise InfrastructureError(
@@ -61,14 +60,14 @@ class LabBackups(LabMachines):
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - one storage for all
         """All images of these hosts that are backups."""
-        return list_backups(self._podman, hosts)
+        return backups_of_hosts(self._podman, hosts)
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - one storage for all
         """Compare its note with its labels, and read all its layers."""
         image = self._podman.image(backup.identifier)
         if image is None:
             return "its image is not there any more"
-        return lie_in(image, backup) or unreadable(self._podman, backup.identifier, timeout)
+        return label_contradiction(image, backup) or unreadable(self._podman, backup.identifier, timeout)
 
     def protect(self, backup: Backup, *, protected: bool) -> None:
         """Give the image a second name, or take it away."""
@@ -94,15 +93,15 @@ class LabBackups(LabMachines):
         return f"{self._repository(_PROTECTED, backup.host)}:{backup.identifier.rpartition(':')[2]}"
 
     def _repository(self, kind: str, host: str) -> str:
-        return repository(self._podman, kind, host)
+        return image_repository(self._podman, kind, host)
 
 
-def repository(podman: Podman, kind: str, host: str) -> str:
+def image_repository(podman: Podman, kind: str, host: str) -> str:
     """Where the images of a kind lie that are of one host."""
     return f"localhost/drillbook/{kind}/{podman.place.prefix}/{host}"
 
 
-def list_backups(podman: Podman, hosts: Sequence[str]) -> tuple[Backup, ...]:
+def backups_of_hosts(podman: Podman, hosts: Sequence[str]) -> tuple[Backup, ...]:
     """The backups of these hosts, oldest first; an image that drillbook did not make is none."""
     found = [_backup(podman, image) for image in podman.images()]
     return tuple(sorted((backup for backup in found if backup and backup.host in hosts), key=lambda one: one.taken_at))
@@ -112,8 +111,8 @@ def _backup(podman: Podman, image: Mapping[str, Any]) -> Backup | None:
     labels = image["Labels"]
     description, host = read_description(labels), str(labels.get(HOST_LABEL, ""))
     names = [str(name) for name in image.get("Names") or ()]
-    own = [name for name in names if name.startswith(repository(podman, KIND, host) + ":")]
-    if kind_of(labels) != KIND or description is None or not own:
+    own = [name for name in names if name.startswith(image_repository(podman, CopyKind.BACKUP, host) + ":")]
+    if copy_kind_of(labels) != CopyKind.BACKUP or description is None or not own:
         return None
     return Backup(
         host=host,
@@ -123,7 +122,7 @@ def _backup(podman: Podman, image: Mapping[str, Any]) -> Backup | None:
         taken_at=description.taken_at,
         size=int(image["Size"]),
         note=description.note,
-        protected=any(name.startswith(repository(podman, _PROTECTED, host) + ":") for name in names),
+        protected=any(name.startswith(image_repository(podman, _PROTECTED, host) + ":") for name in names),
     )
 
 
@@ -131,12 +130,14 @@ def description_of(podman: Podman, backup: Backup) -> Description:
     """What the image of a backup says of itself; raises RefusedError where there is no such backup of this host, or where it lies."""
     image = podman.image(backup.identifier)
     description = read_description(image["Labels"]) if image else None
-    named = backup.identifier.startswith(repository(podman, KIND, backup.host) + ":")
+    named = backup.identifier.startswith(image_repository(podman, CopyKind.BACKUP, backup.host) + ":")
     if image is None or description is None or not named:
         raise RefusedError(
             "there is no such backup of this host", where=backup.identifier, remedy="Choose one of those listed."
         )
-    lie = lie_in(image, backup)
-    if lie:
-        raise RefusedError(lie, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")
+    contradiction = label_contradiction(image, backup)
+    if contradiction:
+        raise RefusedError(
+            contradiction, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`."
+        )
     return description

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from drillbook.clock import Clock
@@ -33,6 +34,13 @@ _KEPT = (
 """What a copy needs of the container's options to run as it did; none of them reaches a network or a file of this machine."""
 
 
+class CopyKind(StrEnum):
+    """What a copy was made for."""
+
+    SNAPSHOT = "snapshot"
+    BACKUP = "backup"
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a copy says of itself.
@@ -51,7 +59,7 @@ class Description:
     arguments: tuple[str, ...]
 
 
-def describe(container: Mapping[str, Any], recipe: Recipe, taken_at: datetime, note: str) -> Description:
+def _describe(container: Mapping[str, Any], recipe: Recipe, taken_at: datetime, note: str) -> Description:
     """Build the description of a container that was at rest at ``taken_at``."""
     return Description(
         source=str(container["Name"]),
@@ -118,13 +126,13 @@ class Copier:
     clock: Clock
 
     def commit(
-        self, machine: Machine, recipe: Recipe, reference: str, *, kind: str, note: str, timeout: timedelta
+        self, machine: Machine, recipe: Recipe, reference: str, *, kind: CopyKind, note: str, timeout: timedelta
     ) -> None:
         """Make the image of a container that is at rest; whoever calls this cares for that."""
         container = self.podman.inspect(machine.identifier) or {}
-        description = describe(container, recipe, self.clock.now(), note)
+        description = _describe(container, recipe, self.clock.now(), note)
         labels = {
-            KIND_LABEL: kind,
+            KIND_LABEL: kind.value,
             LAB_LABEL: self.podman.place.prefix,
             HOST_LABEL: machine.host,
             DESCRIPTION_LABEL: _encode(description),
@@ -141,6 +149,6 @@ def _encode(description: Description) -> str:
     return base64.b64encode(json.dumps(values, sort_keys=True).encode()).decode()
 
 
-def kind_of(labels: Mapping[str, str] | None) -> str:
+def copy_kind_of(labels: Mapping[str, str] | None) -> str:
     """Whether an image is a snapshot, a backup or something else."""
     return str((labels or {}).get(KIND_LABEL, ""))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drillbook.errors import ConfigurationError
 from drillbook.model import Machine, Power
+from drillbook.providers.finding import one_for_each
 from drillbook.providers.lab.podman import HOST_LABEL, Podman
 from drillbook.providers.lab.recipe import recipe_of
 
@@ -16,7 +16,7 @@ _POWER = {"running": Power.RUNNING, "paused": Power.PAUSED}
 
 
 class LabMachines:
-    """Implements `Machines`. A machine's identifier is its container's name, which it keeps when it goes back to a snapshot."""
+    """Implements `Machines`; podman knows no locks. A machine's identifier is its container's name, which it keeps when it goes back to a snapshot."""
 
     def __init__(self, podman: Podman) -> None:
         self._podman = podman
@@ -32,26 +32,18 @@ class LabMachines:
                     found[host].setdefault(name.removesuffix(REPLACED), Power.STOPPED)
                 else:
                     found[host][name] = power
-        faults = [
-            f"{host}: " + (f"{len(names)} containers have this name" if names else "no container has this name")
+        place = self._podman.place
+        machines = {
+            host: [Machine(host, identifier, place.name, power) for identifier, power in names.items()]
             for host, names in found.items()
-            if len(names) != 1
-        ]
-        if faults:
-            raise ConfigurationError(
-                "; ".join(faults),
-                where=f"the containers of the lab {self._podman.place.prefix}",
-                remedy="Bring the lab up (playbooks/lab_up.yml); each of its containers has its host's name as a label.",
-            )
-        return tuple(
-            Machine(host, identifier, self._podman.place.name, power)
-            for host in hosts
-            for identifier, power in found[host].items()
+        }
+        return one_for_each(
+            machines,
+            hosts,
+            noun="container",
+            where=f"the containers of the lab {place.prefix}",
+            remedy="Bring the lab up (playbooks/lab/up.yml); each of its containers has its host's name as a label.",
         )
-
-    def explain_lock(self, machine: Machine) -> str:  # noqa: ARG002 - there is nothing to explain
-        """Podman knows no locks."""
-        return "nothing holds it"
 
     def _absent(self, machine: Machine) -> str:
         """Why there is no container of a machine that was found."""

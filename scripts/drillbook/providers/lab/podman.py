@@ -8,7 +8,7 @@ from typing import Any
 
 from drillbook import process
 from drillbook.errors import ConfigurationError, InfrastructureError
-from drillbook.model import LabPlace
+from drillbook.providers.lab.place import LabPlace
 
 LOOK = timedelta(seconds=60)
 """Longest time that a look at containers and images, or a change that copies nothing, may take."""
@@ -122,7 +122,7 @@ class Podman:
             raise ConfigurationError(
                 f"there is no {self.place.containers_conf}",
                 where=f"drillbook_providers, {self.place.name}, containers_conf",
-                remedy="Name the lab's containers.conf, or bring the lab up: playbooks/lab_up.yml.",
+                remedy="Name the lab's containers.conf, or bring the lab up: playbooks/lab/up.yml.",
             )
         return {"CONTAINERS_CONF": str(self.place.containers_conf)}
 

@@ -73,7 +73,3 @@ class LabRecoveries(LabInside):
         if container is None:
             raise InfrastructureError("it is gone", where=machine.identifier, remedy="Run the restore again.")
         return macs_of(container, recipe_of(container)) == set(description_of(self._podman, backup).macs)
-
-    def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:  # noqa: ARG002 - the same for all
-        """Nothing: a copy is of the whole container."""
-        return ()

@@ -10,13 +10,14 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError, TakenError
-from drillbook.model import Backup, BackupRules, Claim, LabDrillRange, Machine, NetworkCard, Power
-from drillbook.providers.lab.backups import description_of, list_backups
+from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
+from drillbook.providers.lab.backups import backups_of_hosts, description_of
 from drillbook.providers.lab.copies import macs_of, networks_of
-from drillbook.providers.lab.faults import unreadable
+from drillbook.providers.lab.damage import unreadable
 from drillbook.providers.lab.inside import LabInside
 from drillbook.providers.lab.machines import DRILL_LABEL
 from drillbook.providers.lab.network import refuse_unless_isolated
+from drillbook.providers.lab.place import LabDrillRange
 from drillbook.providers.lab.podman import HOST_LABEL, LAB_LABEL, Podman, said
 from drillbook.providers.lab.recipe import recipe_of
 
@@ -25,7 +26,10 @@ _CARD = "eth0"
 
 
 class LabRestores(LabInside):
-    """Implements `Restores`. A claim's identifier is the container's name."""
+    """Implements `Restores`. A claim's identifier is the container's name.
+
+    Whoever may use podman may do everything: only the refusals here bind the drill.
+    """
 
     def __init__(self, podman: Podman, drill: LabDrillRange, clock: Clock) -> None:
         super().__init__(podman, clock)
@@ -33,7 +37,7 @@ class LabRestores(LabInside):
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:  # noqa: ARG002 - one storage for all
         """All images of these hosts that are backups."""
-        return list_backups(self._podman, hosts)
+        return backups_of_hosts(self._podman, hosts)
 
     def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
         """A name of the lab's prefix, a digest of the run's id, and the host."""
@@ -98,10 +102,6 @@ class LabRestores(LabInside):
         ]
         return tuple(cards) if mode == "bridge" else (*cards, NetworkCard(mode, mode, ""))
 
-    def ways_out(self, machine: Machine) -> tuple[str, ...] | None:  # noqa: ARG002 - the same for all
-        """None: what a container of the lab shares with its host is not in its backup."""
-        return None
-
     def isolated_network(self) -> str:
         """The network of the drill range."""
         return self._range.network
@@ -112,14 +112,6 @@ class LabRestores(LabInside):
         return frozenset(description_of(self._podman, backup).macs) | (
             macs_of(now, recipe_of(now)) if now else frozenset()
         )
-
-    def live(self) -> bool:
-        """Never: a container has the whole of its image."""
-        return False
-
-    def finish(self, machine: Machine, timeout: timedelta) -> bool:  # noqa: ARG002 - nothing is to be waited for
-        """At once."""
-        return True
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Remove the container by its id, once its name, labels and run are seen to be those of the claim."""
@@ -135,14 +127,6 @@ class LabRestores(LabInside):
                 f"it is not this run's: {', '.join(wrong)}", where=claim.identifier, remedy="Nothing was touched."
             )
         self._podman.remove(str(container["Id"]), timeout)
-
-    def separate(self) -> bool:
-        """No: whoever may use podman may do everything. Only the refusals above bind the drill."""
-        return False
-
-    def overreach(self, hosts: Sequence[str]) -> str | None:
-        """Nothing can be tried, for nothing would be refused."""
-        return f"podman, which may do everything to {', '.join(hosts)}"
 
     def _prefix(self) -> str:
         return f"{self._podman.place.prefix}-drill-"

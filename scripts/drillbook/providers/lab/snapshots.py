@@ -11,17 +11,15 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError, TakenError
 from drillbook.model import BackupMode, Machine, Power, Quiesce, Snapshot
-from drillbook.providers.lab.copies import KIND_LABEL, Copier, at_rest, kind_of, read_description
+from drillbook.providers.lab.copies import KIND_LABEL, Copier, CopyKind, at_rest, copy_kind_of, read_description
 from drillbook.providers.lab.machines import LabMachines, uncopyable
 from drillbook.providers.lab.podman import HOST_LABEL, Podman
 from drillbook.providers.lab.recipe import Recipe, recipe_of
 from drillbook.providers.lab.replacement import replace, standing
 
-KIND = "snapshot"
-
 
 class LabSnapshots(LabMachines):
-    """Implements `Snapshots`. What the lab has not: memory in a snapshot."""
+    """Implements `Snapshots` and `Freezing`. What the lab has not: memory in a snapshot."""
 
     def __init__(self, podman: Podman, clock: Clock) -> None:
         super().__init__(podman)
@@ -36,10 +34,6 @@ class LabSnapshots(LabMachines):
             return "it is paused already"
         container = self._podman.inspect(machine.identifier)
         return self._absent(machine) if container is None else uncopyable(container)
-
-    def look_again(self, machine: Machine) -> Machine:
-        """As it was found: that is no older than the call."""
-        return machine
 
     def freeze(self, machine: Machine, timeout: timedelta) -> None:
         """Pause it: its file systems are at rest because nothing runs in it."""
@@ -56,17 +50,18 @@ class LabSnapshots(LabMachines):
             raise TakenError(f"it has a snapshot {name} already", where=machine.host, remedy="Choose another name.")
         recipe = self._recipe(machine, self._podman.inspect(machine.identifier))
         with at_rest(self._podman, machine, BackupMode.SUSPEND):
-            self._copier.commit(machine, recipe, reference, kind=KIND, note=note, timeout=timeout)
-
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        """It is complete: the image is there when its commit ends."""
+            self._copier.commit(machine, recipe, reference, kind=CopyKind.SNAPSHOT, note=note, timeout=timeout)
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """All images of it that are snapshots, by the time of the copy."""
         found = []
         for image in self._podman.images():
             description = read_description(image["Labels"])
-            if kind_of(image["Labels"]) != KIND or image["Labels"].get(HOST_LABEL) != machine.host or not description:
+            if (
+                copy_kind_of(image["Labels"]) != CopyKind.SNAPSHOT
+                or image["Labels"].get(HOST_LABEL) != machine.host
+                or not description
+            ):
                 continue
             for reference in image.get("Names") or ():
                 if reference.startswith(self._reference(machine.host, "")):
@@ -120,8 +115,8 @@ class LabSnapshots(LabMachines):
     def _forget_nameless(self, old: Mapping[str, Any] | None) -> None:
         """The image of a snapshot that was removed while the machine stood on it."""
         image = self._podman.image(str(old["Image"])) if old else None
-        if image is not None and not image["RepoTags"] and (image["Labels"] or {}).get(KIND_LABEL) == KIND:
+        if image is not None and not image["RepoTags"] and (image["Labels"] or {}).get(KIND_LABEL) == CopyKind.SNAPSHOT:
             self._podman.attempt("image", "rm", str(image["Id"]))
 
     def _reference(self, host: str, name: str) -> str:
-        return f"localhost/drillbook/{KIND}/{self._podman.place.prefix}/{host}:{name}"
+        return f"localhost/drillbook/{CopyKind.SNAPSHOT}/{self._podman.place.prefix}/{host}:{name}"

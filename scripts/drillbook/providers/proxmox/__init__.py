@@ -1,9 +1,1 @@
 """Proxmox VE, version 8.4 or newer, by its HTTP interface."""
-
-from drillbook.providers.proxmox.api import Endpoint, ProxmoxApi
-from drillbook.providers.proxmox.backups import ProxmoxBackups
-from drillbook.providers.proxmox.recoveries import ProxmoxRecoveries
-from drillbook.providers.proxmox.restores import ProxmoxRestores
-from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
-
-__all__ = ["Endpoint", "ProxmoxApi", "ProxmoxBackups", "ProxmoxRecoveries", "ProxmoxRestores", "ProxmoxSnapshots"]

@@ -13,9 +13,9 @@ from proxmoxer import ProxmoxAPI, ResourceException
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnknownOutcomeError
-from drillbook.providers.proxmox.faults import from_answer
+from drillbook.providers.proxmox.errors import from_answer
 
-__all__ = ["Endpoint", "ProxmoxApi", "UnknownOutcomeError", "is_verdict"]
+__all__ = ["ProxmoxApi", "ProxmoxEndpoint", "UnknownOutcomeError", "is_verdict"]
 
 _TIMEOUT = timedelta(seconds=30)
 _VERDICT = 500
@@ -23,7 +23,7 @@ _UNKNOWN_STATUS = frozenset({502, 503, 504, 595, 596})
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ProxmoxEndpoint:
     """Where the interface is, and who asks. ``token`` is a file with ``{"id": "user@realm!name", "secret": ...}``."""
 
     host: str
@@ -35,7 +35,7 @@ class Endpoint:
 class ProxmoxApi:
     """Calls by path."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: ProxmoxEndpoint) -> None:
         identifier, secret = read_credentials(
             endpoint.token,
             ("id", "secret"),

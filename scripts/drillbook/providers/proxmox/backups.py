@@ -14,6 +14,7 @@ from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, plac
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
 from drillbook.providers.proxmox.notes import with_machine
 from drillbook.providers.proxmox.tasks import FIRST_POLL, Tasks
+from drillbook.providers.waiting import wait_until
 
 _MACHINE_DISK = re.compile(r"(ide|sata|scsi|virtio|efidisk|tpmstate)\d+")
 _MOUNT_POINT = re.compile(r"mp\d+")
@@ -138,14 +139,18 @@ class ProxmoxBackups(ProxmoxMachines):
             task = ""
         if task.startswith("UPID:"):
             self._tasks.wait(task, what=f"removing {backup.identifier}", timeout=timeout)
-        while self._listed(backup) is not None:
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{backup.identifier} is still there after {timeout.total_seconds():.0f} s",
-                    where=f"{backup.host}, {backup.place}",
-                    remedy="Look at the node's task list, and run the same command again.",
-                )
-            self._clock.sleep(FIRST_POLL * 4)
+        late = InfrastructureError(
+            f"{backup.identifier} is still there after {timeout.total_seconds():.0f} s",
+            where=f"{backup.host}, {backup.place}",
+            remedy="Look at the node's task list, and run the same command again.",
+        )
+        wait_until(
+            self._clock,
+            lambda: self._listed(backup) is None,
+            deadline=deadline,
+            every=FIRST_POLL * 4,
+            late=late,
+        )
 
     def _refuse_blind(self, hosts: Collection[str]) -> None:
         """Proxmox VE leaves out of a list what one may not see; one call for each machine without backups."""
@@ -208,11 +213,7 @@ def _listed_fault(backup: Backup) -> str | None:
         return "it is empty (0 bytes)"
     if backup.verified is False:
         return "Proxmox Backup Server read it and found it damaged (verification failed)"
-    note = BackupNote.read(backup.note)
-    said = note.source.rpartition("/")[2] if note else ""
-    if said in ("", backup.source):
-        return None
-    return f"its note says that it is of VM {said}, and Proxmox VE that it is of {backup.source}"
+    return BackupNote.contradiction(backup.note, backup.host, backup.source, by="Proxmox VE")
 
 
 def _parameters(machine: Machine, rules: BackupRules, storage: Mapping[str, Any], note: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import re
 
 from drillbook.errors import RefusedError
-from drillbook.model import Backup, BackupNote, Claim, ProxmoxDrillRange
+from drillbook.model import Backup, BackupNote, Claim
+from drillbook.providers.proxmox.place import ProxmoxDrillRange
 
 _IDENTIFIER = re.compile(r"qemu/([1-9][0-9]{2,8})")
 
@@ -27,12 +28,9 @@ def number_of(claim: Claim, provider: str, drill: ProxmoxDrillRange) -> int:
 
 def refuse_another_s(claim: Claim, backup: Backup) -> None:
     """Raise RefusedError unless the backup is of the claim's host, and its note of the machine that Proxmox VE says it is of."""
-    note = BackupNote.read(backup.note)
-    said = note.source.rpartition("/")[2] if note else ""
     if claim.host != backup.host:
-        why = f"it is of {backup.host}, and {claim.host} is to be restored"
-    elif said not in ("", backup.source):
-        why = f"its note says that it is of VM {said}, and Proxmox VE that it is of {backup.source}"
+        why: str | None = f"it is of {backup.host}, and {claim.host} is to be restored"
     else:
-        return
-    raise RefusedError(why, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")
+        why = BackupNote.contradiction(backup.note, backup.host, backup.source, by="Proxmox VE")
+    if why is not None:
+        raise RefusedError(why, where=backup.identifier, remedy="Nothing was made; see `drillbook backup verify`.")

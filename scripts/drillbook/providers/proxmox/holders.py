@@ -2,7 +2,8 @@
 
 from drillbook.model import Machine
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.tasks import guest_of, kind_of, running_tasks, user_of
+from drillbook.providers.proxmox.tasks import running_tasks
+from drillbook.providers.proxmox.upid import Upid
 
 _SUSPENDED = "suspended"
 _BACKUP, _BACKUP_TASK = "backup", "vzdump"
@@ -17,8 +18,9 @@ def holder_of(api: ProxmoxApi, machine: Machine) -> str:
     if machine.lock == _SUSPENDED:
         return f"it is suspended to disk, which ends with `{tool} resume {number}`"
     running = running_tasks(api, machine.place)
-    own = [upid for upid in running if guest_of(upid) == number and kind_of(upid) not in _CONSOLES]
-    jobs = [upid for upid in running if kind_of(upid) == _BACKUP_TASK and not guest_of(upid)]
+    read = {upid: Upid.parse(upid) for upid in running}
+    own = [upid for upid, task in read.items() if task.guest == number and task.kind not in _CONSOLES]
+    jobs = [upid for upid, task in read.items() if task.kind == _BACKUP_TASK and not task.guest]
     if own:
         return f"held by {' and '.join(map(_told, own))}"
     if jobs and machine.lock == _BACKUP:
@@ -30,4 +32,5 @@ def holder_of(api: ProxmoxApi, machine: Machine) -> str:
 
 
 def _told(upid: str) -> str:
-    return f"{kind_of(upid)} of {user_of(upid)} (task {upid})"
+    task = Upid.parse(upid)
+    return f"{task.kind} of {task.user} (task {upid})"

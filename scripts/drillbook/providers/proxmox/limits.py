@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any
 
 from drillbook.errors import DrillbookError
-from drillbook.model import Backup, ProxmoxDrillRange
+from drillbook.model import Backup
 from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.place import ProxmoxDrillRange
 
 _HARMLESS = frozenset(
     {"VM.Audit", "Datastore.Audit", "Sys.Audit", "Pool.Audit", "SDN.Audit", "Mapping.Audit", "VM.GuestAgent.Audit"}

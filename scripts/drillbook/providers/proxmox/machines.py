@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drillbook.errors import ConfigurationError
 from drillbook.model import Machine, Power
+from drillbook.providers.finding import one_for_each
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.holders import holder_of
 
@@ -12,7 +12,7 @@ _POWER = {"running": Power.RUNNING, "stopped": Power.STOPPED, "paused": Power.PA
 
 
 class ProxmoxMachines:
-    """Implements `Machines`. A machine's identifier is ``qemu/100`` or ``lxc/200``, its place the node.
+    """Implements `Machines` and `LockExplaining`. A machine's identifier is ``qemu/100`` or ``lxc/200``, its place the node.
 
     The cluster's list has names and power from what each node last reported, some 10 s ago; of a node that is away for minutes
     nothing is left of either.
@@ -30,21 +30,17 @@ class ProxmoxMachines:
                 nameless.append(str(entry["node"]))
             elif not entry.get("template"):
                 guests.setdefault(str(entry["name"]), []).append(entry)
-        faults = [
-            f"{host}: " + (f"{len(guests[host])} guests have this name" if host in guests else "no guest has this name")
-            for host in hosts
-            if len(guests.get(host, ())) != 1
-        ]
-        if faults:
-            named = "Name each machine as its guest is named, and see that the token has VM.Audit on it."
-            nodes = ", ".join(sorted(set(nameless)))
-            unseen = f"; {_guests(len(nameless))} of {nodes} shown without a name" if nameless else ""
-            raise ConfigurationError(
-                "; ".join(faults) + unseen,
-                where="the cluster's list of guests",
-                remedy=f"See that {nodes} and pvestatd there run, and ask again. {named}" if nameless else named,
-            )
-        return tuple(_machine(host, guests[host][0]) for host in hosts)
+        named = "Name each machine as its guest is named, and see that the token has VM.Audit on it."
+        nodes = ", ".join(sorted(set(nameless)))
+        found = one_for_each(
+            guests,
+            hosts,
+            noun="guest",
+            where="the cluster's list of guests",
+            remedy=f"See that {nodes} and pvestatd there run, and ask again. {named}" if nameless else named,
+            unseen=f"; {_guests(len(nameless))} of {nodes} shown without a name" if nameless else "",
+        )
+        return tuple(_machine(host, entry) for host, entry in zip(hosts, found, strict=True))
 
     def explain_lock(self, machine: Machine) -> str:
         """By the task that holds it, where the token may see it."""

@@ -10,16 +10,15 @@ from drillbook.model import Backup, BackupRules, Machine, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
 from drillbook.providers.proxmox.backups import ProxmoxBackups
-from drillbook.providers.proxmox.guests import Guests, is_empty
-from drillbook.providers.proxmox.machines import base, vmid
+from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
+from drillbook.providers.proxmox.machines import base, power_of, vmid
 from drillbook.providers.proxmox.notes import Note, cards_of, read_note
 
 _ONLINE = "online"
-_POWER = {"running": Power.RUNNING, "paused": Power.PAUSED, "suspended": Power.PAUSED, "stopped": Power.STOPPED}
 
 
-class ProxmoxRecoveries(Guests):
-    """Implements `Recoveries`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
+class ProxmoxRecoveries(ProxmoxInside):
+    """Implements `Recoveries` and `PartialBackups`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api, clock)
@@ -89,8 +88,8 @@ class ProxmoxRecoveries(Guests):
     def _left(self, backup: Backup, entry: Mapping[str, Any]) -> Machine:
         """What is left of a machine: itself, or what a failed restore of it left; raises RefusedError for anything else."""
         number, node, called = entry["vmid"], str(entry["node"]), str(entry.get("name", ""))
-        power = _POWER.get(str(entry.get("status")))
-        if power is None:
+        power = power_of(entry.get("status"))
+        if power is Power.UNKNOWN:
             raise RefusedError(
                 f"it is on {node}, which is away: it may run there still",
                 where=f"{backup.host}, VM {number}",

@@ -8,14 +8,16 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power, ProxmoxDrillRange
+from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
-from drillbook.providers.proxmox.guests import Guests, is_empty, is_half_restored
+from drillbook.providers.proxmox.escapes import escapes_in
+from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty, is_half_restored
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base, vmid
 from drillbook.providers.proxmox.notes import listed_backup, read_note
-from drillbook.providers.proxmox.ways_out import ways_out
+from drillbook.providers.proxmox.place import ProxmoxDrillRange
+from drillbook.providers.waiting import wait_until
 
 _CARD = re.compile(r"^net\d+$")
 _UNUSED = re.compile(r"^unused\d+$")
@@ -25,8 +27,8 @@ _NO_NETWORK = "none"
 _STORAGE_AWAY = re.compile(r"storage '.*' is not online|activate storage")
 
 
-class ProxmoxRestores(Guests):
-    """Implements `Restores`.
+class ProxmoxRestores(ProxmoxInside):
+    """Implements `Restores`, `HostSettings`, `LiveRestores` and `LimitedCredential`.
 
     A number is taken by making an empty guest of it, in the pool and with the run's tag: that is atomic, and from then on
     whatever happens can be told from others' guests. The backup is restored over that one.
@@ -116,9 +118,9 @@ class ProxmoxRestores(Guests):
         config = self._api.get(f"{base(machine)}/config")
         return tuple(_card(key, str(line)) for key, line in sorted(config.items()) if _CARD.match(key))
 
-    def ways_out(self, machine: Machine) -> tuple[str, ...]:
+    def escapes(self, machine: Machine) -> tuple[str, ...]:
         """One call: its configuration."""
-        return ways_out(self._api.get(f"{base(machine)}/config"))
+        return escapes_in(self._api.get(f"{base(machine)}/config"))
 
     def isolated_network(self) -> str:
         """The drill's bridge."""
@@ -180,11 +182,17 @@ class ProxmoxRestores(Guests):
         return {name: f"{card.model},bridge={self._drill.bridge}" for name, card in note.cards.items()}
 
     def _wait_for_start(self, machine: Machine, upid: str, deadline: timedelta) -> None:
-        while not self.runs(machine):
-            if self._tasks.ended(upid) or self._clock.monotonic() >= deadline:
-                self.finish(machine, timedelta())
-                return
-            self._clock.sleep(_POLL)
+        """Return when it runs; the end of its restore's task may come first, and says what went wrong."""
+
+        def started() -> bool:
+            return self.runs(machine) or (self._tasks.ended(upid) and self.finish(machine, timedelta()))
+
+        late = InfrastructureError(
+            f"{machine.host} ({machine.identifier}): its restore did not start it in time",
+            where=f"task {upid}",
+            remedy="It goes on without us: look at the task, and stop it there if it hangs.",
+        )
+        wait_until(self._clock, started, deadline=deadline, every=_POLL, late=late)
 
     def _refuse_found_disks(self, claim: Claim, config: Mapping[str, Any]) -> None:
         found = {key: str(line) for key, line in sorted(config.items()) if _UNUSED.match(key)}
@@ -221,27 +229,32 @@ class ProxmoxRestores(Guests):
         A task of ours that is still at it was left by whoever was killed: it is ended. While one makes the guest, the guest is
         in no pool yet; while one restores from a file, no lock of the configuration says so.
         """
-        while True:
+        config: Mapping[str, Any] | None = None
+        lock = ""
+
+        def unlocked() -> bool:
+            nonlocal config, lock
             busy = self._tasks.stop_own(self._drill.node, str(number))
             if number in self._members():
-                config: Mapping[str, Any] = self._api.get(f"/nodes/{self._drill.node}/qemu/{number}/config")
-                lock = str(config.get("lock") or "")
-                if not lock and not busy:
-                    return config
-                lock = lock or "by a task"
-            elif self._free(number):
-                return None
-            elif not busy:
+                config = dict(self._api.get(f"/nodes/{self._drill.node}/qemu/{number}/config"))
+                lock = str(config.get("lock") or "") or ("by a task" if busy else "")
+                return not lock
+            config, lock = None, "create"
+            if self._free(number):
+                return True
+            if not busy:
                 raise self._foreign(claim, f"it is not in the pool {self._drill.pool}")
-            else:
-                lock = "create"
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{claim.identifier} is still locked ({lock})",
-                    where=f"{self._provider}, run {claim.run_id}",
-                    remedy="Wait for the task that holds it; a lock that a crash left is removed by `qm unlock VMID`.",
-                )
-            self._clock.sleep(_POLL)
+            return False
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"{claim.identifier} is still locked ({lock})",
+                where=f"{self._provider}, run {claim.run_id}",
+                remedy="Wait for the task that holds it; a lock that a crash left is removed by `qm unlock VMID`.",
+            )
+
+        wait_until(self._clock, unlocked, deadline=deadline, every=_POLL, late=late)
+        return config
 
     def _members(self) -> frozenset[int]:
         pools = self._api.get("/pools", poolid=self._drill.pool)

@@ -9,9 +9,10 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce, Snapshot
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.guests import Guests
+from drillbook.providers.proxmox.inside import ProxmoxInside
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, power_of, vmid
 from drillbook.providers.proxmox.tasks import Tasks
+from drillbook.providers.waiting import wait_until
 
 _NOW = "current"
 """Proxmox VE lists the present state under this reserved name."""
@@ -19,13 +20,13 @@ _FROZEN_POLL = timedelta(seconds=0.2)
 
 
 class ProxmoxSnapshots(ProxmoxMachines):
-    """Implements `Snapshots`. With a guest agent Proxmox VE freezes each guest for its own snapshot, too."""
+    """Implements `Snapshots`, `Freezing` and `PowerReading`. With a guest agent Proxmox VE freezes each guest for its own snapshot, too."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api)
         self._clock = clock
         self._tasks = Tasks(api, clock)
-        self._guests = Guests(api, clock)
+        self._inside = ProxmoxInside(api, clock)
 
     def refusal(self, machine: Machine, *, ram: bool, quiesce: Quiesce) -> str | None:  # noqa: ARG002 - freezing says it
         """One call: what Proxmox VE says of the storages of the guest's disks."""
@@ -48,28 +49,36 @@ class ProxmoxSnapshots(ProxmoxMachines):
             return
         deadline = self._clock.monotonic() + timeout
         self._api.post(f"{base(machine)}/agent/fsfreeze-freeze")
-        while self._frozen(machine) is False:
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"its file systems were not at rest after {timeout.total_seconds():.0f} s",
-                    where=machine.host,
-                    remedy="See the guest agent's log.",
-                )
-            self._clock.sleep(_FROZEN_POLL)
+        late = InfrastructureError(
+            f"its file systems were not at rest after {timeout.total_seconds():.0f} s",
+            where=machine.host,
+            remedy="See the guest agent's log.",
+        )
+        wait_until(self._clock, lambda: self._frozen(machine), deadline=deadline, every=_FROZEN_POLL, late=late)
 
     def thaw(self, machine: Machine, timeout: timedelta) -> None:
         """Asked again until the guest says that it goes on: its clients wait."""
         if is_container(machine):
             return
+        still = InfrastructureError(
+            f"its file systems are still frozen after {timeout.total_seconds():.0f} s",
+            where=machine.host,
+            remedy="See the guest agent's log; `fsfreeze --unfreeze` inside, or a reset, lets it go on.",
+        )
+        problem: DrillbookError | None = None
+
+        def thawed() -> bool:
+            nonlocal problem
+            problem = None
+            try:
+                self._api.post(f"{base(machine)}/agent/fsfreeze-thaw")
+                return not self._frozen(machine)
+            except DrillbookError as error:
+                problem = error
+                return False
+
         deadline = self._clock.monotonic() + timeout
-        while not self._thawed(machine, deadline):
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"its file systems are still frozen after {timeout.total_seconds():.0f} s",
-                    where=machine.host,
-                    remedy="See the guest agent's log; `fsfreeze --unfreeze` inside, or a reset, lets it go on.",
-                )
-            self._clock.sleep(_FROZEN_POLL)
+        wait_until(self._clock, thawed, deadline=deadline, every=_FROZEN_POLL, late=lambda: problem or still)
 
     def take(self, machine: Machine, name: str, *, ram: bool, note: str, timeout: timedelta) -> None:
         """POST snapshot, and its task."""
@@ -77,9 +86,6 @@ class ProxmoxSnapshots(ProxmoxMachines):
         if ram and machine.power is Power.RUNNING:
             parameters["vmstate"] = 1
         self._run(machine, "snapshot", lambda: self._api.post(f"{base(machine)}/snapshot", **parameters), name, timeout)
-
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        """It is complete: the end of its task is its point in time."""
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         """One call."""
@@ -101,16 +107,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
 
     def start(self, machine: Machine, timeout: timedelta) -> None:
         """Start it unless it runs; returns when it does."""
-        self._guests.start(machine, timeout)
-
-    def _thawed(self, machine: Machine, deadline: timedelta) -> bool:
-        try:
-            self._api.post(f"{base(machine)}/agent/fsfreeze-thaw")
-            return not self._frozen(machine)
-        except DrillbookError:
-            if self._clock.monotonic() >= deadline:
-                raise
-            return False
+        self._inside.start(machine, timeout)
 
     def _frozen(self, machine: Machine) -> bool:
         """Whether it is; an agent that does not say leaves that unknown, for it may have frozen them before."""

@@ -8,11 +8,13 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.faults import from_text
+from drillbook.providers.proxmox.errors import from_text
+from drillbook.providers.proxmox.upid import Upid
+from drillbook.providers.waiting import wait_until
 
 FIRST_POLL = timedelta(seconds=0.25)
 SLOWEST_POLL = timedelta(seconds=5)
-LOOK_UP = timedelta(seconds=15)
+TASK_APPEARS = timedelta(seconds=15)
 """How long a task may take to appear in the node's list after its call was cut off."""
 _LOG_LINES = 500
 _KNOWN = 500
@@ -53,32 +55,36 @@ class Tasks:
 
     def ended(self, upid: str) -> bool:
         """Whether a task has ended, well or not; an answer that does not come says no."""
-        status = self._status(node_of(upid), upid)
+        status = self._status(Upid.parse(upid).node, upid)
         return status is not None and status.get("status") == "stopped"
 
     def wait(self, upid: str, *, what: str, timeout: timedelta) -> tuple[str, ...]:
         """Wait for the end of a task; returns its warnings. An answer that does not come is unknown, not a failure."""
-        node = node_of(upid)
+        node = Upid.parse(upid).node
         deadline = self._clock.monotonic() + timeout
-        pause = FIRST_POLL
-        while True:
+        silent = False
+
+        def ended() -> Mapping[str, Any] | None:
+            nonlocal silent
             status = self._status(node, upid)
-            if status is not None and status.get("status") == "stopped":
-                return self._judge(str(status.get("exitstatus", "")), node, upid, what)
-            if self._clock.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"{what} was not done after {timeout.total_seconds():.0f} s"
-                    + ("" if status is not None else ", and the node does not say how far it is"),
-                    where=f"task {upid}",
-                    remedy="It goes on without us: look at the task, and stop it there if it hangs.",
-                )
-            self._clock.sleep(pause)
-            pause = min(pause * 1.5, SLOWEST_POLL)
+            silent = status is None
+            return status if status is not None and status.get("status") == "stopped" else None
+
+        def late() -> InfrastructureError:
+            return InfrastructureError(
+                f"{what} was not done after {timeout.total_seconds():.0f} s"
+                + (", and the node does not say how far it is" if silent else ""),
+                where=f"task {upid}",
+                remedy="It goes on without us: look at the task, and stop it there if it hangs.",
+            )
+
+        status = wait_until(self._clock, ended, deadline=deadline, every=FIRST_POLL, late=late, slowest=SLOWEST_POLL)
+        return self._judge(str(status.get("exitstatus", "")), node, upid, what)
 
     def stop_own(self, node: str, vmid: str) -> bool:
         """Have our own tasks about a guest ended that still run; True where there was one. Each is told so once in a call."""
         running = running_tasks(self._api, node, vmid=int(vmid))
-        mine = [upid for upid in running if user_of(upid) == self._api.user]
+        mine = [upid for upid in running if Upid.parse(upid).user == self._api.user]
         for upid in mine:
             self._api.delete(f"/nodes/{node}/tasks/{upid}")
         return bool(mine)
@@ -115,13 +121,13 @@ class Tasks:
 
     def _look_up(self, error: UnknownOutcomeError, *, node: str, kind: str, vmid: str) -> str:
         """Find the task that a call which was cut off has started, if it did; raises ``error`` if there is none."""
-        deadline = self._clock.monotonic() + LOOK_UP
-        while self._clock.monotonic() < deadline:
-            upid = self._new_task(node=node, kind=kind, vmid=vmid)
-            if upid is not None:
-                return upid
-            self._clock.sleep(FIRST_POLL * 4)
-        raise error
+        return wait_until(
+            self._clock,
+            lambda: self._new_task(node=node, kind=kind, vmid=vmid),
+            deadline=self._clock.monotonic() + TASK_APPEARS,
+            every=FIRST_POLL * 4,
+            late=error,
+        )
 
     def _new_task(self, *, node: str, kind: str, vmid: str) -> str | None:
         """The newest such task of our token, unless it is one that we know; None while the node does not answer."""
@@ -131,8 +137,8 @@ class Tasks:
             raise
         except InfrastructureError:
             return None
-        upids = [str(task["upid"]) for task in listed if user_of(str(task["upid"])) == self._api.user]
-        newest = max(upids, key=started_at, default=None)
+        upids = [upid for task in listed if Upid.parse(upid := str(task["upid"])).user == self._api.user]
+        newest = max(upids, key=lambda upid: Upid.parse(upid).started_at, default=None)
         with self._lock:
             return None if newest is None or newest in self._known[node] | self._ours else newest
 
@@ -141,29 +147,3 @@ def running_tasks(api: ProxmoxApi, node: str, **about: Any) -> list[str]:
     """The UPIDs of a node's tasks that have not ended: our own, and others' with Sys.Audit. ``about`` narrows the call."""
     listed = api.get(f"/nodes/{node}/tasks", source="active", limit=_KNOWN, **about)
     return [str(task["upid"]) for task in listed if not task.get("endtime")]
-
-
-def node_of(upid: str) -> str:
-    """The node that a task runs on: only that one answers for it."""
-    return upid.split(":")[1]
-
-
-def user_of(upid: str) -> str:
-    """Who started it: a user, or a token with its ``!``."""
-    return upid.split(":")[7]
-
-
-def kind_of(upid: str) -> str:
-    """What it does: qmsnapshot, vzdump, qmigrate and so on."""
-    return upid.split(":")[5]
-
-
-def guest_of(upid: str) -> str:
-    """The number of the guest that it is about; "" where it is about several."""
-    return upid.split(":")[6]
-
-
-def started_at(upid: str) -> tuple[int, int]:
-    """When it was started by its node's clock: seconds since 1970, and ticks since its boot for those of one second."""
-    fields = upid.split(":")
-    return int(fields[4], 16), int(fields[3], 16)

@@ -12,7 +12,7 @@ from tests.unit.world import FakeClock
 
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, LockedError, RefusedError
-from drillbook.machines.backups import decide_backups, held, prune_backups, take_all, verify
+from drillbook.machines.backups import backups_by_machine, decide_backups, prune_backups, take_all, verify_backups
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine, MachineGroup, Power, Retention
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ class Fake:
 
 
 def kept(provider: Fake, group: MachineGroup = GROUP) -> dict[str, bool]:
-    decisions = decide_backups(provider, group, RULES, held(group, provider.kept), workers=2)
+    decisions = decide_backups(provider, group, RULES, backups_by_machine(group, provider.kept), workers=2)
     prune_backups(provider, group, RULES, decisions, workers=2, tell=lambda _: None)
     return {one.backup.run: one.kept for one in decisions}
 
@@ -110,22 +110,22 @@ def test_a_protected_one_takes_no_others_place() -> None:
 def test_a_missing_copy_makes_a_backup_red_and_not_one_to_remove() -> None:
     provider = Fake([backup("a"), backup("b", days=1)])
     rules = replace(RULES, retention=Retention(last=2))
-    listed = held(GROUP, provider.kept)
+    listed = backups_by_machine(GROUP, provider.kept)
     assert all(one.kept for one in decide_backups(provider, GROUP, rules, listed, workers=1))
-    (found, *_) = verify(provider, GROUP, RULES, listed, now=START + timedelta(days=1), workers=1)
+    (found, *_) = verify_backups(provider, GROUP, RULES, listed, now=START + timedelta(days=1), workers=1)
     assert (found.good, "no copy" in found.why) == (False, True)
 
 
 def test_rules_count_for_each_machine() -> None:
     made = [backup("a"), backup("b", days=1), backup("a", host="web1")]
-    assert [one.kept for one in decide_backups(Fake(made), GROUP, RULES, held(GROUP, made), workers=2)] == [
+    assert [one.kept for one in decide_backups(Fake(made), GROUP, RULES, backups_by_machine(GROUP, made), workers=2)] == [
         False, True, True,
     ]  # fmt: skip
 
 
 def test_another_groups_and_others_are_not_counted() -> None:
     made = [backup("a", group="bank"), replace(backup("b"), note="by hand"), backup("c", host="bank-db")]
-    assert [one.backups for one in held(GROUP, made)] == [(), (), ()]
+    assert [one.backups for one in backups_by_machine(GROUP, made)] == [(), (), ()]
 
 
 def test_nothing_is_decided_where_one_can_not_be_looked_at() -> None:

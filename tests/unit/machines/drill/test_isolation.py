@@ -11,15 +11,15 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from drillbook.machines.drill.inside import Endpoint
 from drillbook.machines.drill.isolation import Isolation, card_checks
+from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.model import CheckStatus, GuestAnswer, Machine, NetworkCard, Power
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from drillbook.model import Check
-    from drillbook.providers import Restores
+    from drillbook.providers import Inside
 
 STOPPED = Machine("web", "qemu/9000", "pve1", Power.STOPPED)
 ADDRESSES: dict[str, str | None] = {"web": "192.0.2.1", "db": "192.0.2.2", "other": "192.0.2.9"}
@@ -36,8 +36,8 @@ def test_cards_on_the_isolated_network_with_new_addresses() -> None:
 
 def test_a_setting_that_leads_around_the_cards_is_red_and_none_is_said_where_there_are_none() -> None:
     cards = [NetworkCard("net0", "drill", "AA")]
-    assert statuses(card_checks(STOPPED, cards, "drill", frozenset(), ways_out=()))[3:] == ["passed"]
-    red = card_checks(STOPPED, cards, "drill", frozenset(), ways_out=("args: -netdev tap",))[3]
+    assert statuses(card_checks(STOPPED, cards, "drill", frozenset(), escapes=()))[3:] == ["passed"]
+    red = card_checks(STOPPED, cards, "drill", frozenset(), escapes=("args: -netdev tap",))[3]
     assert (red.status.value, red.stage.stops_the_run, red.actual) == ("failed", True, "args: -netdev tap")
     assert len(card_checks(STOPPED, cards, "drill", frozenset())) == 3
 
@@ -92,7 +92,7 @@ def prove(inside: Inside, *hosts: str, control: str = "", addresses: dict[str, s
         control,
     )
     machines = [Machine(host, f"qemu/{host}", "pve1", Power.RUNNING) for host in hosts]
-    return statuses(isolation.prove(cast("Restores", inside), machines, workers=2))
+    return statuses(isolation.prove(cast("Inside", inside), machines, workers=2))
 
 
 def test_members_are_each_others_control_and_not_forbidden() -> None:
@@ -118,7 +118,7 @@ def test_machines_are_probed_side_by_side() -> None:
 def with_new_addresses(inside: Inside, given: dict[str, tuple[str, ...]]) -> list[Check]:
     isolation = Isolation(ADDRESSES, (5432,), (), (), "")
     machines = [Machine(host, f"name/{host}", "zone", Power.RUNNING) for host in ("web", "db")]
-    return list(isolation.prove(cast("Restores", inside), machines, given, workers=2))
+    return list(isolation.prove(cast("Inside", inside), machines, given, workers=2))
 
 
 NEW = {"web": ("10.9.1.1",), "db": ("10.9.1.2", "10.9.1.3")}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from drillbook.errors import InfrastructureError
-from drillbook.machines.drill.selection import choose
+from drillbook.machines.drill.selection import choose_backups
 from drillbook.model import Backup, MachineGroup, PointRequest, PointType, Quiesce, Retention
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -34,11 +34,11 @@ BACKUPS = [backup("db", 0), backup("db", 10), backup("db", 20), backup("web", 4)
 
 
 def names(point: PointRequest, seed: str = "") -> list[str]:
-    return [one.identifier for one in choose(BACKUPS, GROUP, point, seed).backups]
+    return [one.identifier for one in choose_backups(BACKUPS, GROUP, point, seed).backups]
 
 
 def test_latest_is_the_newest_of_each() -> None:
-    chosen = choose(BACKUPS, GROUP, PointRequest(), "")
+    chosen = choose_backups(BACKUPS, GROUP, PointRequest(), "")
     assert names(PointRequest()) == ["db@20", "web@21"]
     assert (chosen.origin, chosen.spread, chosen.size) == (NOON + timedelta(hours=20), timedelta(hours=1), 20)
     assert chosen.as_json()["target_time"] is None
@@ -51,7 +51,7 @@ def test_oldest_is_the_first_moment_with_one_of_each() -> None:
 def test_a_time_takes_none_that_is_later() -> None:
     target = "2026-01-31T23:00:00Z"
     assert names(PointRequest(PointType.TIME, target)) == ["db@10", "web@4"]
-    assert choose(BACKUPS, GROUP, PointRequest(PointType.TIME, target), "").target == NOON + timedelta(hours=11)
+    assert choose_backups(BACKUPS, GROUP, PointRequest(PointType.TIME, target), "").target == NOON + timedelta(hours=11)
 
 
 def test_a_random_one_is_whole_and_repeatable_and_not_always_the_same() -> None:
@@ -67,10 +67,10 @@ def test_what_came_after_the_disaster_is_not_seen() -> None:
 
 def test_hosts_without_a_backup_are_named() -> None:
     with pytest.raises(InfrastructureError, match="no backup of web"):
-        choose([backup("db", 0)], GROUP, PointRequest(), "")
+        choose_backups([backup("db", 0)], GROUP, PointRequest(), "")
     with pytest.raises(InfrastructureError, match=r"no backup before 2026-01-31 13:00.* of web"):
-        choose(BACKUPS, GROUP, PointRequest(PointType.TIME, "2026-01-31T13:00:00Z"), "")
+        choose_backups(BACKUPS, GROUP, PointRequest(PointType.TIME, "2026-01-31T13:00:00Z"), "")
 
 
 def test_an_unknown_size_is_not_taken_for_none() -> None:
-    assert choose([backup("db", 0, None), backup("web", 0)], GROUP, PointRequest(), "").size is None
+    assert choose_backups([backup("db", 0, None), backup("web", 0)], GROUP, PointRequest(), "").size is None

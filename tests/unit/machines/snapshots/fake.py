@@ -90,8 +90,8 @@ class FakeProvider:
         self.now += timedelta(seconds=self.seconds_each)
         self.kept.append(Snapshot(machine.host, name, self.now, ram, note))
 
-    def finish(self, machine: Machine, name: str, timeout: timedelta) -> None:
-        self._do("finish", machine)
+    def complete(self, machine: Machine, name: str, timeout: timedelta) -> None:
+        self._do("complete", machine)
 
     def snapshots(self, machine: Machine) -> tuple[Snapshot, ...]:
         return tuple(entry for entry in self.kept if entry.host == machine.host)
@@ -119,6 +119,19 @@ class FakeProvider:
             raise LockedError("VM is locked (backup)", where=machine.host, remedy="Wait.")
         if (verb, machine.host) in self.fail:
             raise InfrastructureError(f"{verb} fails", where=machine.host, remedy="Nothing.")
+
+
+class PlainProvider:
+    """A provider with what each one can do, and no more: it freezes nothing, and knows no locks and no late snapshots."""
+
+    def __init__(self, provider: FakeProvider) -> None:
+        self.find = provider.find
+        self.refusal = provider.refusal
+        self.take = provider.take
+        self.snapshots = provider.snapshots
+        self.remove = provider.remove
+        self.go_back = provider.go_back
+        self.start = provider.start
 
 
 @contextmanager

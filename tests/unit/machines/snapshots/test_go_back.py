@@ -7,7 +7,15 @@ from tests.unit.machines.snapshots.fake import FakeProvider, group, nothing
 from tests.unit.world import FakeClock
 
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
-from drillbook.machines.snapshots import GroupSnapshots, Limits, chosen, decide, go_back, prune, refuse_to_go_back
+from drillbook.machines.snapshots import (
+    GroupSnapshots,
+    Limits,
+    chosen,
+    decide,
+    go_back,
+    prune_snapshots,
+    refuse_to_go_back,
+)
 from drillbook.model import Quiesce, Retention
 
 LIMITS = Limits(workers=1, timeout=timedelta(seconds=5))
@@ -98,8 +106,8 @@ def test_pruning_removes_what_no_rule_keeps_and_goes_on_after_a_failure() -> Non
     decisions = decide(snapshots.sets(group(), machines), Retention(last=1))
     provider.fail.add(("remove", "web2"))
     with pytest.raises(InfrastructureError, match="web2"):
-        prune(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
+        prune_snapshots(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     provider.fail.clear()
     decisions = decide(snapshots.sets(group(), machines), Retention(last=1))
-    prune(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
+    prune_snapshots(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     assert {entry.name for entry in provider.kept} == {"drillbook-20260131T140000Z"}

@@ -12,7 +12,7 @@ from tests.unit.world import FakeClock, FakePlaybooks
 
 from drillbook.ansible import Order, StepTimeoutError, Watcher
 from drillbook.errors import ConfigurationError, InfrastructureError
-from drillbook.machines.snapshots import GroupSnapshots, Hooked, Limits, ServiceHook, new_hook_run_id
+from drillbook.machines.snapshots import GroupSnapshots, Hooked, Limits, ServiceHook, new_hook_id
 from drillbook.model import Check, CheckStatus, Quiesce, QuiesceHook, Stage
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class World:
         self.playbooks = FakePlaybooks()
         self.said: list[str] = []
         self.released = False
-        self.hooked = Hooked(directory, (), False, directory / "state", "shop", HOOK, new_hook_run_id("shop"))
+        self.hooked = Hooked(directory, (), False, directory / "state", "shop", HOOK, new_hook_id("shop"))
         self.hook = ServiceHook(self.playbooks, self.hooked)
 
     @contextmanager
@@ -64,7 +64,7 @@ def test_the_playbooks_run_for_the_group_within_their_time(world: World) -> None
 
 
 def test_two_times_at_rest_are_told_apart() -> None:
-    assert new_hook_run_id("shop") != new_hook_run_id("shop")
+    assert new_hook_id("shop") != new_hook_id("shop")
 
 
 def test_a_service_that_does_not_come_to_rest_goes_on_and_the_block_is_not_entered(world: World) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from tests.unit.machines.snapshots.fake import START, FakeProvider, group, nothing
+from tests.unit.machines.snapshots.fake import START, FakeProvider, PlainProvider, group, nothing
 from tests.unit.world import FakeClock
 
 from drillbook.errors import InfrastructureError, LeftoversError, RefusedError
@@ -13,14 +13,14 @@ from drillbook.machines.snapshots import GroupSnapshots, Limits, SetState, Snaps
 from drillbook.model import MachineGroup, Power, Quiesce, Snapshot
 
 
-def snapshots(provider: FakeProvider) -> GroupSnapshots:
+def snapshots(provider: FakeProvider | PlainProvider) -> GroupSnapshots:
     limits = Limits(workers=1, timeout=timedelta(seconds=5))
     return GroupSnapshots(
         provider,
         FakeClock(),
         limits,
         guard=nothing,
-        hook=lambda: service_at_rest(provider),
+        hook=lambda: service_at_rest(provider) if isinstance(provider, FakeProvider) else nothing(None),
         tell=lambda _line: None,
     )
 
@@ -63,7 +63,21 @@ def test_at_rest_the_window_does_not_matter() -> None:
 def test_all_are_at_rest_before_the_first_is_taken_and_until_the_last_one_is() -> None:
     provider = FakeProvider()
     create(provider, group(quiesce=Quiesce.AGENT))
-    assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3 + ["finish"] * 3
+    assert [verb for verb, _host in provider.events] == ["freeze"] * 3 + ["take"] * 3 + ["thaw"] * 3 + ["complete"] * 3
+
+
+def test_a_provider_whose_snapshots_are_complete_at_once_is_not_asked_to_complete_them() -> None:
+    provider = FakeProvider()
+    assert snapshots(PlainProvider(provider)).create(group(ram=True), provider.find(group().hosts)).good
+    assert provider.events == [("take", "db"), ("take", "web1"), ("take", "web2")]
+
+
+def test_a_provider_that_freezes_nothing_takes_no_set_of_machines_at_rest() -> None:
+    provider = FakeProvider()
+    wanted = group(quiesce=Quiesce.AGENT)
+    with pytest.raises(InfrastructureError, match="freezing failed for 3 of 3 machines: db: its provider can't bring"):
+        snapshots(PlainProvider(provider)).create(wanted, provider.find(wanted.hosts))
+    assert (provider.events, provider.kept) == ([], [])
 
 
 @pytest.mark.parametrize("shown", [Power.STOPPED, Power.UNKNOWN])
@@ -92,7 +106,7 @@ def test_nobody_is_frozen_where_one_can_not_be_looked_at_again() -> None:
 def test_with_a_hook_the_service_is_at_rest_and_no_machine_is_frozen() -> None:
     provider = FakeProvider(seconds_each=10)
     made = create(provider, group(window=5, quiesce=Quiesce.HOOK))
-    assert [verb for verb, _host in provider.events] == ["quiesce"] + ["take"] * 3 + ["resume"] + ["finish"] * 3
+    assert [verb for verb, _host in provider.events] == ["quiesce"] + ["take"] * 3 + ["resume"] + ["complete"] * 3
     assert (made.state, made.quiesced) == (SetState.WHOLE, True)
 
 
@@ -108,11 +122,11 @@ def test_with_a_hook_the_service_goes_on_when_a_member_fails_and_before_its_part
 
 @pytest.mark.parametrize("quiesce", list(Quiesce))
 def test_one_that_is_never_completed_takes_the_set_with_it_after_all_go_on(quiesce: Quiesce) -> None:
-    provider = FakeProvider(fail={("finish", "web1")})
+    provider = FakeProvider(fail={("complete", "web1")})
     with pytest.raises(InfrastructureError, match=r"completing drillbook-.* failed for 1 of 3 machines: web1"):
         create(provider, group(quiesce=quiesce))
     order = [verb for verb, _host in provider.events]
-    assert order[-6:] == ["finish"] * 3 + ["remove"] * 3
+    assert order[-6:] == ["complete"] * 3 + ["remove"] * 3
     assert provider.kept == []
 
 

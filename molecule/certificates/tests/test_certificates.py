@@ -1,0 +1,52 @@
+"""What a consumer of certificates notices; a file that was no certificate lay at the authority's place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host
+
+DIRECTORIES = {"deb12": "/etc/molecule/tls", "deb13": "/etc/drillbook/tls"}
+DAY = 86_400
+
+
+@pytest.fixture
+def directory(name: str) -> str:
+    """Where the host's certificates lie."""
+    return DIRECTORIES[name]
+
+
+def test_the_certificate_is_the_authoritys(host: Host, directory: str) -> None:
+    host.check_output(f"openssl verify -CAfile {directory}/ca.crt {directory}/molecule.crt")
+
+
+def test_both_hosts_trust_the_same_authority(
+    connect: Callable[[str], Host],
+) -> None:
+    assert len({connect(name).file(f"{path}/ca.crt").sha256sum for name, path in DIRECTORIES.items()}) == 1
+
+
+def test_it_holds_the_names_that_clients_use(name: str, host: Host, directory: str, address: str) -> None:
+    for option in (f"-checkhost {name}", "-checkhost localhost", f"-checkip {address}"):
+        assert "does match" in host.check_output(f"openssl x509 -noout {option} -in {directory}/molecule.crt")
+
+
+@pytest.mark.parametrize(("name", "owner"), [("deb12", "games"), ("deb13", "root")])
+def test_the_key_is_its_owners_alone(host: Host, directory: str, owner: str) -> None:
+    key = host.file(f"{directory}/molecule.key")
+    assert key.mode == 0o600
+    assert key.user == owner
+
+
+@pytest.mark.parametrize(("name", "days"), [("deb12", 20), ("deb13", 397)])
+def test_it_ends_when_declared(host: Host, directory: str, days: int) -> None:
+    ends = host.check_output(
+        f'date --utc +%s --date="$(openssl x509 -noout -enddate -in {directory}/molecule.crt | cut -d= -f2)"'
+    )
+    assert days - 1 < (int(ends) - time.time()) / DAY <= days
+
+
+def test_the_authoritys_key_does_not_travel(host: Host, directory: str) -> None:
+    assert not host.file(f"{directory}/ca.key").exists

@@ -1,0 +1,66 @@
+"""What a user and an attacker notice of the baseline, on hosts that somebody had configured by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from testinfra.host import Host
+
+OPENED, UNOPENED = 5000, 5999
+
+
+@pytest.fixture
+def serving(host: Host) -> Iterator[None]:
+    """Something listens on the opened port and on one that nobody opened."""
+    for port in (OPENED, UNOPENED):
+        host.check_output(f"systemd-run --collect --unit=molecule-{port} python3 -m http.server {port}")
+    deadline = time.monotonic() + 30
+    while not all(host.socket(f"tcp://0.0.0.0:{port}").is_listening for port in (OPENED, UNOPENED)):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    yield
+    host.check_output(f"systemctl stop molecule-{OPENED}.service molecule-{UNOPENED}.service")
+
+
+def test_the_firewall_starts_at_boot_and_drops_by_default(host: Host) -> None:
+    assert host.service("nftables.service").is_enabled
+    assert "policy drop" in host.check_output("nft list chain inet drillbook input")
+
+
+def test_only_the_opened_port_is_reached_from_outside(
+    serving: None, address: str, answers: Callable[..., bool]
+) -> None:
+    assert answers(address, OPENED, seconds=10)
+    assert not answers(address, UNOPENED)
+
+
+def test_an_opening_that_nobody_declares_any_more_is_gone(host: Host) -> None:
+    assert not host.file("/etc/nftables.d/drillbook-forgotten.nft").exists
+
+
+@pytest.mark.parametrize(("name", "forbidden"), [("deb12", False), ("deb13", True)])
+def test_forwarding_is_as_declared(host: Host, forbidden: bool) -> None:
+    chain = host.run("nft list chain inet drillbook forward")
+    assert ("policy drop" in chain.stdout) is forbidden
+
+
+def test_ssh_takes_no_passwords_though_the_file_said_so(host: Host) -> None:
+    assert "passwordauthentication no" in host.check_output("sshd -T").splitlines()
+
+
+@pytest.mark.parametrize(("name", "groups"), [("deb12", ["allowgroups root"]), ("deb13", [])])
+def test_ssh_lets_in_the_declared_groups(host: Host, groups: list[str]) -> None:
+    assert [line for line in host.check_output("sshd -T").splitlines() if line.startswith("allowgroups")] == groups
+
+
+@pytest.mark.parametrize(("name", "held"), [("deb12", "^molecule"), ("deb13", "^postgresql")])
+def test_unattended_updates_leave_the_held_packages_alone(host: Host, held: str) -> None:
+    assert f'"{held}"' in host.check_output("apt-config dump Unattended-Upgrade::Package-Blacklist")
+
+
+def test_packages_come_from_the_declared_sources(host: Host) -> None:
+    assert host.file("/etc/apt/sources.list.d/debian.sources").exists
+    assert not host.file("/etc/apt/sources.list").exists
+    assert host.run("apt-get update").rc == 0

@@ -1,0 +1,25 @@
+"""What a region of EC2 offers; each with its own keys. It has no restores in place."""
+
+from drillbook.clock import Clock
+from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, SNAPSHOTS_USER
+from drillbook.providers.ec2.api import Ec2Api
+from drillbook.providers.ec2.backups import Ec2Backups
+from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
+from drillbook.providers.ec2.restores import Ec2Restores
+from drillbook.providers.ec2.snapshots import Ec2Snapshots
+from drillbook.providers.protocols import Backups, Restores, Snapshots
+
+
+def open_snapshots(place: Ec2Place, clock: Clock) -> Snapshots:
+    """Snapshots of instances' volumes."""
+    return Ec2Snapshots(Ec2Api(place, SNAPSHOTS_USER), clock)
+
+
+def open_backups(place: Ec2Place, clock: Clock) -> Backups:
+    """Images of instances."""
+    return Ec2Backups(Ec2Api(place, BACKUPS_USER), clock)
+
+
+def open_restores(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Restores:
+    """A drill's instances."""
+    return Ec2Restores(Ec2Api(place, DRILL_USER), place, drill, clock)

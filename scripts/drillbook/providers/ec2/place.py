@@ -1,0 +1,48 @@
+"""A region of EC2, as the inventory declares it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from drillbook.strict import AbsolutePath, Name, Strict
+
+
+class Ec2DrillRange(Strict):
+    """Where drills make machines. What they made is removed only if name, subnet and the tag of the run all match."""
+
+    subnet: str = Field(
+        pattern=r"^subnet-[0-9a-z]+$", description="isolated subnet: no route but the local one and to VPC endpoints"
+    )
+    security_group: str = Field(
+        pattern=r"^sg-[0-9a-z]+$", description="isolated group: it leads to itself and to the subnet, nowhere else"
+    )
+    instance_type: str = Field(
+        pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$",
+        description="type of the drill's instances, with room for the backups' cards",
+    )
+    instance_profile: str = Field(
+        pattern=r"^[A-Za-z0-9+=,.@_-]+$",
+        description="instance profile that lets Systems Manager's agent in, and nothing else",
+    )
+    control: str = Field(
+        default="",
+        pattern=r"^($|[0-9.]+:[0-9]+$)",
+        description="address:port in the isolated subnet that answers; without one a single machine's isolation stays unproven",
+    )
+
+
+class Ec2Place(Strict):
+    """A region of EC2."""
+
+    name: Name = Field(description="unique in the inventory")
+    kind: Literal["ec2"] = Field(description="`ec2`")
+    region: str = Field(description="the region")
+    endpoint: str | None = Field(
+        default=None, pattern=r"^https?://", description="URL of another cloud that speaks EC2"
+    )
+    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
+    credentials_directory: AbsolutePath | None = Field(
+        default=None,
+        description="holds `snapshots.json`, `backups.json`, `drill.json`: {access_key, secret_key}, mode 0600; left out, boto3 finds its own (profile, role)",
+    )
+    drill: Ec2DrillRange | None = Field(default=None, description="where drills make machines")

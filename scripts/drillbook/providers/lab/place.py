@@ -1,0 +1,24 @@
+"""The lab of this machine, as the inventory declares it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from drillbook.strict import AbsolutePath, Name, Strict
+
+
+class LabDrillRange(Strict):
+    """Where a drill's containers go."""
+
+    network: str = Field(description="isolated podman network")
+    control: str = Field(default="", pattern=r"^($|[0-9.]+:[0-9]+$)", description="address:port in it that answers")
+
+
+class LabPlace(Strict):
+    """The lab's own containers on this machine. Their copies are crash-consistent at best, and never hold memory."""
+
+    name: Name = Field(description="unique in the inventory")
+    kind: Literal["lab"] = Field(description="`lab`")
+    prefix: Name = Field(description="the lab's prefix")
+    containers_conf: AbsolutePath = Field(description="the lab's containers.conf")
+    drill: LabDrillRange | None = Field(default=None, description="where drills make containers")

@@ -1,0 +1,35 @@
+"""What a Proxmox VE cluster offers; each with its own token."""
+
+from drillbook.clock import Clock
+from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, RECOVERY_USER, SNAPSHOTS_USER
+from drillbook.providers.protocols import Backups, Recoveries, Restores, Snapshots
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.place import ProxmoxDrillRange, ProxmoxPlace
+from drillbook.providers.proxmox.recoveries import ProxmoxRecoveries
+from drillbook.providers.proxmox.restores import ProxmoxRestores
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
+
+
+def open_snapshots(place: ProxmoxPlace, clock: Clock) -> Snapshots:
+    """Guests' snapshots."""
+    return ProxmoxSnapshots(_api(place, SNAPSHOTS_USER), clock)
+
+
+def open_backups(place: ProxmoxPlace, clock: Clock) -> Backups:
+    """Backups by vzdump."""
+    return ProxmoxBackups(_api(place, BACKUPS_USER), clock)
+
+
+def open_restores(place: ProxmoxPlace, drill: ProxmoxDrillRange, clock: Clock) -> Restores:
+    """A drill's guests."""
+    return ProxmoxRestores(_api(place, DRILL_USER), place.name, drill, clock)
+
+
+def open_recoveries(place: ProxmoxPlace, clock: Clock) -> Recoveries:
+    """Guests under their own numbers."""
+    return ProxmoxRecoveries(_api(place, RECOVERY_USER), clock)
+
+
+def _api(place: ProxmoxPlace, token: str) -> ProxmoxApi:
+    return ProxmoxApi(ProxmoxEndpoint(place.host, place.port, place.ca_file, place.tokens_directory / token))

@@ -1,0 +1,51 @@
+"""A Proxmox VE cluster, as the inventory declares it."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from drillbook.strict import AbsolutePath, Name, Strict
+
+
+class ProxmoxDrillRange(Strict):
+    """The only guests that a drill makes and removes: by number, pool and the tag of the run, all three."""
+
+    first_vmid: int = Field(
+        ge=100, lt=1000000000, description="first number of the range; no other guest may have one of it"
+    )
+    last_vmid: int = Field(ge=100, lt=1000000000, description="last number of the range")
+    pool: str = Field(description="pool of the drill's guests; it holds no other")
+    node: str = Field(description="node that they are restored on")
+    storage: str = Field(description="storage for their disks")
+    bridge: str = Field(description="isolated bridge or VNet that each of their network cards is put on")
+    backup_storage: str = Field(
+        description="storage entry that backups are read by: the same Proxmox Backup Server with an account that only reads"
+    )
+    control: str = Field(
+        default="",
+        pattern=r"^($|[0-9.]+:[0-9]+$)",
+        description="address:port in the isolated network that answers; without one a single machine's isolation stays unproven",
+    )
+
+    live: bool = Field(
+        default=False,
+        description="live-restore: start at once, fetch the disks meanwhile (Proxmox Backup Server); both times are reported",
+    )
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.last_vmid < self.first_vmid:
+            raise ValueError(f"last_vmid {self.last_vmid} is less than first_vmid {self.first_vmid}")
+        return self
+
+
+class ProxmoxPlace(Strict):
+    """A Proxmox VE cluster. Each token has a file: `snapshots.json`, `backups.json`, `drill.json`, `recovery.json`: {id, secret}, mode 0600."""
+
+    name: Name = Field(description="unique in the inventory")
+    kind: Literal["proxmox"] = Field(description="`proxmox`")
+    host: str = Field(description="a node of the cluster, by a name that is in its certificate")
+    port: int = Field(default=8006, gt=0, lt=65536, description="port of its interface")
+    ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
+    tokens_directory: AbsolutePath = Field(description="where the tokens are")
+    drill: ProxmoxDrillRange | None = Field(default=None, description="where drills make machines")
