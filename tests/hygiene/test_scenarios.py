@@ -100,6 +100,23 @@ def test_changed_files_choose_their_scenarios(selection: Any, changed: list[str]
     assert selection.selected(changed) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "new"),
+    [
+        ("molecule/etcd/tests/test_etcd.py", False),
+        ("molecule/not_there_yet/molecule.yml", True),
+        ("molecule/shared/not_there_yet/x.yml", False),
+        ("molecule/conftest.py", False),
+        ("roles/not_there_yet/tasks/main.yml", False),
+    ],
+)
+def test_a_new_scenario_is_run_by_whoever_adds_it(selection: Any, path: str, new: bool) -> None:
+    """Else the landing that adds scenarios to many roles would run all of them."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this tree has no history")
+    assert selection.in_new_scenario(path, "HEAD") is new
+
+
 def test_without_a_commit_to_compare_with_all_scenarios_run(selection: Any) -> None:
     assert set(selection.selected(None)) == SCENARIOS - CLUSTER
     for unknown in ("", "0" * 40, "--output=x"):
