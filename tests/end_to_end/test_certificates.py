@@ -27,7 +27,7 @@ DATABASE_PORTS = (
     ("pgbouncer", 6432, POSTGRESQL),
     ("postgresql", 8008, ""),
 )
-SERVED = {**dict.fromkeys(DATABASE_HOSTS, DATABASE_PORTS), "store1": (("object_store", 7480, ""),)}
+SERVED = {**dict.fromkeys((*DATABASE_HOSTS, "ledger1"), DATABASE_PORTS), "store1": (("object_store", 7480, ""),)}
 # A reload is asked for, not waited for; the object store's is a restart.
 SETTLE_SECONDS = 30
 

@@ -163,3 +163,43 @@ def test_readmes_are_up_to_date() -> None:
         timeout=60,
     )
     assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}Run scripts/role_readme.py."
+
+
+SESSIONS = re.compile(r"(?:^|/)(?:psql|pg_dump|pg_amcheck)$")
+
+
+def sessions_without_a_port(tasks: Any) -> list[str]:
+    """Tasks that open a database session where the cluster's port is not said: they ask another server, or none."""
+    found = []
+    for task in tasks or []:
+        for key in ("block", "rescue", "always"):
+            found += sessions_without_a_port(task.get(key))
+        for module, arguments in task.items():
+            argv = arguments.get("argv") or [] if isinstance(arguments, dict) else []
+            if module.startswith("community.postgresql.") and "login_port" not in arguments:
+                found.append(task["name"])
+            if (
+                argv
+                and SESSIONS.search(argv[0])
+                and not any(str(part).startswith(("--port=", "--host=")) for part in argv)
+            ):
+                found.append(task["name"])
+    return found
+
+
+def test_every_database_session_says_its_port(role: Path) -> None:
+    """A role that is given another port must not ask the default one."""
+    files = sorted((role / "tasks").glob("**/*.yml"))
+    assert [f"{path.relative_to(role)}: {name}" for path in files for name in sessions_without_a_port(load(path))] == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"name": "x", "community.postgresql.postgresql_query": {"login_db": "postgres"}},
+        {"name": "x", "ansible.builtin.command": {"argv": ["psql", "--no-psqlrc"]}},
+        {"name": "x", "ansible.builtin.command": {"argv": ["{{ bin }}/pg_dump", "--format=custom"]}},
+    ],
+)
+def test_a_session_without_a_port_is_found(task: dict[str, Any]) -> None:
+    assert sessions_without_a_port([{"block": [task]}]) == ["x"]
