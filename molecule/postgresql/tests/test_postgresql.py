@@ -21,7 +21,7 @@ def query(name: str, host: Host) -> Callable[..., str]:
     def run(text: str, database: str = "postgres") -> str:
         return str(
             host.check_output(
-                "runuser -u postgres -- psql -XAtq --port=%s --command=%s %s", PORTS[name], text, database
+                "runuser -u postgres -- psql -XAtq --port=%s --command=%s %s", str(PORTS[name]), text, database
             )
         )
 
@@ -59,7 +59,7 @@ def test_what_holds_passwords_is_the_services_alone(host: Host) -> None:
     assert secrets.user == "postgres"
 
 
-@pytest.mark.parametrize(("name", "buffers", "connections"), [("deb13", "64MB", "100"), ("full", "48MB", "50")])
+@pytest.mark.parametrize(("name", "buffers", "connections"), [("deb13", "64MB", "200"), ("full", "48MB", "50")])
 def test_parameters_are_in_effect(query: Callable[..., str], buffers: str, connections: str) -> None:
     assert query("show shared_buffers") == buffers
     assert query("show max_connections") == connections
