@@ -99,7 +99,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     # All of moto's servers in a process share what they hold: here it begins empty.
     requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
     places = {
-        "ec2_vm_region: eu-central-1": f"ec2_vm_region: eu-central-1\nec2_vm_endpoint: {endpoint}",
+        "ec2_vm_access_key:": f"ec2_vm_endpoint: {endpoint}\nec2_vm_access_key:",
         "regions: [eu-central-1]": f"regions: [eu-central-1]\nendpoint_url: {endpoint}",
         '"136693071363"': "self",
     }

@@ -46,7 +46,7 @@ class Controller:
         shutil.copy(ROOT / "ansible.cfg", home)
         for name in ("playbooks", "plugins", "roles"):
             (home / name).symlink_to(ROOT / name)
-        for path in [path for path in self.inventory.rglob("*.yml") if path.name != "drillbook.yml"]:
+        for path in self.inventory.rglob("*.yml"):
             text = path.read_text(encoding="utf-8")
             for example, real in places.items():
                 text = text.replace(example, real)
