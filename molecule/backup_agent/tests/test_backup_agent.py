@@ -44,7 +44,8 @@ def test_it_goes_on_from_the_log_of_the_agent_from_before(name: str, host: Host)
 
 @pytest.mark.parametrize("name", ["deb12"])
 def test_it_beats_in_another_file(name: str, host: Host) -> None:
-    wait_for_more_than(host, FILES[name], wait_for_more_than(host, FILES[name], 0)["counter"])
+    first = wait_for_more_than(host, FILES[name], 0)
+    assert wait_for_more_than(host, FILES[name], first["counter"])["counter"] > first["counter"]
 
 
 @pytest.mark.parametrize("service", [MACHINES, POSTGRESQL])
@@ -55,7 +56,8 @@ def test_the_secrets_are_the_agents_alone(host: Host, service: str) -> None:
 
 
 def test_its_log_is_turned_over(host: Host) -> None:
-    host.check_output("logrotate --debug /etc/logrotate.d/drillbook-heartbeats")
+    turned = host.run("logrotate --debug /etc/logrotate.d/drillbook-heartbeats")
+    assert turned.rc == 0, turned.stderr
 
 
 @pytest.mark.parametrize(

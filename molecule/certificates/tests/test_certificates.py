@@ -19,7 +19,8 @@ def directory(name: str) -> str:
 
 
 def test_the_certificate_is_the_authoritys(host: Host, directory: str) -> None:
-    host.check_output(f"openssl verify -CAfile {directory}/ca.crt {directory}/molecule.crt")
+    verified = host.run(f"openssl verify -CAfile {directory}/ca.crt {directory}/molecule.crt")
+    assert verified.rc == 0, verified.stderr
 
 
 def test_both_hosts_trust_the_same_authority(

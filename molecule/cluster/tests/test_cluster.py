@@ -30,7 +30,8 @@ def test_each_member_sees_one_leader_two_that_stream_and_one_timeline(view: list
 @pytest.mark.parametrize("name", ["db1"])
 def test_the_archive_works_on_the_leader(view: list[dict[str, Any]], connect: Callable[[str], Host]) -> None:
     leader = next(member["name"] for member in view if member["role"] == "leader")
-    connect(leader).check_output("runuser -u postgres -- pgbackrest --stanza=main check")
+    checked = connect(leader).run("runuser -u postgres -- pgbackrest --stanza=main check")
+    assert checked.rc == 0, checked.stdout
 
 
 @pytest.mark.parametrize("name", ["lb1"])

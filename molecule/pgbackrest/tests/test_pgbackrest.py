@@ -26,7 +26,8 @@ def information(name: str, host: Host) -> Callable[[], dict[str, Any]]:
 
 
 def test_the_archive_works(name: str, host: Host) -> None:
-    host.check_output(f"runuser -u postgres -- pgbackrest --stanza={STANZAS[name]} check")
+    checked = host.run(f"runuser -u postgres -- pgbackrest --stanza={STANZAS[name]} check")
+    assert checked.rc == 0, checked.stdout
 
 
 def test_a_backup_is_taken_and_its_files_verify(
