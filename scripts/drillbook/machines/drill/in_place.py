@@ -1,17 +1,15 @@
 """The steps of a restore of machines in their own place: those of a drill, over what is left of production."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.machines.backups import open_rules
-from drillbook.machines.drill.acceptance import Acceptance
 from drillbook.machines.drill.selection import Selection, choose_backups
-from drillbook.machines.drill.starting import start_in_order
+from drillbook.machines.drill.steps import MachineSteps
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
 from drillbook.providers import PartialBackups, Recoveries
-from drillbook.run.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.run.plan import Plan
 from drillbook.run.work import Run
 
@@ -21,27 +19,16 @@ _REMEDY = (
 )
 
 
-class InPlaceWork:
-    """Implements `Work`: select, restore, start, verify, prove. One instance serves one run.
+class InPlaceWork(MachineSteps):
+    """Puts the machines back where they were.
 
     What stands in a machine's place is lost, so each such machine must be named in the plan's ``replace``.
     """
 
     def __init__(self, provider: Recoveries, group: MachineGroup, plan: Plan, clock: Clock, *, workers: int) -> None:
+        super().__init__(provider, group, clock, workers=workers)
         self._provider = provider
-        self._group = group
         self._plan = plan
-        self._clock = clock
-        self._workers = workers
-        self._chosen: Selection | None = None
-        self._machines: tuple[Machine, ...] = ()
-        self._steps: Mapping[str, Callable[[Step, Run], None]] = {
-            "select": self._select,
-            "restore": self._restore,
-            "start": self._start,
-            "verify": self._verify,
-            "prove": self._prove,
-        }
 
     def gate(self) -> tuple[Check, ...]:
         """See what would be lost; raises RefusedError where that was not named. Nothing is touched."""
@@ -53,16 +40,11 @@ class InPlaceWork:
         expected = "each machine is gone, or named by --replace"
         return (Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="; ".join(actual)),)
 
-    def carry_out(self, step: Step, run: Run) -> None:
-        """Do one step by its name."""
-        self._steps[step.name](step, run)
-
     def _select(self, step: Step, run: Run) -> None:
         """Each backup is looked at before any machine is touched."""
         chosen = self._choose()
         rules = open_rules(self._group)
-        run.seen.fact(FACT_POINT, chosen.as_json())
-        run.seen.fact(FACT_PREDICTED, {"bytes": chosen.size, "disk_bytes": None})
+        self._take(chosen, run)
 
         def look(backup: Backup) -> None:
             fault = self._provider.fault(backup, rules, step.timeout)
@@ -75,21 +57,16 @@ class InPlaceWork:
 
         looked = concurrently(chosen.backups, look, self._workers)
         raise_failures(looked, what="reading the backup", group=self._group.name, remedy="Nothing was touched.")
-        self._chosen = chosen
 
     def _restore(self, step: Step, run: Run) -> None:
         """All at once, over what still stands; nothing is started yet."""
         backups = self._selection().backups
         standing = self._standing(backups)
-        made = concurrently(
+        self._restored(
             backups,
             lambda backup: self._provider.put_back(backup, standing.get(backup.host), step.timeout),
-            self._workers,
-        )
-        raise_failures(made, what="restoring", group=self._group.name, remedy=_REMEDY)
-        self._machines = tuple(outcome.value for outcome in made if outcome.value is not None)
-        run.seen.fact(
-            "machines", [{"host": machine.host, "identifier": machine.identifier} for machine in self._machines]
+            run,
+            _REMEDY,
         )
         of_host = {backup.host: backup for backup in backups}
         for machine in self._machines:
@@ -99,18 +76,6 @@ class InPlaceWork:
 
     def _left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         return self._provider.left_behind(machine, backup) if isinstance(self._provider, PartialBackups) else ()
-
-    def _start(self, _step: Step, run: Run) -> None:
-        start_in_order(self._provider, self._group, self._machines, run, self._clock, self._workers)
-
-    def _verify(self, step: Step, run: Run) -> None:
-        self._acceptance(run, step).verify(self._machines)
-
-    def _prove(self, step: Step, run: Run) -> None:
-        self._acceptance(run, step).prove(self._machines)
-
-    def _acceptance(self, run: Run, step: Step) -> Acceptance:
-        return Acceptance(self._provider, self._group, run, self._clock, workers=self._workers, timeout=step.timeout)
 
     def _choose(self) -> Selection:
         point = self._plan.point
@@ -135,13 +100,6 @@ class InPlaceWork:
                 remedy=f"If that is meant, name each: {' '.join(f'--replace {host}' for host in unnamed)}.",
             )
         return standing
-
-    def _selection(self) -> Selection:
-        if self._chosen is None:
-            raise InfrastructureError(
-                "no backup was chosen", where=f"group {self._group.name}", remedy="Report this defect."
-            )
-        return self._chosen
 
 
 def _card_check(machine: Machine, *, own: bool) -> Check:

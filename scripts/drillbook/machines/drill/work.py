@@ -1,20 +1,17 @@
 """The steps of a drill of machines, against whatever provider they have."""
 
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import InfrastructureError, RefusedError, TakenError, UntriedError
 from drillbook.machines.backups import open_rules
-from drillbook.machines.drill.acceptance import Acceptance
 from drillbook.machines.drill.claims import Claims
 from drillbook.machines.drill.isolation import Isolation, card_checks
-from drillbook.machines.drill.selection import Selection, choose_backups
-from drillbook.machines.drill.starting import start_in_order
+from drillbook.machines.drill.selection import choose_backups
+from drillbook.machines.drill.steps import MachineSteps
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, Stage, Step
 from drillbook.providers import HostSettings, LimitedCredential, LiveRestores, Restores
-from drillbook.run.observation import FACT_POINT, FACT_PREDICTED
 from drillbook.run.work import Run
 
 CLAIMS = 10
@@ -22,8 +19,8 @@ CLAIMS = 10
 _REMEDY = "Read the message of each; what was made is removed by the run's teardown."
 
 
-class MachineWork:
-    """Implements `Work`: select, restore, start, verify, prove. One instance serves one run."""
+class MachineWork(MachineSteps):
+    """Makes copies in the provider's drill range, proves their isolation, and looks at them from inside."""
 
     def __init__(
         self,
@@ -34,21 +31,10 @@ class MachineWork:
         *,
         workers: int,
     ) -> None:
+        super().__init__(provider, group, clock, workers=workers)
         self._provider = provider
-        self._group = group
         self._isolation = isolation
-        self._clock = clock
-        self._workers = workers
-        self._chosen: Selection | None = None
-        self._machines: tuple[Machine, ...] = ()
         self._given: dict[str, tuple[str, ...]] = {}
-        self._steps: Mapping[str, Callable[[Step, Run], None]] = {
-            "select": self._select,
-            "restore": self._restore,
-            "start": self._start,
-            "verify": self._verify,
-            "prove": self._prove,
-        }
 
     def gate(self) -> tuple[Check, ...]:
         """Prove that the drill's credential can do nothing to the machines that the backups are of; no check where it has none of its own.
@@ -75,16 +61,10 @@ class MachineWork:
             )
         return (Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="none"),)
 
-    def carry_out(self, step: Step, run: Run) -> None:
-        """Do one step by its name."""
-        self._steps[step.name](step, run)
-
     def _select(self, _step: Step, run: Run) -> None:
         backups = self._provider.backups(self._group.hosts, open_rules(self._group))
         point = run.plan.point_at(run.declared_at)
-        self._chosen = choose_backups(backups, self._group, point, run.run_id)
-        run.seen.fact(FACT_POINT, self._chosen.as_json())
-        run.seen.fact(FACT_PREDICTED, {"bytes": self._chosen.size, "disk_bytes": None})
+        self._take(choose_backups(backups, self._group, point, run.run_id), run)
 
     def _restore(self, step: Step, run: Run) -> None:
         """All at once; each is in the ledger before it is made, and looked at before anything is started."""
@@ -92,13 +72,8 @@ class MachineWork:
         claimed = Claims(self._provider, run)
         for host in self._group.hosts:
             claimed.take(host)
-        made = concurrently(
-            self._selection().backups, lambda backup: self._make(claimed, backup, step.timeout), self._workers
-        )
-        raise_failures(made, what="restoring", group=self._group.name, remedy=_REMEDY)
-        self._machines = tuple(outcome.value for outcome in made if outcome.value is not None)
-        run.seen.fact(
-            "machines", [{"host": machine.host, "identifier": machine.identifier} for machine in self._machines]
+        self._restored(
+            self._selection().backups, lambda backup: self._make(claimed, backup, step.timeout), run, _REMEDY
         )
         for machine in self._machines:
             cards = self._provider.cards(machine)
@@ -126,15 +101,12 @@ class MachineWork:
             remedy="Keep others out of the drill's range.",
         )
 
-    def _start(self, _step: Step, run: Run) -> None:
-        start_in_order(self._provider, self._group, self._machines, run, self._clock, self._workers)
-
     def _verify(self, step: Step, run: Run) -> None:
         """The isolation from inside first: a machine that can reach production must not run any longer."""
         for check in self._isolation.prove(self._provider, self._machines, self._given, workers=self._workers):
             run.seen.check(check)
         if not run.seen.must_stop:
-            self._acceptance(run, step).verify(self._machines)
+            super()._verify(step, run)
 
     def _prove(self, step: Step, run: Run) -> None:
         """Where restores are live, the disks have to be whole first; when they are is a time of its own.
@@ -149,19 +121,9 @@ class MachineWork:
             said = all(outcome.value for outcome in whole)
             if said:
                 run.seen.fact("fully_local_seconds", _since_declared(run))
-        self._acceptance(run, step).prove(self._machines)
+        super()._prove(step, run)
         if not said:
             run.seen.fact("fully_read_seconds", _since_declared(run))
-
-    def _acceptance(self, run: Run, step: Step) -> Acceptance:
-        return Acceptance(self._provider, self._group, run, self._clock, workers=self._workers, timeout=step.timeout)
-
-    def _selection(self) -> Selection:
-        if self._chosen is None:
-            raise InfrastructureError(
-                "no backup was chosen", where=f"group {self._group.name}", remedy="Report this defect."
-            )
-        return self._chosen
 
 
 def _live(provider: Restores) -> LiveRestores | None:
