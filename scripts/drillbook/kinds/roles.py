@@ -16,12 +16,12 @@ TEARDOWN = "playbooks/teardown_sandbox.yml"
 
 @dataclass(frozen=True, slots=True)
 class RoleKind:
-    """Implements `ServiceKind`. What its phases do stands in ``playbooks/<name>/``. ``beside_point`` holds the selectors of each mode."""
+    """Implements `ServiceKind`. What its phases do stands in ``playbooks/<name>/``. ``selectors_by_mode`` holds the selectors of each mode."""
 
     name: str
     service: type[ServiceVariables]
     points: tuple[PointType, ...]
-    beside_point: Mapping[Mode, frozenset[str]]
+    selectors_by_mode: Mapping[Mode, frozenset[str]]
     repositories: tuple[str, ...]
 
     @property
@@ -31,7 +31,7 @@ class RoleKind:
 
     def selectors(self, mode: Mode) -> frozenset[str]:
         """See `Kind.selectors`."""
-        return self.beside_point.get(mode, frozenset())
+        return self.selectors_by_mode.get(mode, frozenset())
 
     def steps(self, mode: Mode, timeout: timedelta, provision_playbook: str | None) -> tuple[Step, ...]:
         """See `Kind.steps`: the same restore and proof for the drill and the bad day, on other hosts."""

@@ -29,6 +29,6 @@ FAKE = RoleKind(
     name="fake",
     service=FakeService,
     points=(PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME),
-    beside_point={Mode.SANDBOX: frozenset({"set"}), Mode.IN_PLACE: frozenset({"set"})},
+    selectors_by_mode={Mode.SANDBOX: frozenset({"set"}), Mode.IN_PLACE: frozenset({"set"})},
     repositories=("documents",),
 )

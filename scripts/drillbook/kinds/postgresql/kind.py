@@ -30,7 +30,7 @@ POSTGRESQL = RoleKind(
     service=PostgresqlService,
     points=tuple(PointType),
     # In place the repository is read as it is: a rewound one is made whole first (`drillbook repository recover`).
-    beside_point={
+    selectors_by_mode={
         Mode.SANDBOX: frozenset({"exclusive", "set", "timeline", "repository_time"}),
         Mode.IN_PLACE: frozenset({"exclusive", "set", "timeline"}),
     },
