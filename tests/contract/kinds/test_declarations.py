@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from drillbook.kinds.declaration import ServiceKind
 
 ALL_KINDS: dict[str, ServiceKind] = {**KINDS, FAKE.name: FAKE}
-SELECTORS = {"set": {"set_label": "x"}, "timeline": {"timeline": 3}, "exclusive": {"exclusive": True}}
+SELECTORS: dict[str, dict[str, Any]] = {
+    "set": {"set_label": "x"},
+    "timeline": {"timeline": 3},
+    "exclusive": {"exclusive": True},
+    "repository_time": {"repository_time": datetime(2026, 1, 31, tzinfo=UTC)},
+}
 TARGETS = {
     PointType.TIME: "2026-01-31T12:00:00Z",
     PointType.LSN: "0/3000000",

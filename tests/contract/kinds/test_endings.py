@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.fake_kind.world import DRILL, GROUP, HOSTS, SANDBOX, SERVICE, document
+from tests.support.fake_kind.world import DRILL, HOSTS, SANDBOX, document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,17 +144,3 @@ def test_unknown_clock_offset_is_unproven(fake: FakeWorld) -> None:
     (fake.controls / "published.json").write_text("[]", encoding="utf-8")
     ran = fake.run()
     assert (ran.code, ran.output["verdict"]) == (1, "UNPROVEN")
-
-
-@pytest.mark.parametrize("target", [HOSTS[0], GROUP])
-def test_the_playbook_alone_refuses_a_sandbox_that_is_production(fake: FakeWorld, target: str) -> None:
-    """What an operator runs by hand has no plan before it."""
-    code, output = fake.playbook("restore", restore_kind="fake", restore_service=SERVICE, restore_target=target)
-    assert code != 0
-    assert "production group" in output
-    assert "changed=0" in output
-    code, output = fake.playbook(
-        "restore", restore_kind="fake", restore_service=SERVICE, restore_target=GROUP, restore_mode="in_place"
-    )
-    assert (code != 0, f"restore_confirm={GROUP}" in output) == (True, True)
-    assert fake.untouched()

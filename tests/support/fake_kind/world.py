@@ -231,27 +231,6 @@ class FakeWorld:
     def journal(self) -> list[Mapping[str, Any]]:
         return list(Journal(self.ledger().path.parent).entries())
 
-    def playbook(self, name: str, **variables: str) -> tuple[int, str]:
-        """Run one as an operator does by hand; its exit status and its output as one line."""
-        done = process.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                f"playbooks/{name}.yml",
-                f"--extra-vars={json.dumps(variables)}",
-                f"--inventory={self.folder / 'inventory'}",
-            ],
-            timeout=PATIENCE,
-            directory=self.folder / "root",
-            environment={"ANSIBLE_CONFIG": str(self.folder / "root/ansible.cfg")},
-        )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
-
-    def untouched(self) -> bool:
-        """Whether each host of production still holds what no backup has."""
-        return all(
-            (self.folder / "hosts" / host / "document.json").read_text(encoding="utf-8") == NEWER for host in HOSTS
-        )
-
     def evidence_kinds(self) -> list[str]:
         log = self.folder / "state/evidence"
         return [json.loads(path.read_text(encoding="utf-8"))["kind"] for path in sorted(log.glob("[0-9]*.json"))]
