@@ -250,7 +250,8 @@ def predict(history: Iterable[Mapping[str, Any]], name: str) -> Prediction:
     times: Sequence[float] = [
         record["rto"]["actual_seconds"] for record in records if (record.get("rto") or {}).get("actual_seconds")
     ]
-    sizes = [record["predicted"] for record in records if (record.get("predicted") or {}).get("bytes")]
+    told = [record.get("actual") or record.get("predicted") or {} for record in records]
+    sizes = [entry for entry in told if entry.get("bytes")]
     newest = sizes[-1] if sizes else {}
     return Prediction(
         bytes=newest.get("bytes"),

@@ -58,7 +58,8 @@ def build_record(plan: Plan, who: Who, found: Findings) -> dict[str, Any]:
         "rto": found.recovery.as_json(),
         "time_to_first_answer_seconds": in_seconds(seen.first_answer),
         "rpo": found.loss.as_json() if found.loss else _unknown_rpo(plan, found.declared_at),
-        "predicted": {**plan.predicted.as_json(), **_sizes(seen.facts.get(FACT_PREDICTED))},
+        "predicted": plan.predicted.as_json(),
+        "actual": _sizes(seen.facts.get(FACT_PREDICTED)),
         "facts": {name: value for name, value in seen.facts.items() if name not in _OWN_FIELDS},
         "checks": [check.as_json() for check in seen.checks],
         "cleanup": [entry.as_json() for entry in found.resources if entry.kind is not ResourceKind.OWNER],
@@ -120,6 +121,7 @@ def build_successor_record(
             "inputs": {},
         },
         "predicted": plan.get("predicted") or {},
+        "actual": {},
         "facts": {},
         "checks": [
             {name: entry.get(name, "") for name in names} for entry in entries if entry.get("event") == EventType.CHECK

@@ -14,7 +14,7 @@ from drillbook.run.plan import plan_drill, plan_in_place, predict
 
 
 def record(drill: str, rto: float | None, size: int | None = None) -> dict[str, Any]:
-    return {"drill": drill, "rto": {"actual_seconds": rto}, "predicted": {"bytes": size, "disk_bytes": size}}
+    return {"drill": drill, "rto": {"actual_seconds": rto}, "actual": {"bytes": size, "disk_bytes": size}}
 
 
 def test_digest_tells_orders_apart_and_ignores_predictions(world: World) -> None:

@@ -10,6 +10,7 @@ from tests.unit.world import START, Script, World, instant, published_beat
 from drillbook.ansible import Order, PlaybookFailedError, StepTimeoutError
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.evidence import Signer, verify_log
+from drillbook.evidence.reports.view import predictions
 from drillbook.evidence.verification import BOUND
 from drillbook.journal.journal import Journal, RunEvent
 from drillbook.journal.ledger import Ledger, ResourceKind, process_resource
@@ -355,3 +356,13 @@ def test_a_killed_run_is_closed_as_what_it_was_opened_as(world: World, lost: boo
         world.directory / "evidence", Signer.load_or_create(world.directory / "key.pem").public_key_pem()
     )
     assert {finding.kind for finding in report.findings} == {"tail-not-anchored"}
+
+
+def test_what_was_restored_is_told_beside_what_was_predicted(world: World) -> None:
+    """The first run has nothing to predict from; the next one predicts what the first one found."""
+    first = world.run().record
+    assert (first["predicted"]["bytes"], first["actual"]) == (None, {"bytes": 1000, "disk_bytes": 3000})
+    assert ("Restored data", "1000 B") in [(row.name, row.actual) for row in predictions(first)]
+    second = world.run(world.plan(history=[first])).record
+    assert (second["predicted"]["bytes"], second["predicted"]["disk_bytes"]) == (1000, 3000)
+    assert "not known" not in [row.actual for row in predictions(second)]

@@ -177,9 +177,9 @@ def predictions(record: Mapping[str, JSON]) -> list[PredictionView]:
     actual = mapping(record.get("actual"))
     rto = mapping(record.get("rto")).get("actual_seconds")
     rows = [PredictionView("Time to recover", duration(predicted.get("rto_seconds")), duration(rto))]
-    for key, name in (("bytes", "Transferred"), ("disk_bytes", "Disk needed")):
-        if key in predicted or key in actual:
-            measured = size(actual[key]) if key in actual else "not measured"
+    for key, name in (("bytes", "Restored data"), ("disk_bytes", "Free disk needed")):
+        if predicted.get(key) is not None or key in actual:
+            measured = size(actual[key]) if key in actual else "not known"
             rows.append(PredictionView(name, size(predicted.get(key)), measured))
     return rows
 
