@@ -53,7 +53,7 @@ def test_point_in_time_to_just_before_a_drop_twice(platform: Platform) -> None:
     lab = platform.lab
     with lab.service().connect() as connection:
         connection.execute("create table if not exists precious as select generate_series(1, 1000) as n")
-    lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+    lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
     with lab.service().connect() as connection:
         connection.execute("create table if not exists later (n int)")
         time.sleep(6)
@@ -76,7 +76,7 @@ def test_the_loss_of_all_hosts(platform: Platform, tmp_path: Path, figure: Calla
     lab = platform.lab
     acknowledged = AcknowledgedCommits(tmp_path / "acknowledged.tsv")
     with BackgroundWriter(lab, acknowledged):
-        lab.playbook("backup_postgresql", variables={"backup_type": "incr"})
+        lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
         time.sleep(30)
         disaster_at = datetime.now(UTC)
         for name in DATABASE_HOSTS:

@@ -54,7 +54,7 @@ def ask(host: Host, query: str) -> str:
 def backed_up(platform: Platform, host: Callable[[str], Host]) -> None:
     """Without a backup the archive's watch is red, and rightly."""
     if not backup_sets(platform.lab):
-        platform.lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+        platform.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
         for name in DATABASE_HOSTS:
             host(name).check_output("systemctl start drillbook-pgbackrest-check.service")
 

@@ -33,7 +33,7 @@ MARKS = (
 @pytest.fixture(scope="module")
 def marks(platform: Platform, host: Callable[[str], Host]) -> dict[str, str]:
     """A transaction, a named point and a location, in this order, with a later row behind them; all archived."""
-    platform.lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+    platform.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
     leader = host(platform.lab.leader())
     commands = " --command=%s" * len(MARKS)
     answer = leader.check_output(f"runuser -u postgres -- psql -XAtq --set=ON_ERROR_STOP=1{commands} app", *MARKS)

@@ -150,7 +150,7 @@ def drills(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Dril
     lab = platform.lab
     directory = tmp_path_factory.mktemp("drills")
     with BackgroundWriter(lab, AcknowledgedCommits(directory / "acknowledged.tsv")):
-        lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+        lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
         time.sleep(30)
     return Drills(lab, directory)
 

@@ -102,7 +102,7 @@ def test_a_target_on_the_other_timeline(drills: Drills) -> None:
         lab.playbook(
             "switchover_postgresql", variables={"switchover_service": "main", "switchover_confirm": "postgresql_main"}
         )
-    lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+    lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
     newest = backup_sets(lab)[-1]
     timeline = int(newest["archive"]["start"][:8], 16)
     assert timeline > 1

@@ -50,7 +50,7 @@ class Story:
             changed = sum(self.lab.playbook("site").changed().values())
         self._row("site.yml run again", "0 changed", f"{changed} changed", changed == 0)
         with self._part("full backup"):
-            self.lab.playbook("backup_postgresql", variables={"backup_type": "full"})
+            self.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
         self._lose_one_host()
         disaster_at = self._lose_all_hosts()
         self._drill(disaster_at)
@@ -94,7 +94,7 @@ class Story:
             self._part("backup under load, then all database hosts destroyed"),
             BackgroundWriter(self.lab, acknowledged),
         ):
-            self.lab.playbook("backup_postgresql", variables={"backup_type": "incr"})
+            self.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
             time.sleep(30)
             disaster_at = datetime.now(UTC)
             for host in DATABASE_HOSTS:
