@@ -38,7 +38,7 @@ SECRET_FILES = {
     "/etc/drillbook/tls/postgresql.key": ("postgres", 0o600),
     "/etc/drillbook/tls/etcd.key": ("etcd", 0o600),
     "/etc/pgbackrest/conf.d/secrets.conf": ("root", 0o640),
-    "/etc/drillbook/heartbeat.secrets.json": ("drillbook-agent", 0o600),
+    "/etc/drillbook/heartbeats/main.secrets.json": ("drillbook-agent", 0o600),
 }
 AS_POSTGRES = "runuser -u postgres -- "
 SSH = 22
