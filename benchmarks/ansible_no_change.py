@@ -20,18 +20,21 @@ from support.results import ROOT, keep
 
 RUN_TIMEOUT_SECONDS = 1800
 AIM = 0.35
-WAYS = ("plain_ssh", "mitogen")
+# Mitogen's own strategy pins processes to cores; ours leaves them where there is room. In both the lab's containers are not pinned.
+STRATEGIES = {
+    "mitogen": ROOT / "plugins/strategy",
+    "mitogen_pinned": Path(next(iter(ansible_mitogen.__path__))) / "plugins/strategy",
+}
+NAMES = {"mitogen": "mitogen_unpinned", "mitogen_pinned": "mitogen_linear"}
+WAYS = ("plain_ssh", *STRATEGIES)
 
 
 def environment(way: str) -> dict[str, str]:
     """The environment of one way: ansible.cfg is plain ssh, Mitogen comes by variables."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_STRATEGY")}
     inherited |= {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    if way == "mitogen":
-        inherited |= {
-            "ANSIBLE_STRATEGY": "mitogen_linear",
-            "ANSIBLE_STRATEGY_PLUGINS": str(Path(next(iter(ansible_mitogen.__path__))) / "plugins/strategy"),
-        }
+    if way in STRATEGIES:
+        inherited |= {"ANSIBLE_STRATEGY": NAMES[way], "ANSIBLE_STRATEGY_PLUGINS": str(STRATEGIES[way])}
     return inherited
 
 
@@ -68,7 +71,9 @@ def main() -> int:
             print(f"round {number} of {rounds}: {way} {seconds[way][-1]} s", flush=True)
     medians = keep("ansible_no_change", seconds, aim_ratio=AIM)
     ratio = medians["mitogen"] / medians["plain_ssh"]
-    print(f"Mitogen takes {ratio:.2f} of plain ssh (aim: at most {AIM})")
+    print(
+        f"Mitogen takes {ratio:.2f} of plain ssh (aim: at most {AIM}), and {medians['mitogen'] / medians['mitogen_pinned']:.2f} of its own pinned strategy"
+    )
     return 0 if ratio <= AIM else 1
 
 

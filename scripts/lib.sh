@@ -35,10 +35,8 @@ check_root_right() {
 # use_mitogen: from here on ansible-playbook uses Mitogen. It is 3 times faster on runs that change little;
 # ansible.cfg stays plain ssh, so that what production runs is what this changes nothing about.
 use_mitogen() {
-  local strategies
-  strategies=("${DRILLBOOK_VENV}"/lib/python3.*/site-packages/ansible_mitogen/plugins/strategy)
-  [ -d "${strategies[0]}" ] || die "Mitogen is missing from ${DRILLBOOK_VENV}: run scripts/bootstrap."
-  export ANSIBLE_STRATEGY_PLUGINS="${strategies[0]}" ANSIBLE_STRATEGY=mitogen_linear
+  "${DRILLBOOK_VENV}/bin/python" -c 'import ansible_mitogen' 2>/dev/null || die "Mitogen is missing from ${DRILLBOOK_VENV}: run scripts/bootstrap."
+  export ANSIBLE_STRATEGY_PLUGINS="${DRILLBOOK_ROOT}/plugins/strategy" ANSIBLE_STRATEGY=mitogen_unpinned
   # The same for the playbooks that drillbook starts.
   export DRILLBOOK_MITOGEN=1
   # ansible-core 2.19 announces the end of strategy plug-ins from outside; we follow that through requirements.lock.

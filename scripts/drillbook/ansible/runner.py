@@ -115,19 +115,18 @@ class AnsibleRunnerPlaybooks:
             process.RUN_MARK: order.run_id,
         }
         if self._mitogen:
-            environment |= {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": _mitogen_plugins()}
+            environment |= self._mitogen_strategy()
         return environment
 
-
-def _mitogen_plugins() -> str:
-    found = find_spec("ansible_mitogen")
-    if found is None or found.origin is None:
-        raise ConfigurationError(
-            "Mitogen is not installed",
-            where="DRILLBOOK_MITOGEN",
-            remedy="Run scripts/bootstrap, or unset the variable.",
-        )
-    return str(Path(found.origin).parent / "plugins" / "strategy")
+    def _mitogen_strategy(self) -> dict[str, str]:
+        if find_spec("ansible_mitogen") is None:
+            raise ConfigurationError(
+                "Mitogen is not installed",
+                where="DRILLBOOK_MITOGEN",
+                remedy="Run scripts/bootstrap, or unset the variable.",
+            )
+        strategies = self._root / "plugins" / "strategy"
+        return {"ANSIBLE_STRATEGY": "mitogen_unpinned", "ANSIBLE_STRATEGY_PLUGINS": str(strategies)}
 
 
 def _settle_processes(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """The adapter around ansible-runner: environment, strategy, and what a failure becomes."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from tests.unit.ansible.test_events import Seen
 from drillbook.ansible import Order, PlaybookFailedError
 from drillbook.ansible.runner import AnsibleRunnerPlaybooks
 from drillbook.clock import SystemClock
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 def playbooks(root: Path, **options: Any) -> AnsibleRunnerPlaybooks:
@@ -33,8 +36,32 @@ def test_host_keys_are_checked_and_mitogen_is_only_on_demand(tmp_path: Path) -> 
     assert plain["DRILLBOOK_RUN_ID"] == "run-1"
     assert "ANSIBLE_STRATEGY" not in plain
     fast = playbooks(tmp_path, mitogen=True)._environment(any_order)
-    assert fast["ANSIBLE_STRATEGY"] == "mitogen_linear"
-    assert Path(fast["ANSIBLE_STRATEGY_PLUGINS"], "mitogen_linear.py").exists()
+    assert fast["ANSIBLE_STRATEGY"] == "mitogen_unpinned"
+    assert Path(fast["ANSIBLE_STRATEGY_PLUGINS"]) == tmp_path / "plugins/strategy"
+
+
+AFFINITY = """\
+- name: Where are the processes?
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Ask a child
+      ansible.builtin.command: nproc
+      register: answer
+    - name: Show it
+      ansible.builtin.fail:
+        msg: "{{ answer.stdout }} of {{ lookup('pipe', 'nproc') }} cores"
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core: there is nothing to be kept from")
+def test_mitogen_keeps_no_process_from_a_core(tmp_path: Path) -> None:
+    """Its own strategies pin what a playbook starts: on two cores to one of them, the lab's containers with it."""
+    any_order = order(tmp_path, tmp_path / "run", AFFINITY)
+    (tmp_path / "plugins").symlink_to(ROOT / "plugins")
+    cores = len(os.sched_getaffinity(0))
+    with pytest.raises(PlaybookFailedError, match=f"{cores} of {cores} cores"):
+        playbooks(tmp_path, mitogen=True).run(any_order, Seen(), lambda: None)
 
 
 PLAY = """\
