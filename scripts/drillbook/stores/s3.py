@@ -56,9 +56,12 @@ class S3User:
 
     def clock_difference(self) -> timedelta:
         """How far this machine's clock is ahead of the store's, by the Date header (whole seconds)."""
-        answer = self._ask(
-            lambda: self._client.list_objects_v2(Bucket=self._store.heartbeat_bucket, MaxKeys=1), "reading the clock"
-        )
+        try:
+            answer = self._ask(
+                lambda: self._client.list_objects_v2(Bucket=self._store.heartbeat_bucket, MaxKeys=1), "reading the clock"
+            )
+        except ClientError as error:
+            answer = error.response  # who may not list is told the time as well
         date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return datetime.now(UTC) - date.astimezone(UTC)
 

@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,16 @@ def attempts(user: S3User) -> list[bool]:
 
 def test_access_denied_is_denied(store: ObjectStore) -> None:
     assert not any(attempts(S3User(store, "reader", FakeClient(answer("AccessDenied", 403)))))
+
+
+@pytest.mark.parametrize("error", [None, "AccessDenied"])
+def test_the_clock_is_read_from_whatever_the_store_answers(store: ObjectStore, error: str | None) -> None:
+    """Who may not list is told the time as well: such a credential is refused for what it may, not for this."""
+    headers = {"date": format_datetime(datetime.now(UTC) - timedelta(seconds=30))}
+    said: Any = {"ResponseMetadata": {"HTTPStatusCode": 403 if error else 200, "HTTPHeaders": headers}}
+    denied = ClientError({"Error": {"Code": error}, **said}, "ListObjectsV2") if error else None
+    found = S3User(store, "reader", FakeClient(denied, said)).clock_difference()
+    assert timedelta(seconds=29) < found < timedelta(seconds=33)
 
 
 @pytest.mark.parametrize(
