@@ -15,77 +15,24 @@ from drillbook.kinds.roles import RoleKind
 from drillbook.model import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from drillbook.kinds.declaration import ServiceKind
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The shared first play declares; proof and teardown have playbooks of their own.
 PHASES = [phase for phase in Phase if phase not in (Phase.DECLARE, Phase.PROVE, Phase.TEARDOWN)]
-INCLUDES = tuple(f"ansible.builtin.{how}_role" for how in ("include", "import"))
 DRIVERS = Path("roles/backup_agent/files/kinds")
-# Entry points without a spec, which item 7 of "Rooms for many kinds of service" specifies. The list may only get shorter.
-WITHOUT_SPEC = {
-    "etcd: install",
-    "pgbackrest: verify",
-    "pgbouncer: install",
-    "postgresql: failover",
-    "postgresql: install",
-    "postgresql: prove",
-    "postgresql: restore/archive",
-    "postgresql: restore/discard",
-    "postgresql: restore/follow",
-    "postgresql: restore/preflight",
-    "postgresql: restore/replay",
-    "postgresql: restore/scope",
-    "postgresql: restore/start",
-    "postgresql: restore/stop",
-    "postgresql: restore/transfer",
-    "postgresql: switchover",
-    "postgresql: verify",
-    "postgresql: verify/cluster",
-    "postgresql: verify/service",
-}
 
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def tasks(entries: object) -> Iterator[dict[str, Any]]:
-    """All tasks of a file, those of its plays and blocks included."""
-    for entry in entries if isinstance(entries, list) else []:
-        yield entry
-        for part in ("pre_tasks", "tasks", "post_tasks", "block", "rescue", "always"):
-            yield from tasks(entry.get(part))
-
-
-def entry_points(folder: Path) -> set[str]:
-    """`role: entry point` of every role that a kind's playbooks use; a loop over names is read as what it names."""
-    found = set()
-    for task in (task for path in sorted(folder.rglob("*.yml")) for task in tasks(load(path))):
-        for use in (task[key] for key in INCLUDES if key in task):
-            names = task["loop"] if "{{" in use["name"] else [use["name"]]
-            found |= {f"{name}: {use.get('tasks_from', 'main')}" for name in names}
-        found |= {f"{role['role'] if isinstance(role, dict) else role}: main" for role in task.get("roles", [])}
-    return found
-
-
 def phases_lacking(kind: ServiceKind, root: Path) -> list[str]:
     folder = root / "playbooks" / kind.name
     wanted = [*(folder / "restore" / f"{phase}.yml" for phase in PHASES), folder / "prove.yml"]
     return [f"no tasks in {path.relative_to(root)}" for path in wanted if not load(path)]
-
-
-def specs_lacking(kind: ServiceKind, root: Path) -> list[str]:
-    used = entry_points(root / "playbooks" / kind.name)
-    lacking = []
-    for use in sorted(used):
-        role, entry = use.split(": ")
-        specs = (load(root / "roles" / role / "meta/argument_specs.yml") or {}).get("argument_specs", {})
-        if entry not in specs:
-            lacking.append(use)
-    return lacking if used else [f"{kind.name} uses no role"]
 
 
 def page_lacking(kind: ServiceKind, root: Path) -> list[str]:
@@ -131,11 +78,6 @@ def test_it_brings_every_phase(kind: ServiceKind) -> None:
     assert phases_lacking(kind, ROOT) == []
 
 
-def test_every_entry_point_has_a_spec_but_for_known_gaps() -> None:
-    """Exactly the known ones: whoever fills a gap takes it off the list."""
-    assert {gap for kind in role_kinds() for gap in specs_lacking(kind, ROOT)} == WITHOUT_SPEC
-
-
 @pytest.mark.parametrize("kind", KINDS.values(), ids=names)
 def test_it_has_a_page(kind: ServiceKind) -> None:
     assert page_lacking(kind, ROOT) == []
@@ -153,13 +95,9 @@ def test_it_has_a_heartbeat_driver(kind: ServiceKind) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of what belongs to the kinds, with a driver: nothing is lacking in it but the known gaps."""
+    """A copy of what belongs to the kinds, with a driver: nothing is lacking in it."""
     for folder in ("playbooks", "docs/reference/kinds", "inventories/lab/group_vars"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    for specs in ROOT.glob("roles/*/meta/argument_specs.yml"):
-        copy = tmp_path / specs.relative_to(ROOT)
-        copy.parent.mkdir(parents=True)
-        shutil.copy(specs, copy)
     (tmp_path / DRIVERS).mkdir(parents=True)
     for kind in KINDS:
         (tmp_path / DRIVERS / f"{kind}.py").write_text("class Heartbeat:\n    pass\n", encoding="utf-8")
@@ -167,12 +105,12 @@ def tree(tmp_path: Path) -> Path:
 
 
 def lacking(tree: Path) -> list[str]:
-    found = []
+    found: list[str] = []
     for kind in KINDS.values():
         found += [*page_lacking(kind, tree), *drill_lacking(kind, tree), *driver_lacking(kind, tree)]
         if isinstance(kind, RoleKind):
-            found += [*phases_lacking(kind, tree), *specs_lacking(kind, tree)]
-    return [gap for gap in found if gap not in WITHOUT_SPEC]
+            found += phases_lacking(kind, tree)
+    return found
 
 
 def without_a_line(path: Path, line: str) -> None:
@@ -193,14 +131,6 @@ PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no proof": (
         lambda tree: (tree / "playbooks/postgresql/prove.yml").unlink(),
         "no tasks in playbooks/postgresql/prove.yml",
-    ),
-    "an entry point without a spec": (
-        lambda tree: without_a_line(tree / "roles/pgbackrest/meta/argument_specs.yml", "  recovery_points:\n"),
-        "pgbackrest: recovery_points",
-    ),
-    "a role without specs in a loop": (
-        lambda tree: (tree / "roles/certificates/meta/argument_specs.yml").unlink(),
-        "certificates: main",
     ),
     "no page": (
         lambda tree: (tree / "docs/reference/kinds/machines.md").unlink(),
