@@ -111,7 +111,11 @@ def inventory() -> dict[str, Any]:
                 "kind": "lab",
                 "prefix": prefix,
                 "containers_conf": f"{state}/containers.conf",
-                "drill": {"network": f"{prefix}-sandbox", "control": f"{addresses['store1']['sandbox']}:7480"},
+                "drill": {
+                    "network": f"{prefix}-sandbox",
+                    "data_path": "/var/lib/postgresql",
+                    "control": f"{addresses['store1']['sandbox']}:7480",
+                },
             }
         ],
     }

@@ -22,7 +22,7 @@ from drillbook.evidence import (
 )
 from drillbook.journal.journal import Reporter
 from drillbook.kinds.registry import KINDS
-from drillbook.machines.drill import ProviderGuests
+from drillbook.machines.drill import ProviderMachines
 from drillbook.machines.snapshots.hook import Hooked, new_hook_id
 from drillbook.model import Check, Heartbeat, MachineGroup
 from drillbook.reporters.reports import write_reports
@@ -140,13 +140,12 @@ class App:
 
     def cleaner(self) -> Cleaner:
         """Cleans after killed runs."""
-        removers = self.removers(self.playbooks())
-        return Cleaner(self.configuration.state_directory, self.clock, removers, self.evidence())
+        return Cleaner(self.configuration.state_directory, self.clock, self.removers(), self.evidence())
 
-    def removers(self, playbooks: Playbooks) -> Removers:
+    def removers(self) -> Removers:
         """Who removes what a run made."""
-        guests = ProviderGuests(self.configuration.provider, self.clock)
-        return Removers(playbooks, guests, self.configuration.machine_timeout, self.configuration.machines_at_once)
+        machines = ProviderMachines(self.configuration.provider, self.clock)
+        return Removers(machines, self.configuration.machine_timeout, self.configuration.machines_at_once)
 
     def work(self, plan: Plan, stops: Stops) -> Work | None:
         """What does a plan's steps that are no playbooks."""
@@ -165,7 +164,7 @@ class App:
     def runner(self, reporters: tuple[Reporter, ...] = ()) -> DrillRunner:
         """Carries plans out."""
         playbooks, evidence = self.playbooks(), self.evidence()
-        removers = self.removers(playbooks)
+        removers = self.removers()
         return DrillRunner(
             Tools(
                 clock=self.clock,
@@ -202,12 +201,15 @@ class App:
 def work_for(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
     """Return what does a plan's steps that are no playbooks, with what the inventory says of the machines below the service."""
     group = next((found for found in configuration.machine_groups if found.name == plan.service.group), None)
+    sandbox = next((found for found in configuration.sandboxes if found.host == plan.target), None)
+    made_by = sandbox or group
     opening = Opening(
         plan=plan,
         stops=stops,
         clock=clock,
         group=group,
-        place=configuration.provider(group.provider) if group else None,
+        sandbox=sandbox,
+        place=configuration.provider(made_by.provider) if made_by else None,
         addresses=configuration.addresses,
         workers=configuration.machines_at_once,
     )

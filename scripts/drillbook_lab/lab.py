@@ -177,6 +177,12 @@ class Lab:
         """The container that is this host."""
         return f"{self.prefix}-{host}"
 
+    def sandboxes(self) -> list[str]:
+        """The containers that drills made and have not removed, running or not."""
+        marks = (f"label=drillbook.lab={self.prefix}", "label=drillbook.drill=true")
+        listed = self.podman("ps", "--all", "--format", "{{.Names}}", *(f"--filter={mark}" for mark in marks))
+        return listed.stdout.split()
+
     def cut_power(self, host: str) -> None:
         """End a host at once, as a power cut does; its disk stays."""
         self.podman("kill", "--signal", "KILL", self.container(host))

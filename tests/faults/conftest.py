@@ -138,8 +138,7 @@ class Drills:
 
     def assert_nothing_left(self) -> None:
         """No sandbox container, no open run, and an evidence log that verifies against its anchor."""
-        listed = self.lab.podman("ps", "--all", "--format", "{{.Names}}").stdout.split()
-        assert self.lab.container("sandbox1") not in listed
+        assert self.lab.sandboxes() == []
         verified = self.lab.run("drillbook", "evidence", "verify", "--json")
         assert verified.returncode == 0, verified.stdout + verified.stderr
 

@@ -22,7 +22,11 @@ def test_production_reachable_from_the_sandbox(drills: Drills) -> None:
         f"{lab.prefix}-sandbox:ip={lab.address('sandbox1', 'sandbox')},interface_name=sandbox",
         f"{lab.prefix}-production:ip=10.{octet}.1.99,interface_name=production",
     ]
-    ran = drills.run(host_sandbox1={"lab_attachments": legs})
+    lab.playbook("lab/up", variables={"lab_only": "sandbox1", "lab_attachments": legs})
+    try:
+        ran = drills.run()
+    finally:
+        lab.playbook("lab/up", variables={"lab_only": "sandbox1"})
     assert ran.code != 0
     assert "sandbox is isolated" in ran.failed_checks()
     assert lab.address("db1") in ran.why()

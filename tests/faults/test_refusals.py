@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import backup_sets
+
+from drillbook.clock import SystemClock
+from drillbook.model import SandboxHost
+from drillbook.providers import open_sandboxes
+from drillbook.providers.place import read_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Drills
 
 pytestmark = pytest.mark.lab
+
+LIMIT = timedelta(seconds=60)
 
 
 def test_the_writers_credentials_in_a_drill(drills: Drills, tmp_path: Path) -> None:
@@ -51,23 +59,27 @@ def test_the_object_store_is_silent(drills: Drills, silent_store: Callable[[], A
 
 
 def test_a_sandbox_that_exists_already_is_left_alone(drills: Drills) -> None:
-    drills.lab.playbook(
-        "provision_sandbox", variables={"sandbox_host": "sandbox1", "drillbook_run_id": "somebody-else"}
-    )
+    """Another controller's: no ledger of this one names it."""
+    place = read_place(drills.lab.variables["drillbook_providers"][0])
+    sandboxes = open_sandboxes(place, SystemClock())
+    claim = sandboxes.claim("sandbox1", "somebody-else", ())
+    sandboxes.make(claim, SandboxHost("sandbox1", place.name), LIMIT)
     try:
         ran = drills.run()
         assert ran.code == 3
-        assert "somebody-else" in ran.why()
-        listed = drills.lab.podman("ps", "--format", "{{.Names}}").stdout.split()
-        assert drills.lab.container("sandbox1") in listed
+        assert "held by run somebody-else" in ran.why()
+        assert drills.lab.sandboxes() == [claim.identifier]
     finally:
-        drills.lab.playbook(
-            "teardown_sandbox", variables={"sandbox_host": "sandbox1", "drillbook_run_id": "somebody-else"}
-        )
+        sandboxes.destroy(claim, LIMIT)
+
+
+def disk_of(size: int) -> dict[str, Any]:
+    """The inventory's variable that gives the sandbox a disk of its own."""
+    return {"drillbook_sandboxes": [{"host": "sandbox1", "provider": "lab", "disk_bytes": size}]}
 
 
 def test_a_disk_that_is_too_small(drills: Drills) -> None:
-    ran = drills.run(host_sandbox1={"sandbox_disk_bytes": 16 * 1024 * 1024})
+    ran = drills.run(**disk_of(16 * 1024**2))
     assert ran.code == 3
     assert "Disk too small on sandbox1" in ran.why()
     drills.assert_nothing_left()
@@ -75,14 +87,14 @@ def test_a_disk_that_is_too_small(drills: Drills) -> None:
 
 def test_a_disk_that_fills_up_during_replay(drills: Drills) -> None:
     """For PostgreSQL a restore_command that fails is the end of the archive: it would open early, and say nothing."""
-    sandbox = drills.lab.container("sandbox1")
     fill = "fallocate --length $(($(df --output=avail --block-size=1 . | tail -1) - 8388608)) ballast"
 
     def use_up() -> None:
+        (sandbox,) = drills.lab.sandboxes()
         drills.lab.podman("exec", "--workdir", "/var/lib/postgresql", sandbox, "sh", "-c", fill)
 
     with drills.when("replay", use_up):
-        ran = drills.run(host_sandbox1={"sandbox_disk_bytes": 3 * 1024**3})
+        ran = drills.run(**disk_of(3 * 1024**3))
     assert ran.code != 0
     assert "is full" in ran.why() or "WAL continuity" in ran.failed_checks(), ran.why()
     drills.assert_nothing_left()

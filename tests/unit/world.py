@@ -6,18 +6,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from drillbook.ansible import Order, Playbooks, Watcher
+from drillbook.ansible import Order, Watcher
 from drillbook.config import Configuration
 from drillbook.evidence import EvidenceLog
 from drillbook.journal.journal import RunEvent
-from drillbook.model import Check, Claim, Heartbeat, Mode
+from drillbook.journal.ledger import machine_resource
+from drillbook.model import Check, Claim, Heartbeat, Mode, Step
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
+from drillbook.run.observation import Observation
 from drillbook.run.plan import Plan, plan_drill
 from drillbook.run.record import Who
 from drillbook.run.runner import DrillRunner, Outcome
 from drillbook.run.teardown import Removers
 from drillbook.run.tools import Tools
+from drillbook.run.work import Run
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 Act = Callable[[Order, Watcher, Callable[[], str | None]], None]
@@ -59,15 +62,31 @@ class FakePlaybooks:
         return [order.step for order in self.orders]
 
 
-class NoGuests:
-    """For runs that make no machines by a provider."""
+@dataclass
+class FakeMachines:
+    """A drill's own step, and who removes what it made: both by the script, as if they were steps of playbooks."""
+
+    playbooks: FakePlaybooks
+
+    def gate(self) -> tuple[Check, ...]:
+        return ()
+
+    def carry_out(self, step: Step, run: Run) -> None:
+        claim = Claim("lab", run.plan.target, run.plan.target, run.run_id)
+        run.ledger.intend(machine_resource(claim))
+        self._act(step.name, claim, run.seen, run.ledger.path.parent)
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
-        raise AssertionError(f"{claim} was to be removed within {timeout}")
+        assert timeout > timedelta()
+        self._act("teardown", claim, Observation(lambda _kind, _data: None), Path())
+
+    def _act(self, step: str, claim: Claim, seen: Observation, directory: Path) -> None:
+        order = Order(step, "by the provider", claim.run_id, {}, timedelta(seconds=60), directory)
+        self.playbooks.run(order, seen, lambda: None)
 
 
-def removers(playbooks: Playbooks) -> Removers:
-    return Removers(playbooks, NoGuests(), timedelta(seconds=60))
+def removers(playbooks: FakePlaybooks) -> Removers:
+    return Removers(FakeMachines(playbooks), timedelta(seconds=60))
 
 
 @dataclass
@@ -88,7 +107,7 @@ class World:
             "clock": self.clock,
             "playbooks": self.playbooks,
             "removers": self.removers(),
-            "work": lambda _plan, _stops: None,
+            "work": lambda plan, _stops: FakeMachines(self.playbooks) if plan.mode is Mode.SANDBOX else None,
             "evidence": self.evidence,
             "gate": Gate(self.directory / "runs", self.clock, self.preflight),
             "published": lambda _service: tuple(self.published),
@@ -136,6 +155,16 @@ def inventory_json(directory: Path, **drill: Any) -> dict[str, Any]:
                     "signing_key_file": str(directory / "key.pem"),
                     "anchored": False,
                 },
+                "drillbook_providers": [
+                    {
+                        "name": "lab",
+                        "kind": "lab",
+                        "prefix": "lab",
+                        "containers_conf": str(directory / "containers.conf"),
+                        "drill": {"network": "lab-sandbox"},
+                    }
+                ],
+                "drillbook_sandboxes": [{"host": "sandbox1", "provider": "lab"}],
                 "drillbook_step_timeout_seconds": 100,
                 "drillbook_run_deadline_seconds": 1000,
             },

@@ -24,7 +24,11 @@ class StoppedError(InfrastructureError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One playbook to run. ``ledger_directory`` is where its process is written down before it starts."""
+    """One playbook to run.
+
+    ``ledger_directory`` is where its process is written down before it starts. ``inventory`` lies over the controller's own: what
+    only this run knows of its hosts.
+    """
 
     step: str
     playbook: str
@@ -32,6 +36,7 @@ class Order:
     variables: Mapping[str, Any]
     timeout: timedelta
     ledger_directory: Path
+    inventory: Path | None = None
 
 
 class Watcher(Protocol):

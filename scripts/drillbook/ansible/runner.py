@@ -92,7 +92,7 @@ class AnsibleRunnerPlaybooks:
             private_data_dir=str(private),
             project_dir=str(self._root),
             playbook=order.playbook,
-            inventory=self._inventories,
+            inventory=[*self._inventories, *((str(order.inventory),) if order.inventory else ())],
             extravars=dict(order.variables),
             envvars=self._environment(order),
             ident=order.step,

@@ -47,7 +47,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
                     ("rpo", seconds_text(plan.objectives.rpo.total_seconds())),
                     ("restored bytes", str(predicted.bytes or "not known before the first run")),
                     ("free disk needed", str(predicted.disk_bytes or "not known before the first run")),
-                    *[("step", f"{step.name}: {step.playbook or plan.service.kind.name}") for step in plan.steps],
+                    *[("step", f"{step.name}: {step.playbook or 'by the provider'}") for step in plan.steps],
                     ("digest", plan.digest),
                 ],
             )

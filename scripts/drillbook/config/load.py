@@ -21,7 +21,7 @@ from drillbook.config.schema import (
     ObjectStoreVariables,
     group_variables,
 )
-from drillbook.config.services import drill, sandbox, service
+from drillbook.config.services import drill, sandbox, sandbox_host, service
 from drillbook.errors import ConfigurationError
 from drillbook.kinds.declaration import ServiceKind
 from drillbook.kinds.registry import KINDS
@@ -32,6 +32,7 @@ from drillbook.model import (
     MachineGroup,
     ObjectStore,
     Repository,
+    SandboxHost,
     Service,
 )
 from drillbook.providers import Place
@@ -56,6 +57,7 @@ class Configuration:
     escrow: tuple[EscrowItem, ...]
     providers: tuple[Place, ...]
     machine_groups: tuple[MachineGroup, ...]
+    sandboxes: tuple[SandboxHost, ...]
     addresses: Mapping[str, str | None]
     machines_at_once: int
     machine_timeout: timedelta
@@ -120,14 +122,16 @@ def configuration(inventory: Inventory, kinds: Mapping[str, ServiceKind] = KINDS
     )
     places = general.drillbook_providers
     _refuse_twins([(found.name, "all") for found in places], "drillbook_providers.name")
+    sandboxes = tuple(sandbox_host(values, places) for values in general.drillbook_sandboxes)
+    _refuse_twins([(found.host, "all") for found in sandboxes], "drillbook_sandboxes.host")
     drills = tuple(
-        drill(values, owner, sandbox(values, owner, inventory, machines, places), limits)
+        drill(values, owner, sandbox(values, owner, inventory, machines, places, sandboxes), limits)
         for owner in services
         for values in groups[owner.group].drillbook_drills
     )
     _refuse_twins([(found.name, found.service.group) for found in drills], "drillbook_drills.name")
     whole = _assemble(general, services, drills, machines, places, _digest(found))
-    return replace(whole, addresses=_addresses(inventory))
+    return replace(whole, sandboxes=sandboxes, addresses=_addresses(inventory))
 
 
 def _assemble(
@@ -151,6 +155,7 @@ def _assemble(
         escrow=tuple(_escrow(item, services) for item in general.drillbook_escrow),
         providers=places,
         machine_groups=machines,
+        sandboxes=(),
         addresses={},
         machines_at_once=general.drillbook_machines_at_once,
         machine_timeout=timedelta(seconds=general.drillbook_machine_timeout_seconds),

@@ -47,6 +47,18 @@ class DrillVariables(Strict):
     )
 
 
+class SandboxVariables(Strict):
+    """A sandbox host, which is there only while a drill needs it."""
+
+    host: str = Field(description="host of the group `sandbox`")
+    provider: Name = Field(description="name in `drillbook_providers` of what makes it; its `drill` range holds it")
+    disk_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="size of a disk of its own for the data; 0: the data lies on the machine's own disk",
+    )
+
+
 class RepositoryVariables(Strict):
     """A place in the store that recovery points lie in."""
 
@@ -123,6 +135,9 @@ class GlobalVariables(Strict):
         default=(), description="what `drillbook escrow check` looks for"
     )
     drillbook_providers: tuple[Place, ...] = Field(default=(), description="where machines come from")
+    drillbook_sandboxes: tuple[SandboxVariables, ...] = Field(
+        default=(), description="the hosts that drills restore into"
+    )
     drillbook_machines_at_once: int = Field(default=8, gt=0, description="how many machines are worked on at once")
     drillbook_machine_timeout_seconds: Seconds = Field(
         default=900.0, description="longest time that one machine's snapshot, or going back to it, may take"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
-from drillbook.config.schema import DrillVariables
+from drillbook.config.schema import DrillVariables, SandboxVariables
 from drillbook.kinds.declaration import ServiceKind, ServiceVariables
 from drillbook.model import (
     Destination,
@@ -15,9 +15,10 @@ from drillbook.model import (
     Objectives,
     ObjectStore,
     PointRequest,
+    SandboxHost,
     Service,
 )
-from drillbook.providers.place import Place
+from drillbook.providers import Place, makes_sandboxes
 
 SANDBOX_GROUP = "sandbox"
 
@@ -48,12 +49,37 @@ def service(
     )
 
 
+def sandbox_host(values: SandboxVariables, places: Sequence[Place]) -> SandboxHost:
+    """Build it; raises ConfigurationError for a provider that is not there or makes none."""
+    place = next((found for found in places if found.name == values.provider), None)
+    key = f"drillbook_sandboxes, host {values.host}"
+    if place is None:
+        known = ", ".join(found.name for found in places) or "none"
+        raise fault(f"there is no provider '{values.provider}'", "all", key, f"Known in drillbook_providers: {known}.")
+    if not makes_sandboxes(place):
+        raise fault(
+            f"the provider {place.name} ({place.kind}) makes no sandbox hosts yet",
+            "all",
+            key,
+            "Name one of the kind lab; on others, drills restore whole machines.",
+        )
+    if place.drill is None:
+        raise fault(
+            f"the provider {place.name} has no range for drills",
+            "all",
+            "drillbook_providers.drill",
+            "Declare one there.",
+        )
+    return SandboxHost(host=values.host, provider=values.provider, disk_bytes=values.disk_bytes)
+
+
 def sandbox(
     values: DrillVariables,
     service: Service,
     inventory: Inventory,
     machines: Sequence[MachineGroup],
     places: Sequence[Place],
+    sandboxes: Sequence[SandboxHost],
 ) -> str:
     """Where a drill goes: a host of the group sandbox, or for machines the provider, which has a range for drills."""
     key = f"drillbook_drills, drill {values.name}"
@@ -62,6 +88,13 @@ def sandbox(
     if values.sandbox is None:
         raise fault("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
     _refuse_unsafe_sandbox(values.sandbox, service, inventory, key)
+    if values.sandbox not in {found.host for found in sandboxes}:
+        raise fault(
+            f"no provider is declared for the sandbox host {values.sandbox}",
+            service.group,
+            key,
+            "Say in drillbook_sandboxes of the group all which provider makes it.",
+        )
     return values.sandbox
 
 

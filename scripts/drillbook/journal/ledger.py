@@ -11,7 +11,7 @@ from drillbook.journal.lines import append_line, read_lines
 from drillbook.model import Claim, format_instant
 from drillbook.process import ProcessIdentity
 
-LEDGER_SCHEMA = "drillbook.ledger/1"
+LEDGER_SCHEMA = "drillbook.ledger/2"
 LEDGER_FILE = "ledger.jsonl"
 
 
@@ -21,8 +21,11 @@ class ResourceKind(StrEnum):
     OWNER = "owner"
     PROCESS = "process"
     MACHINE = "machine"
-    GUEST = "guest"
     FILE = "file"
+
+
+_FORMER_KINDS = {"guest": ResourceKind.MACHINE}
+"""What ledgers of schema 1 called it. Their `machine` was made by a playbook, and has no claim."""
 
 
 class State(StrEnum):
@@ -37,8 +40,8 @@ class State(StrEnum):
 class Resource:
     """One thing.
 
-    ``name`` is the pid of a process, the inventory name of a machine that a playbook makes, the provider and its identifier of a
-    guest that a provider makes, the path of a file; ``details`` is what its removal needs.
+    ``name`` is the pid of a process, the provider of a machine and its identifier there, the path of a file; ``details`` is what
+    its removal needs.
     """
 
     kind: ResourceKind
@@ -57,13 +60,8 @@ class Resource:
 
     @property
     def claim(self) -> Claim:
-        """What a guest's entry claims; raises KeyError for another kind."""
+        """What a machine's entry claims; raises KeyError for another kind."""
         return Claim(**{key: str(self.details[key]) for key in ("provider", "host", "identifier", "run_id")})
-
-    @property
-    def target(self) -> str:
-        """What a run holds while this is there: a sandbox host, or the provider with a guest in its drill range."""
-        return self.claim.provider if self.kind is ResourceKind.GUEST else self.name
 
 
 def process_resource(kind: ResourceKind, identity: ProcessIdentity, **details: object) -> Resource:
@@ -75,9 +73,9 @@ def process_resource(kind: ResourceKind, identity: ProcessIdentity, **details: o
     )
 
 
-def guest_resource(claim: Claim) -> Resource:
+def machine_resource(claim: Claim) -> Resource:
     """Describe a machine that a provider is about to make for the run."""
-    return Resource(ResourceKind.GUEST, f"{claim.provider}: {claim.identifier or claim.host}", asdict(claim))
+    return Resource(ResourceKind.MACHINE, f"{claim.provider}: {claim.identifier or claim.host}", asdict(claim))
 
 
 class Ledger:
@@ -102,7 +100,8 @@ class Ledger:
             key = (entry["kind"], entry["name"])
             known = found.get(key)
             details = entry.get("details") or (known.details if known else {})
-            found[key] = Resource(ResourceKind(entry["kind"]), entry["name"], details, State(entry["state"]))
+            kind = _FORMER_KINDS.get(entry["kind"], entry["kind"])
+            found[key] = Resource(ResourceKind(kind), entry["name"], details, State(entry["state"]))
         return tuple(found.values())
 
     def outstanding(self) -> tuple[Resource, ...]:
@@ -117,6 +116,12 @@ class Ledger:
     def owner(self) -> Resource | None:
         """The process that carries out the run; None if it never got to write itself down."""
         return next((entry for entry in self.resources() if entry.kind is ResourceKind.OWNER), None)
+
+    @property
+    def target(self) -> str:
+        """What the run holds while anything of it is there: a sandbox host, a provider, a group; "" if it never got to say so."""
+        owner = self.owner()
+        return str(owner.details.get("target", "")) if owner else ""
 
     def owner_alive(self) -> bool:
         """Tell whether the run is still being carried out."""

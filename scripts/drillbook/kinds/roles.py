@@ -1,4 +1,4 @@
-"""Kinds whose every step is a playbook: roles configure an empty host, and restore the service's data into it."""
+"""Kinds that playbooks restore: roles configure an empty host, which a provider makes, and restore the service's data into it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,10 @@ from datetime import timedelta
 
 from drillbook.kinds.declaration import ServiceVariables
 from drillbook.model import Destination, Mode, Phase, PointType, Step
-from drillbook.run.work import Opening
+from drillbook.run.work import Opening, Work
 
-PROVISION = "playbooks/provision_sandbox.yml"
 RESTORE = "playbooks/restore.yml"
 PROVE = "playbooks/prove.yml"
-TEARDOWN = "playbooks/teardown_sandbox.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +33,18 @@ class RoleKind:
 
     def steps(self, mode: Mode, timeout: timedelta, provision_playbook: str | None) -> tuple[Step, ...]:
         """See `Kind.steps`: the same restore and proof for the drill and the bad day, on other hosts."""
-        provision = PROVISION if mode is Mode.SANDBOX else provision_playbook
+        drilled = mode is Mode.SANDBOX
+        provision = Step("provision", None if drilled else provision_playbook, Phase.PROVISION, timeout)
         return (
-            *((Step("provision", provision, Phase.PROVISION, timeout),) if provision else ()),
+            *((provision,) if drilled or provision_playbook else ()),
             Step("restore", RESTORE, Phase.SELECT, timeout),
             Step("prove", PROVE, Phase.PROVE, timeout),
         )
 
-    def teardown(self, mode: Mode, timeout: timedelta) -> Step | None:
-        """See `Kind.teardown`."""
-        return Step("teardown", TEARDOWN, Phase.TEARDOWN, timeout) if mode is Mode.SANDBOX else None
+    def open_work(self, opening: Opening) -> Work | None:
+        """See `ServiceKind.open_work`: the provider's part of a drill; in place each step is a playbook."""
+        if opening.plan.mode is Mode.IN_PLACE:
+            return None
+        from drillbook.machines.drill import open_sandbox_work  # noqa: PLC0415 - the providers take a while to load
 
-    def open_work(self, opening: Opening) -> None:
-        """Nothing: each step is a playbook."""
+        return open_sandbox_work(opening)

@@ -18,6 +18,7 @@ from drillbook.model.machines import (
     Quiesce,
     QuiesceHook,
     Retention,
+    SandboxHost,
     Snapshot,
 )
 from drillbook.model.objectives import Objectives
@@ -60,6 +61,7 @@ __all__ = [
     "QuiesceHook",
     "Repository",
     "Retention",
+    "SandboxHost",
     "Service",
     "Snapshot",
     "Stage",

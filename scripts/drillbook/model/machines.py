@@ -128,6 +128,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxHost:
+    """A host of the inventory that drills restore into: it is there only while a run needs it, and ``provider`` makes it then.
+
+    ``disk_bytes`` is the size of a disk of its own for the restored data; 0 where the data lies on the machine's own disk.
+    """
+
+    host: str
+    provider: str
+    disk_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkCard:
     """A machine's card as the provider reports it: its network (bridge; subnet and security groups; podman network).
 

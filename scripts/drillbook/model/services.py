@@ -55,10 +55,6 @@ class Kind(Protocol):
         """The steps of a restore; each is ended after ``timeout``. ``provision_playbook`` makes lost machines again, in place only."""
         ...
 
-    def teardown(self, mode: Mode, timeout: timedelta) -> Step | None:
-        """What removes the sandbox host; None where there is none."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Service:

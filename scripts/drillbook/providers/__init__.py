@@ -4,6 +4,7 @@ from drillbook.providers.finding import find_each
 from drillbook.providers.place import Place
 from drillbook.providers.protocols import (
     Backups,
+    DrillMachines,
     Freezing,
     HostSettings,
     Inside,
@@ -19,10 +20,18 @@ from drillbook.providers.protocols import (
     Sandboxes,
     Snapshots,
 )
-from drillbook.providers.registry import open_backups, open_recoveries, open_restores, open_snapshots
+from drillbook.providers.registry import (
+    makes_sandboxes,
+    open_backups,
+    open_recoveries,
+    open_restores,
+    open_sandboxes,
+    open_snapshots,
+)
 
 __all__ = [
     "Backups",
+    "DrillMachines",
     "Freezing",
     "HostSettings",
     "Inside",
@@ -39,8 +48,10 @@ __all__ = [
     "Sandboxes",
     "Snapshots",
     "find_each",
+    "makes_sandboxes",
     "open_backups",
     "open_recoveries",
     "open_restores",
+    "open_sandboxes",
     "open_snapshots",
 ]

@@ -16,6 +16,7 @@ from drillbook.model import (
     Machine,
     NetworkCard,
     Quiesce,
+    SandboxHost,
     Snapshot,
 )
 
@@ -156,7 +157,7 @@ class Inside(Protocol):
         ...
 
 
-class Sandboxes(Protocol):
+class DrillMachines(Protocol):
     """Names machines of the place's drill range, and removes exactly those. Every call is bounded in time and raises DrillbookError."""
 
     def claim(self, host: str, run_id: str, taken: Collection[str]) -> Claim:
@@ -168,6 +169,22 @@ class Sandboxes(Protocol):
 
         Raises RefusedError, and touches nothing, unless range, pool and the tag of the run all match.
         """
+        ...
+
+
+class Sandboxes(DrillMachines, Protocol):
+    """Makes empty hosts inside the place's drill range, for roles to configure. Every call is bounded in time and raises DrillbookError."""
+
+    def make(self, claim: Claim, sandbox: SandboxHost, timeout: timedelta) -> Machine:
+        """Make and start the host, with the run's mark.
+
+        Raises TakenError where somebody else was faster with the identifier (nothing was made, claim another one), and
+        InfrastructureError where another run has the sandbox host.
+        """
+        ...
+
+    def reach(self, machine: Machine, timeout: timedelta) -> Mapping[str, str]:
+        """Wait until it can be logged in to; return the variables by which Ansible reaches it, over those of the inventory."""
         ...
 
 
@@ -187,7 +204,7 @@ class Inspection(Protocol):
         ...
 
 
-class Restores(Sandboxes, Inspection, Inside, Protocol):
+class Restores(DrillMachines, Inspection, Inside, Protocol):
     """Makes machines from backups inside the place's drill range, cut off from everything.
 
     It asks by the drill's own credential, which can write over nothing else. Every call is bounded in time and raises

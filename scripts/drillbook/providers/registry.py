@@ -6,7 +6,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.providers.place import Place
-from drillbook.providers.protocols import Backups, Recoveries, Restores, Snapshots
+from drillbook.providers.protocols import Backups, Recoveries, Restores, Sandboxes, Snapshots
 
 _OPENERS = {
     "proxmox": "drillbook.providers.proxmox.openers",
@@ -29,14 +29,13 @@ def open_backups(place: Place, clock: Clock) -> Backups:
 
 def open_restores(place: Place, clock: Clock) -> Restores:
     """Return what makes a drill's machines there; raises ConfigurationError when it has no drill range."""
-    opener = _opener(place, "open_restores", "drills")
-    if place.drill is None:
-        raise ConfigurationError(
-            "this provider has no range for drills",
-            where=f"drillbook_providers, {place.name}",
-            remedy="Declare `drill` there.",
-        )
-    opened: Restores = opener(place, place.drill, clock)
+    opened: Restores = _opener(place, "open_restores", "drills")(place, _range(place), clock)
+    return opened
+
+
+def open_sandboxes(place: Place, clock: Clock) -> Sandboxes:
+    """Return what makes sandbox hosts there; raises ConfigurationError when it has no drill range, or makes none."""
+    opened: Sandboxes = _opener(place, "open_sandboxes", "sandbox hosts")(place, _range(place), clock)
     return opened
 
 
@@ -44,6 +43,21 @@ def open_recoveries(place: Place, clock: Clock) -> Recoveries:
     """Return what puts machines back there; raises ConfigurationError when its credentials can't be read."""
     opened: Recoveries = _opener(place, "open_recoveries", "restores in place")(place, clock)
     return opened
+
+
+def makes_sandboxes(place: Place) -> bool:
+    """Whether a place of this kind makes sandbox hosts."""
+    return hasattr(import_module(_OPENERS[place.kind]), "open_sandboxes")
+
+
+def _range(place: Place) -> Any:
+    if place.drill is None:
+        raise ConfigurationError(
+            "this provider has no range for drills",
+            where=f"drillbook_providers, {place.name}",
+            remedy="Declare `drill` there.",
+        )
+    return place.drill
 
 
 def _opener(place: Place, name: str, what: str) -> Any:

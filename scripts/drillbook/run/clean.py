@@ -13,7 +13,6 @@ from drillbook.journal.journal import EventType, Journal
 from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
 from drillbook.run.evidence_log import EvidenceWriter, write_record
 from drillbook.run.hold import hold
-from drillbook.run.observation import Observation
 from drillbook.run.record import build_successor_record
 from drillbook.run.teardown import Removers, batches, remove_together
 
@@ -62,7 +61,7 @@ class Cleaner:
         return tuple(
             self._clean(ledger, opened, check=False, held=True)
             for ledger in self._dead(opened, everything=False)
-            if _target(ledger) == target
+            if ledger.target == target
         )
 
     def _ledgers(self) -> Sequence[Path]:
@@ -81,7 +80,7 @@ class Cleaner:
         if check:
             return Cleaned(run_id, (), _names(outstanding), closed=run_id in opened, problem="only checked")
         try:
-            with nullcontext() if held else hold(self._state, _target(ledger)):
+            with nullcontext() if held else hold(self._state, ledger.target):
                 problem = self._remove_all(run_id, ledger, outstanding)
                 closed = run_id in opened and self._close(run_id, ledger)
         except RefusedError as error:
@@ -97,13 +96,7 @@ class Cleaner:
             if together[0].kind is not ResourceKind.PROCESS:
                 process.kill_marked(run_id)
             try:
-                remove_together(
-                    together,
-                    run_id=run_id,
-                    ledger=ledger,
-                    removers=self._removers,
-                    watcher=Observation(lambda _kind, _data: None),
-                )
+                remove_together(together, run_id=run_id, ledger=ledger, removers=self._removers)
             except (DrillbookError, OSError) as error:
                 first_problem = first_problem or str(error)
         process.kill_marked(run_id)
@@ -143,11 +136,6 @@ class Cleaner:
         )
         self._evidence.append("closed-by-successor", run_id, record)
         return Cleaned(run_id, (), (), closed=True, problem=str(error))
-
-
-def _target(ledger: Ledger) -> str:
-    owner = ledger.owner()
-    return str(owner.details.get("target", "")) if owner else ""
 
 
 def _names(resources: Sequence[Resource]) -> tuple[str, ...]:

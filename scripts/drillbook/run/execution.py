@@ -19,10 +19,10 @@ from drillbook.run.record import Findings, build_record, identity
 from drillbook.run.recovery_objective import Loss, Observed, RecoveryTime, judge_loss, refuse_wrong_clocks
 from drillbook.run.stops import Stops
 from drillbook.run.stopwatch import Stopwatch
-from drillbook.run.teardown import batches, machine_resource, remove_together
+from drillbook.run.teardown import batches, remove_together
 from drillbook.run.tools import Tools
 from drillbook.run.verdict import implied_checks, judge
-from drillbook.run.work import Run, Work
+from drillbook.run.work import RUN_INVENTORY, Run, Work
 
 
 class Execution:
@@ -73,8 +73,6 @@ class Execution:
             refuse_wrong_clocks(self._published, self._tools.clock_offset_limit)
         self._stops.raise_if_due("gate")
         variables = self._declare()
-        if self._plan.teardown is not None:
-            self._ledger.intend(machine_resource(self._plan.target, self._plan.teardown, variables))
         for step in self._plan.steps:
             self._step(step, variables)
             if self._seen.must_stop:
@@ -110,6 +108,7 @@ class Execution:
 
     def _carry_out(self, step: Step, variables: Mapping[str, Any]) -> None:
         if step.playbook is not None:
+            inventory = self.directory / RUN_INVENTORY
             order = Order(
                 step=step.name,
                 playbook=step.playbook,
@@ -117,6 +116,7 @@ class Execution:
                 variables=variables,
                 timeout=step.timeout,
                 ledger_directory=self.directory,
+                inventory=inventory if inventory.exists() else None,
             )
             self._tools.playbooks.run(order, self._seen, self._stops.reason)
             return
@@ -157,20 +157,14 @@ class Execution:
         self._switch(Phase.TEARDOWN)
         first: DrillbookError | None = None
         for together in batches(self._ledger.outstanding()):
-            if together[0].kind in (ResourceKind.MACHINE, ResourceKind.GUEST) and self._plan.keep:
+            if together[0].kind is ResourceKind.MACHINE and self._plan.keep:
                 for resource in together:
                     self._ledger.settle(resource, State.KEPT)
                 continue
             for resource in together:
                 self._emit(EventType.TEARDOWN, {"kind": resource.kind.value, "name": resource.name})
             try:
-                remove_together(
-                    together,
-                    run_id=self._run_id,
-                    ledger=self._ledger,
-                    removers=self._tools.removers,
-                    watcher=self._seen,
-                )
+                remove_together(together, run_id=self._run_id, ledger=self._ledger, removers=self._tools.removers)
             except DrillbookError as error:
                 first = first or error
         self._switch(None)

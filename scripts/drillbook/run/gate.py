@@ -41,7 +41,8 @@ def leftovers(runs: Path, target: str | None, clock: Clock) -> tuple[tuple[str, 
     """Return run id and machine of everything that a ledger says is still there, on ``target`` or anywhere."""
     found = []
     for path in sorted(runs.glob(f"*/{LEDGER_FILE}")):
-        outstanding = Ledger(path.parent, clock).outstanding()
-        machines = (resource for resource in outstanding if resource.kind in (ResourceKind.MACHINE, ResourceKind.GUEST))
-        found += [(path.parent.name, resource) for resource in machines if target in (None, resource.target)]
+        ledger = Ledger(path.parent, clock)
+        if target in (None, ledger.target):
+            machines = (entry for entry in ledger.outstanding() if entry.kind is ResourceKind.MACHINE)
+            found += [(path.parent.name, machine) for machine in machines]
     return tuple(found)

@@ -69,7 +69,6 @@ class Plan:
     disaster_at: datetime | None
     repository_as_of_disaster: bool
     steps: tuple[Step, ...]
-    teardown: Step | None
     deadline: timedelta
     keep: bool
     confirm: str
@@ -120,7 +119,7 @@ class Plan:
             },
             "steps": [
                 {"name": step.name, "playbook": step.playbook, "timeout_seconds": in_seconds(step.timeout)}
-                for step in (*self.steps, *((self.teardown,) if self.teardown and not self.keep else ()))
+                for step in self.steps
             ],
             "deadline_seconds": in_seconds(self.deadline),
             "keep": self.keep,
@@ -162,7 +161,6 @@ def plan_drill(
         disaster_at=disaster_at,
         repository_as_of_disaster=drill.repository_as_of_disaster,
         steps=kind.steps(Mode.SANDBOX, timeout, None),
-        teardown=kind.teardown(Mode.SANDBOX, timeout),
         deadline=drill.run_deadline,
         keep=keep,
         confirm="",
@@ -205,7 +203,6 @@ def plan_in_place(
         disaster_at=disaster_at,
         repository_as_of_disaster=False,
         steps=service.kind.steps(Mode.IN_PLACE, settings.step_timeout, service.provision_playbook),
-        teardown=service.kind.teardown(Mode.IN_PLACE, settings.step_timeout),
         deadline=settings.run_deadline,
         keep=False,
         confirm=confirm,

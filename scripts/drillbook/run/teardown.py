@@ -1,32 +1,21 @@
 """Removes what a ledger names, newest first; used by the run itself and by its successor."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from drillbook import process
-from drillbook.ansible import Order, Playbooks, Watcher
 from drillbook.concurrently import concurrently
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.journal.ledger import Ledger, Resource, ResourceKind
-from drillbook.model import Claim, Step
+from drillbook.model import Claim
 
 
-def machine_resource(host: str, step: Step, variables: Mapping[str, Any]) -> Resource:
-    """Describe a sandbox host with everything that its removal will need, whoever does it."""
-    details = {
-        "playbook": step.playbook,
-        "timeout_seconds": step.timeout.total_seconds(),
-        "variables": dict(variables),
-    }
-    return Resource(ResourceKind.MACHINE, host, details)
-
-
-class Guests(Protocol):
+class MachineRemover(Protocol):
     """Removes machines that a provider made."""
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
@@ -36,39 +25,36 @@ class Guests(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Removers:
-    """Who removes what: playbooks the sandbox hosts, providers their guests, each within ``timeout``, ``at_once`` guests side by side."""
+    """Who removes machines, each within ``timeout``, ``at_once`` of them side by side."""
 
-    playbooks: Playbooks
-    guests: Guests
+    machines: MachineRemover
     timeout: timedelta
     at_once: int = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Guest:
+class _Machine:
     host: str
     resource: Resource
 
 
 def batches(resources: Iterable[Resource]) -> Iterator[tuple[Resource, ...]]:
-    """What can be removed together, in the order that they have: guests that follow each other, all else one by one."""
-    for guests, found in groupby(resources, key=lambda resource: resource.kind is ResourceKind.GUEST):
-        if guests:
+    """What can be removed together, in the order that they have: machines that follow each other, all else one by one."""
+    for machines, found in groupby(resources, key=lambda resource: resource.kind is ResourceKind.MACHINE):
+        if machines:
             yield tuple(found)
         else:
             yield from ((resource,) for resource in found)
 
 
-def remove_together(
-    resources: Sequence[Resource], *, run_id: str, ledger: Ledger, removers: Removers, watcher: Watcher
-) -> None:
+def remove_together(resources: Sequence[Resource], *, run_id: str, ledger: Ledger, removers: Removers) -> None:
     """Remove a batch; all of it is tried before the first DrillbookError is raised."""
     if len(resources) == 1:
-        remove(resources[0], run_id=run_id, ledger=ledger, removers=removers, watcher=watcher)
+        remove(resources[0], run_id=run_id, ledger=ledger, removers=removers)
         return
     outcomes = concurrently(
-        [_Guest(resource.name, resource) for resource in resources],
-        lambda one: remove(one.resource, run_id=run_id, ledger=ledger, removers=removers, watcher=watcher),
+        [_Machine(resource.name, resource) for resource in resources],
+        lambda one: remove(one.resource, run_id=run_id, ledger=ledger, removers=removers),
         removers.at_once,
     )
     for outcome in outcomes:
@@ -76,23 +62,31 @@ def remove_together(
             raise outcome.error
 
 
-def remove(resource: Resource, *, run_id: str, ledger: Ledger, removers: Removers, watcher: Watcher) -> None:
+def remove(resource: Resource, *, run_id: str, ledger: Ledger, removers: Removers) -> None:
     """Remove one resource and settle it in the ledger; raises DrillbookError when it can't be removed.
 
     A process is killed only if number, start time and boot are the ones written down; a file only inside the run's
-    directory; a machine by its playbook, which checks that it carries this run's label; a guest by its provider, which checks the same,
-    and that it is in the drill range. A guest claimed for another run is never touched.
+    directory; a machine by its provider, which checks that it carries this run's mark and stands in the drill range. A machine
+    claimed for another run is never touched.
     """
     if resource.kind is ResourceKind.PROCESS:
         process.kill(resource.process)
     elif resource.kind is ResourceKind.FILE:
         _remove_file(Path(resource.name), ledger.path.parent)
     elif resource.kind is ResourceKind.MACHINE:
-        removers.playbooks.run(_order(resource, run_id, ledger), watcher, lambda: None)
-    elif resource.kind is ResourceKind.GUEST:
+        _refuse_without_claim(resource, ledger)
         _refuse_other_run(resource.claim, run_id, ledger)
-        removers.guests.destroy(resource.claim, removers.timeout)
+        removers.machines.destroy(resource.claim, removers.timeout)
     ledger.settle(resource)
+
+
+def _refuse_without_claim(resource: Resource, ledger: Ledger) -> None:
+    if "provider" not in resource.details:
+        raise RefusedError(
+            f"an earlier version of drillbook made {resource.name} by a playbook, which is gone",
+            where=str(ledger.path),
+            remedy=f"Remove {resource.name} by hand, and then the directory of that run.",
+        )
 
 
 def _refuse_other_run(claim: Claim, run_id: str, ledger: Ledger) -> None:
@@ -102,17 +96,6 @@ def _refuse_other_run(claim: Claim, run_id: str, ledger: Ledger) -> None:
             where=str(ledger.path),
             remedy="Look at what wrote that there.",
         )
-
-
-def _order(resource: Resource, run_id: str, ledger: Ledger) -> Order:
-    return Order(
-        step="teardown",
-        playbook=str(resource.details["playbook"]),
-        run_id=run_id,
-        variables=dict(resource.details["variables"]),
-        timeout=timedelta(seconds=float(resource.details["timeout_seconds"])),
-        ledger_directory=ledger.path.parent,
-    )
 
 
 def _remove_file(path: Path, inside: Path) -> None:

@@ -7,11 +7,14 @@ from typing import Protocol
 
 from drillbook.clock import Clock
 from drillbook.journal.ledger import Ledger
-from drillbook.model import Check, MachineGroup, Step
+from drillbook.model import Check, MachineGroup, SandboxHost, Step
 from drillbook.providers import Place
 from drillbook.run.observation import Observation
 from drillbook.run.plan import Plan
 from drillbook.run.stops import Stops
+
+RUN_INVENTORY = "inventory.yml"
+"""In a run's directory: what only the run knows of its hosts. Its playbooks get it over the controller's inventory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,16 @@ class Run:
 class Opening:
     """What a kind's work may be made from: the plan, and what the inventory says of the machines below it.
 
-    ``group`` and ``place`` are there where the service's group is declared as machines of a provider. ``addresses`` are where each host
-    of the inventory is reached, None where that is not known. ``workers`` is how many machines are worked on at once.
+    ``group`` is there where the service's group is declared as machines, ``sandbox`` where the plan goes into a sandbox host; ``place``
+    is the provider of either. ``addresses`` are where each host of the inventory is reached, None where that is not known.
+    ``workers`` is how many machines are worked on at once.
     """
 
     plan: Plan
     stops: Stops
     clock: Clock
     group: MachineGroup | None
+    sandbox: SandboxHost | None
     place: Place | None
     addresses: Mapping[str, str | None]
     workers: int

@@ -58,7 +58,8 @@ class S3User:
         """How far this machine's clock is ahead of the store's, by the Date header (whole seconds)."""
         try:
             answer = self._ask(
-                lambda: self._client.list_objects_v2(Bucket=self._store.heartbeat_bucket, MaxKeys=1), "reading the clock"
+                lambda: self._client.list_objects_v2(Bucket=self._store.heartbeat_bucket, MaxKeys=1),
+                "reading the clock",
             )
         except ClientError as error:
             answer = error.response  # who may not list is told the time as well

@@ -18,7 +18,7 @@ from tests.support.ec2_drills import DRILLS
 
 from drillbook.clock import SystemClock
 from drillbook.errors import RefusedError
-from drillbook.journal.ledger import Ledger, guest_resource
+from drillbook.journal.ledger import Ledger, machine_resource
 from drillbook.model import Claim
 from drillbook.providers.ec2.drill import removal
 from drillbook.providers.ec2.drill.claim_names import RUN_TAG, name_for, tags_for
@@ -118,10 +118,10 @@ def hostile(world: Ec2DrillWorld, driver: Driver, identifier: str) -> str:
     """A dead run's ledger that claims what is not its own; returns what the successor says."""
     directory = world.state_directory / "runs" / "dead"
     directory.mkdir(parents=True)
-    Ledger(directory, SystemClock()).intend(guest_resource(Claim("aws", "shop-db", identifier, "dead")))
+    Ledger(directory, SystemClock()).intend(machine_resource(Claim("aws", "shop-db", identifier, "dead")))
     before = world.left()
     (entry,) = driver.cleaner().clean()
-    assert entry.left == (f"guest aws: {identifier}",)
+    assert entry.left == (f"machine aws: {identifier}",)
     assert world.left() == before
     assert not [name for name, _parameters in DRILLS.asked if name.startswith(("Terminate", "Delete"))]
     return str(entry.problem)

@@ -231,8 +231,7 @@ class PostgresqlSubject:
         return Result(ran.returncode, refused(ran.stdout + ran.stderr))
 
     def left(self) -> list[str]:
-        listed = self._drills.lab.podman("ps", "--all", "--format", "{{.Names}}").stdout.split()
-        return [name for name in listed if name == self._drills.lab.container("sandbox1")]
+        return self._drills.lab.sandboxes()
 
     def evidence_is_whole(self) -> bool:
         return self._drills.lab.run("drillbook", "evidence", "verify", "--json").returncode == 0

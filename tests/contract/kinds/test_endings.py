@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.fake_kind.world import DRILL, HOSTS, SANDBOX, document
+from tests.support.fake_kind.world import DRILL, HOSTS, MACHINE, SANDBOX, document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,23 +35,26 @@ def test_sigterm_closes_the_record_and_tears_down_and_clean_waits_for_that(fake:
     child.send_signal(signal.SIGTERM)
     ran = fake.finish(child)
     assert (ran.code, message(ran)) == (3, "ended by SIGTERM")
-    assert "removing machine sandbox1" in ran.said
+    assert f"removing {MACHINE}" in ran.said
     assert (ran.output["leftovers"], fake.left()) == ([], [])
     assert fake.evidence() == ["opened", "closed"]
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("where", "limits", "said"),
     [
-        ({"step_timeout_seconds": 12}, "playbooks/provision_sandbox.yml was not done after 12 s and was killed"),
-        ({"run_deadline_seconds": 10}, "the run's deadline of 10 s has passed"),
+        ("provision", {"step_timeout_seconds": 12}, "playbooks/restore.yml was not done after 12 s and was killed"),
+        ("provision", {"run_deadline_seconds": 10}, "the run's deadline of 10 s has passed"),
+        ("sandbox", {"step_timeout_seconds": 3}, "sandbox was not done in time"),
+        ("sandbox", {"run_deadline_seconds": 3}, "the run's deadline of 3 s has passed"),
     ],
 )
 def test_a_step_that_hangs_is_ended(
-    fake_with: Callable[..., AbstractContextManager[FakeWorld]], limits: dict[str, Any], said: str
+    fake_with: Callable[..., AbstractContextManager[FakeWorld]], where: str, limits: dict[str, Any], said: str
 ) -> None:
+    """A playbook is killed; a provider that waits is told."""
     with fake_with(drill=limits) as fake:
-        fake.hang_in("sandbox")
+        fake.hang_in(where)
         ran = fake.run()
         assert (ran.code, ran.output["verdict"], message(ran)) == (3, "ERROR", said)
         assert (ran.output["leftovers"], fake.left()) == ([], [])
@@ -75,16 +78,16 @@ def test_what_can_t_be_torn_down_is_a_leftover_until_it_is_cleaned(fake: FakeWor
     (fake.controls / "busy").touch()
     ran = fake.run()
     assert (ran.code, ran.output["verdict"], message(ran)) == (4, "ERROR", "The sandbox's folder is busy.")
-    assert (ran.output["leftovers"], fake.sandboxes()) == ([f"machine {SANDBOX}"], [SANDBOX])
+    assert (ran.output["leftovers"], fake.sandboxes()) == ([MACHINE], [SANDBOX])
     second = fake.run()
     assert (second.code, second.output["error"]["class"]) == (4, "LeftoversError")
     assert ran.output["run_id"] in message(second)
     assert steps(fake) == [], "the gate comes before everything"
     busy = fake.call("drill", "clean")
-    assert (busy.code, busy.output[0]["left"]) == (4, [f"machine {SANDBOX}"])
+    assert (busy.code, busy.output[0]["left"]) == (4, [MACHINE])
     (fake.controls / "busy").unlink()
     cleaned = fake.call("drill", "clean")
-    assert (cleaned.code, cleaned.output[0]["removed"]) == (0, [f"machine {SANDBOX}"])
+    assert (cleaned.code, cleaned.output[0]["removed"]) == (0, [MACHINE])
     assert fake.left() == []
     assert fake.evidence() == ["opened", "closed", "opened", "closed"]
 
@@ -97,6 +100,7 @@ def test_a_kept_sandbox_is_answerable_and_blocks_the_next_drill_until_it_is_clea
     assert (restored["rows"], restored["damaged"]) == (23, [])
     run = fake.ledger().path.parent
     assert sorted(path.name for path in run.iterdir()) == [
+        "inventory.yml",
         "journal.jsonl",
         "junit.xml",
         "ledger.jsonl",
@@ -104,7 +108,7 @@ def test_a_kept_sandbox_is_answerable_and_blocks_the_next_drill_until_it_is_clea
         "report.html",
     ]
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
-    assert [entry.kind for entry in fake.ledger().resources()].count("process") == 3
+    assert [entry.kind for entry in fake.ledger().resources()].count("process") == 2
     assert fake.run().code == 4
     assert fake.call("drill", "clean").code == 0
     assert fake.left() == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.kinds.conftest import fake_world
-from tests.support.fake_kind.world import SANDBOX, wait_for
+from tests.support.fake_kind.world import MACHINE, SANDBOX, wait_for
 
 from drillbook import process
 from drillbook.journal.ledger import ResourceKind
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from tests.support.fake_kind.world import FakeWorld, Killed, Ran
 
-# In each the run has a process that it started, and a sandbox; at the declaration it has neither yet.
-WITHOUT_PLAYBOOK = {Phase.DECLARE}
+# In each the run has a sandbox; at the declaration it has none yet. Where a provider works, no process of the run's is there.
+WITHOUT_SANDBOX = {Phase.DECLARE}
+WITHOUT_PLAYBOOK = {Phase.DECLARE, Phase.TEARDOWN}
 STEPS = {Phase.DECLARE: "before its first step", Phase.TEARDOWN: "step teardown", Phase.PROVISION: "step restore", Phase.PROVE: "step prove"}  # fmt: skip
 # As many as there are processors in the least machine: they wait for Ansible, and Ansible computes.
 AT_ONCE = 3
@@ -68,12 +69,12 @@ def test_a_run_that_was_killed_is_cleaned_up_by_its_successor(cases: dict[Phase,
     # The kernel's parent-death signal reaches ansible-playbook alone; its workers have sessions of their own.
     assert bool(case.killed.orphans) is (phase not in WITHOUT_PLAYBOOK), "what hangs is expected to live on"
     assert case.opened == ["opened"]
-    assert case.sandboxes == ([] if phase in WITHOUT_PLAYBOOK else [SANDBOX])
+    assert case.sandboxes == ([] if phase in WITHOUT_SANDBOX else [SANDBOX])
 
     (cleaned,) = case.cleaned.output
     assert (case.cleaned.code, cleaned["run_id"], cleaned["problem"]) == (0, run_id, None)
     assert (cleaned["left"], cleaned["closed"]) == ([], True)
-    assert (f"machine {SANDBOX}" in cleaned["removed"]) is (phase not in WITHOUT_PLAYBOOK)
+    assert (MACHINE in cleaned["removed"]) is (phase not in WITHOUT_SANDBOX)
     assert not any(orphan.alive() for orphan in case.killed.orphans)
     assert process.marked_processes(run_id) == ()
     assert case.fake.left() == []
@@ -100,6 +101,6 @@ def test_ansible_dies_with_the_run_and_the_next_run_cleans_up_by_itself(fake: Fa
     fake.fill()
     ran = fake.run()
     assert (ran.code, ran.output["verdict"]) == (0, "PASS"), ran.said
-    assert [entry.kind for entry in fake.ledger().resources()].count(ResourceKind.PROCESS) == 4, "one for each playbook"
+    assert [entry.kind for entry in fake.ledger().resources()].count(ResourceKind.PROCESS) == 2, "one for each playbook"
     assert fake.evidence() == ["opened", "closed-by-successor", "opened", "closed"]
     assert fake.left() == []

@@ -12,7 +12,7 @@ from drillbook.app import work_for
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
 from drillbook.evidence import EvidenceLog, Signer
-from drillbook.machines.drill import ProviderGuests
+from drillbook.machines.drill import ProviderMachines
 from drillbook.model import Heartbeat, PointRequest
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
@@ -39,8 +39,8 @@ class Driver:
         self.clock = SystemClock()
         key = self.configuration.evidence.signing_key_file
         self.evidence = EvidenceLog(self.state / "evidence", Signer.load_or_create(key), self.clock.now, None)
-        guests = ProviderGuests(self.configuration.provider, self.clock)
-        self.removers = Removers(NoPlaybooks(), guests, self.configuration.machine_timeout)
+        machines = ProviderMachines(self.configuration.provider, self.clock)
+        self.removers = Removers(machines, self.configuration.machine_timeout)
         self._published = published
 
     def run(self, name: str = "shop-latest", *, keep: bool = False, point: PointRequest | None = None) -> Outcome:

@@ -16,7 +16,7 @@ from tests.contract.machine_drills.world import HOSTS, RANGE
 from tests.support.proxmox import add_machine
 
 from drillbook.clock import SystemClock
-from drillbook.journal.ledger import Ledger, guest_resource
+from drillbook.journal.ledger import Ledger, machine_resource
 from drillbook.model import Claim
 from drillbook.providers.proxmox.restores import run_tag
 
@@ -93,9 +93,9 @@ def hostile(world: DrillWorld, driver: Driver, identifier: str, run_id: str = "d
     """A dead run's ledger that claims what is not its own; returns what the successor says."""
     directory = world.state_directory / "runs" / "dead"
     directory.mkdir(parents=True)
-    Ledger(directory, SystemClock()).intend(guest_resource(Claim("cluster", "shop-db", identifier, run_id)))
+    Ledger(directory, SystemClock()).intend(machine_resource(Claim("cluster", "shop-db", identifier, run_id)))
     (entry,) = driver.cleaner().clean()
-    assert entry.left == (f"guest cluster: {identifier}",)
+    assert entry.left == (f"machine cluster: {identifier}",)
     return [str(entry.problem)]
 
 
@@ -132,12 +132,10 @@ def test_a_claim_of_another_run_is_left_alone(world: DrillWorld, driver: Driver)
 def test_a_lock_that_stays_is_named(world: DrillWorld, driver: Driver) -> None:
     directory = world.state_directory / "runs" / "dead"
     directory.mkdir(parents=True)
-    Ledger(directory, SystemClock()).intend(guest_resource(Claim("cluster", "shop-db", "qemu/9000", "dead")))
+    Ledger(directory, SystemClock()).intend(machine_resource(Claim("cluster", "shop-db", "qemu/9000", "dead")))
     add_machine(world.server.state, 9000, "pve3", "ceph", tags=run_tag("dead"), lock="backup")
     world.server.state.pools["drill"].vms = [9000]
-    driver.removers = type(driver.removers)(
-        driver.removers.playbooks, driver.removers.guests, driver.removers.timeout / 20
-    )
+    driver.removers = type(driver.removers)(driver.removers.machines, driver.removers.timeout / 20)
     (entry,) = driver.cleaner().clean()
     assert "still locked (backup)" in str(entry.problem)
     assert 9000 in world.server.state.guests

@@ -77,7 +77,7 @@ def test_drillbook_accepts_them(name: str, request: pytest.FixtureRequest) -> No
     controller = request.getfixturevalue({"proxmox": "cluster", "aws": "region"}[name]).controller
     done = controller.command("ansible-inventory", "-i", str(controller.inventory), "--list", "--export", merged=False)
     found = configuration(Inventory.parse(json.loads(done.output)))
-    assert {drill.name for drill in found.drills} == {"postgresql-latest", "shop-latest"}
+    assert {drill.name for drill in found.drills} == {"shop-latest"}
     (place,) = [found.provider(found.machine_group(found.service("shop").group).provider)]
     assert place.drill is not None
     assert set(found.service("shop").hosts) == {"shop-web1", "shop-web2"}

@@ -20,6 +20,7 @@ from drillbook.errors import RefusedError
 from drillbook.journal.journal import EventType
 from drillbook.kinds.registry import KINDS
 from drillbook.model import Check, CheckStatus, Heartbeat, Mode, Stage
+from drillbook.providers import registry
 
 if TYPE_CHECKING:
     from drillbook.journal.journal import Reporter, RunEvent
@@ -69,6 +70,7 @@ class FolderApp(App):
 
 if __name__ == "__main__":
     KINDS[FAKE.name] = FAKE
+    registry._OPENERS["lab"] = "tests.support.fake_kind.provider"
     os.environ[BASE] = sys.argv.pop(1)
     setattr(options, "App", FolderApp)  # noqa: B010 - what the verbs open; a type checker rightly takes it for a constant
     main()

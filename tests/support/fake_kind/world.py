@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 HOSTS = ("fake1", "fake2")
 GROUP, SERVICE, DRILL, SANDBOX = "fakes", "letters", "fake-latest", "sandbox1"
+MACHINE = f"machine folders: {SANDBOX}"
+"""How ledgers name the sandbox."""
 NEWER = "newer than every backup"
 PATIENCE = timedelta(seconds=90)
 
@@ -65,7 +67,7 @@ class FakeWorld:
         for name in ("restore.yml", "prove.yml"):
             shutil.copy(ROOT / "playbooks" / name, playbooks / name)
         plugins = ROOT / "plugins"
-        # `explicit`: the facts of this machine are of no use to a document, and cost a second for each play.
+        # `explicit`: no play asks for facts.
         (self.folder / "root/ansible.cfg").write_text(
             f"[defaults]\ngathering=explicit\naction_plugins={plugins}/action\nlibrary={plugins}/modules\n[connection]\npipelining=true\n",
             encoding="utf-8",
@@ -104,6 +106,8 @@ class FakeWorld:
             "vars": {
                 "ansible_connection": "local",
                 "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+                # The facts of this machine are of no use to a document, and cost a second.
+                "ansible_facts_modules": ["ansible.builtin.ping"],
                 "fake_base": str(self.folder),
                 "fake_controls": str(self.controls),
                 **everywhere(self.folder / "state"),
@@ -285,6 +289,16 @@ def everywhere(state: Path) -> dict[str, Any]:
             "signing_key_file": f"{state}/key.pem",
             "anchored": False,
         },
+        "drillbook_providers": [
+            {
+                "name": "folders",
+                "kind": "lab",
+                "prefix": "folders",
+                "containers_conf": str(state.parent / "containers.conf"),
+                "drill": {"network": "none"},
+            }
+        ],
+        "drillbook_sandboxes": [{"host": SANDBOX, "provider": "folders"}],
         "drillbook_step_timeout_seconds": 60,
         "drillbook_run_deadline_seconds": 80,
     }

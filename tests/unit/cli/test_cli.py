@@ -78,7 +78,11 @@ def test_json_is_one_document_also_when_it_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _code, out, _err = call(monkeypatch, capsys, "drill", "plan", "main-latest", "--json")
-    assert json.loads(out)["steps"][0]["playbook"] == "playbooks/provision_sandbox.yml"
+    assert [step["playbook"] for step in json.loads(out)["steps"]] == [
+        None,
+        "playbooks/restore.yml",
+        "playbooks/prove.yml",
+    ]
     code, out, err = call(monkeypatch, capsys, "drill", "plan", "nope", "--json")
     assert (code, json.loads(out)["error"]["class"]) == (2, "ConfigurationError")
     assert "Known: main-latest" in err

@@ -21,7 +21,7 @@ BOTH = {"quiesce_playbook": QUIESCE, "resume_playbook": RESUME}
 
 def group(directory: Path, **machines: Any) -> MachineGroup:
     data = inventory_json(directory)
-    data["all"]["vars"]["drillbook_providers"] = [{"name": "aws", "kind": "ec2", "region": "eu-central-1"}]
+    data["all"]["vars"]["drillbook_providers"] += [{"name": "aws", "kind": "ec2", "region": "eu-central-1"}]
     data["shop"] = {"hosts": ["web1"], "vars": {"drillbook_machines": {"provider": "aws", **machines}}}
     return configuration(Inventory.parse(data)).machine_group("shop")
 

@@ -1,5 +1,6 @@
 """The ledger says what is there, whoever reads it, and survives a torn line."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,8 @@ import pytest
 from tests.unit.world import FakeClock, FakePlaybooks, removers
 
 from drillbook import process
-from drillbook.errors import InfrastructureError
-from drillbook.journal.ledger import Ledger, Resource, ResourceKind, State, guest_resource, process_resource
+from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.journal.ledger import Ledger, Resource, ResourceKind, State, machine_resource, process_resource
 from drillbook.model import Claim
 from drillbook.run.teardown import Removers, batches, remove, remove_together
 
@@ -53,15 +54,14 @@ def test_process_with_the_same_number_but_another_start_is_not_killed(ledger: Le
         other = process.ProcessIdentity(real.pid, real.start_ticks - 1, real.boot_id)
         for identity in (other, process.ProcessIdentity(real.pid, real.start_ticks, "another boot")):
             resource = process_resource(ResourceKind.PROCESS, identity)
-            remove(resource, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()), watcher=None)  # type: ignore[arg-type] # no watcher is asked
+            remove(resource, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()))
             assert child.poll() is None
         remove(
             process_resource(ResourceKind.PROCESS, real),
             run_id="x",
             ledger=ledger,
             removers=removers(FakePlaybooks()),
-            watcher=None,
-        )  # type: ignore[arg-type] # no watcher is asked
+        )
         assert child.wait(timeout=5) == -9
 
 
@@ -74,19 +74,18 @@ def test_file_outside_the_run_is_not_removed(ledger: Ledger, tmp_path: Path) -> 
             run_id="x",
             ledger=ledger,
             removers=removers(FakePlaybooks()),
-            watcher=None,
-        )  # type: ignore[arg-type] # no watcher is asked
+        )
     assert outside.is_dir()
 
 
-def test_guests_that_follow_each_other_are_removed_together_and_all_else_alone() -> None:
-    guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("1", "2", "3")]
+def test_machines_that_follow_each_other_are_removed_together_and_all_else_alone() -> None:
+    machines = [machine_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("1", "2", "3")]
     process_, file = Resource(ResourceKind.PROCESS, "7"), Resource(ResourceKind.FILE, "/x")
-    given = [process_, guests[0], guests[1], file, file, guests[2]]
-    assert list(batches(given)) == [(process_,), (guests[0], guests[1]), (file,), (file,), (guests[2],)]
+    given = [process_, machines[0], machines[1], file, file, machines[2]]
+    assert list(batches(given)) == [(process_,), (machines[0], machines[1]), (file,), (file,), (machines[2],)]
 
 
-class FakeGuests:
+class TwoAtOnce:
     """Removes when two are asked for at once; the machine `bad` stays."""
 
     def __init__(self) -> None:
@@ -99,10 +98,25 @@ class FakeGuests:
 
 
 def test_one_that_stays_keeps_no_other(ledger: Ledger) -> None:
-    guests = [guest_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("good", "bad")]
-    for resource in guests:
+    machines = [machine_resource(Claim("cluster", host, f"qemu/{host}", "x")) for host in ("good", "bad")]
+    for resource in machines:
         ledger.intend(resource)
-    who = Removers(FakePlaybooks(), FakeGuests(), timedelta(seconds=1))
+    who = Removers(TwoAtOnce(), timedelta(seconds=1))
     with pytest.raises(InfrastructureError, match="it is locked"):
-        remove_together(guests, run_id="x", ledger=ledger, removers=who, watcher=None)  # type: ignore[arg-type] # no watcher is asked
+        remove_together(machines, run_id="x", ledger=ledger, removers=who)
     assert [entry.name for entry in ledger.outstanding()] == ["cluster: qemu/bad"]
+
+
+def test_a_ledger_of_an_earlier_version_is_read_and_what_a_playbook_made_is_left_to_its_owner(ledger: Ledger) -> None:
+    """Its guests were claimed as machines are now. Its machines were not, and the playbook that removed them is gone."""
+    claim = {"provider": "cluster", "host": "shop-db", "identifier": "qemu/9000", "run_id": "x"}
+    lines = [
+        {"kind": "machine", "name": "sandbox1", "details": {"playbook": "x.yml"}, "state": "intended"},
+        {"kind": "guest", "name": "cluster: qemu/9000", "details": claim, "state": "intended"},
+    ]
+    ledger.path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    guest, machine = ledger.outstanding()
+    assert guest == machine_resource(Claim(**claim))
+    with pytest.raises(RefusedError, match="an earlier version of drillbook made sandbox1"):
+        remove(machine, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()))
+    assert machine in ledger.outstanding()

@@ -85,7 +85,7 @@ def test_a_selector_that_the_kind_does_not_have_is_refused(world: World, point: 
 def test_in_place_tears_nothing_down_and_freezes_nothing(world: World) -> None:
     service = world.configuration.service("main")
     plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())
-    assert (plan.mode, plan.teardown, plan.rto_objective) == (Mode.IN_PLACE, None, timedelta(seconds=600))
+    assert (plan.mode, plan.rto_objective) == (Mode.IN_PLACE, timedelta(seconds=600))
     assert plan.point_at(START).until is None
 
 

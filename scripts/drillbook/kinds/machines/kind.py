@@ -54,9 +54,6 @@ class MachinesKind:
             Step("prove", None, Phase.PROVE, timeout),
         )
 
-    def teardown(self, mode: Mode, timeout: timedelta) -> None:
-        """None: what the provider made is removed by its claims."""
-
     def open_work(self, opening: Opening) -> Work:
         """See `ServiceKind.open_work`."""
         from drillbook.machines.drill import open_work  # noqa: PLC0415 - the providers take a while to load

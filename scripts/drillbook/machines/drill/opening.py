@@ -10,7 +10,7 @@ from drillbook.machines.drill.isolation import Isolation
 from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.machines.drill.work import MachineWork
 from drillbook.model import Claim, Mode
-from drillbook.providers import Place, Sandboxes, open_recoveries, open_restores
+from drillbook.providers import DrillMachines, Place, open_recoveries, open_restores
 from drillbook.run.stops import StoppableClock
 from drillbook.run.work import Opening, Work
 
@@ -42,8 +42,8 @@ def open_work(opening: Opening) -> Work:
     )
 
 
-class ProviderGuests:
-    """Implements `Guests`: has the provider that a claim names remove what is claimed. A run's end must not stop this one.
+class ProviderMachines:
+    """Implements `MachineRemover`: has the provider that a claim names remove what is claimed. A run's end must not stop this one.
 
     ``provider`` returns the place of a provider by its name; raises ConfigurationError.
     """
@@ -51,7 +51,7 @@ class ProviderGuests:
     def __init__(self, provider: Callable[[str], Place], clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
-        self._opened: dict[str, Sandboxes] = {}
+        self._opened: dict[str, DrillMachines] = {}
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Remove it; raises DrillbookError. Each provider is opened once."""

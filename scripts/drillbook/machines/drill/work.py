@@ -1,21 +1,17 @@
 """The steps of a drill of machines, against whatever provider they have."""
 
-from datetime import timedelta
-
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.errors import InfrastructureError, RefusedError, TakenError, UntriedError
+from drillbook.errors import RefusedError, UntriedError
 from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.claims import Claims
 from drillbook.machines.drill.isolation import Isolation, card_checks
 from drillbook.machines.drill.selection import choose_backups
 from drillbook.machines.drill.steps import MachineSteps
-from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, Stage, Step
+from drillbook.model import Check, CheckStatus, MachineGroup, Stage, Step
 from drillbook.providers import HostSettings, LimitedCredential, LiveRestores, Restores
 from drillbook.run.work import Run
 
-CLAIMS = 10
-"""How often a number that somebody else was faster with is replaced by another one."""
 _REMEDY = "Read the message of each; what was made is removed by the run's teardown."
 
 
@@ -69,11 +65,14 @@ class MachineWork(MachineSteps):
     def _restore(self, step: Step, run: Run) -> None:
         """All at once; each is in the ledger before it is made, and looked at before anything is started."""
         backups = {backup.host: backup for backup in self._selection().backups}
-        claimed = Claims(self._provider, run)
+        provider, claimed = self._provider, Claims(self._provider, run)
         for host in self._group.hosts:
             claimed.take(host)
         self._restored(
-            self._selection().backups, lambda backup: self._make(claimed, backup, step.timeout), run, _REMEDY
+            self._selection().backups,
+            lambda backup: claimed.made(backup.host, lambda claim: provider.restore(claim, backup, step.timeout)),
+            run,
+            _REMEDY,
         )
         for machine in self._machines:
             cards = self._provider.cards(machine)
@@ -87,19 +86,6 @@ class MachineWork(MachineSteps):
                 escapes=self._provider.escapes(machine) if isinstance(self._provider, HostSettings) else None,
             ):
                 run.seen.check(check)
-
-    def _make(self, claimed: Claims, backup: Backup, timeout: timedelta) -> Machine:
-        for _attempt in range(CLAIMS):
-            claim = claimed.of(backup.host)
-            try:
-                return self._provider.restore(claim, backup, timeout)
-            except TakenError:
-                claimed.take_another(claim)
-        raise InfrastructureError(
-            f"{CLAIMS} times somebody else was faster with the name",
-            where=f"{backup.host} at {self._group.provider}",
-            remedy="Keep others out of the drill's range.",
-        )
 
     def _verify(self, step: Step, run: Run) -> None:
         """The isolation from inside first: a machine that can reach production must not run any longer."""

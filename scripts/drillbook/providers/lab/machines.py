@@ -12,6 +12,8 @@ DRILL_LABEL = "drillbook.drill"
 REPLACED = ".replaced"
 """Behind the name of a container that is about to give way to one made of a snapshot."""
 REPLACEMENT = ".new"
+TEMPLATE = ".template"
+"""Behind the name of a container that is never started: a sandbox host is made like it."""
 _POWER = {"running": Power.RUNNING, "paused": Power.PAUSED}
 
 
@@ -26,7 +28,7 @@ class LabMachines:
         found: dict[str, dict[str, Power]] = {host: {} for host in hosts}
         for entry in self._podman.containers():
             host, name = entry["Labels"].get(HOST_LABEL), str(entry["Names"][0])
-            if host in found and DRILL_LABEL not in entry["Labels"] and not name.endswith(REPLACEMENT):
+            if host in found and DRILL_LABEL not in entry["Labels"] and not name.endswith((REPLACEMENT, TEMPLATE)):
                 power = _POWER.get(str(entry["State"]), Power.STOPPED)
                 if name.endswith(REPLACED):
                     found[host].setdefault(name.removesuffix(REPLACED), Power.STOPPED)

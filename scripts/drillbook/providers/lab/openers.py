@@ -6,8 +6,9 @@ from drillbook.providers.lab.place import LabDrillRange, LabPlace
 from drillbook.providers.lab.podman import Podman
 from drillbook.providers.lab.recoveries import LabRecoveries
 from drillbook.providers.lab.restores import LabRestores
+from drillbook.providers.lab.sandboxes import LabSandboxes
 from drillbook.providers.lab.snapshots import LabSnapshots
-from drillbook.providers.protocols import Backups, Recoveries, Restores, Snapshots
+from drillbook.providers.protocols import Backups, Recoveries, Restores, Sandboxes, Snapshots
 
 
 def open_snapshots(place: LabPlace, clock: Clock) -> Snapshots:
@@ -23,6 +24,11 @@ def open_backups(place: LabPlace, clock: Clock) -> Backups:
 def open_restores(place: LabPlace, drill: LabDrillRange, clock: Clock) -> Restores:
     """A drill's containers."""
     return LabRestores(Podman(place), drill, clock)
+
+
+def open_sandboxes(place: LabPlace, drill: LabDrillRange, clock: Clock) -> Sandboxes:
+    """Containers made like their template."""
+    return LabSandboxes(Podman(place), drill, clock)
 
 
 def open_recoveries(place: LabPlace, clock: Clock) -> Recoveries:

@@ -11,6 +11,9 @@ class LabDrillRange(Strict):
     """Where a drill's containers go."""
 
     network: str = Field(description="isolated podman network")
+    data_path: str = Field(
+        default="", pattern=r"^($|/)", description="where a sandbox host with `disk_bytes` has that disk"
+    )
     control: str = Field(default="", pattern=r"^($|[0-9.]+:[0-9]+$)", description="address:port in it that answers")
 
 

@@ -29,6 +29,11 @@ class Recipe:
         """The arguments for all options but those of that one call."""
         return self.only({name for name, _value in self.options} - _OF_ONE_CALL)
 
+    @property
+    def arguments_without_labels(self) -> tuple[str, ...]:
+        """The same without labels, which say what that one container was for."""
+        return self.only({name for name, _value in self.options} - _OF_ONE_CALL - {"label"})
+
     def macs(self) -> frozenset[str]:
         """The hardware addresses that it was given."""
         given = [part.removeprefix("mac=") for network in self.values("network") for part in _network_parts(network)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,7 +51,9 @@ def port() -> Iterator[int]:
 def tools(tmp_path: Path) -> Path:
     """A PATH without bash."""
     for name in ("sh", "timeout", "python3", "cat", "getent"):
-        found = subprocess.run(["/usr/bin/which", name], capture_output=True, text=True, check=True).stdout.strip()
+        # The interpreter itself: a python3 of the PATH may be a script in bash, as pyenv's is.
+        found = sys.executable if name == "python3" else shutil.which(name)
+        assert found
         (tmp_path / name).symlink_to(found)
     return tmp_path
 

@@ -1,0 +1,55 @@
+"""The one step that a drill of roles does itself: it has the provider make the empty host that the playbooks configure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from drillbook.clock import Clock
+from drillbook.errors import ConfigurationError
+from drillbook.machines.drill.claims import Claims
+from drillbook.model import Check, SandboxHost, Step
+from drillbook.providers import Sandboxes, open_sandboxes
+from drillbook.run.stops import StoppableClock
+from drillbook.run.work import RUN_INVENTORY, Opening, Run
+
+
+class SandboxWork:
+    """Implements `Work`. The playbooks find in the run's own inventory how the host is reached."""
+
+    def __init__(self, provider: Sandboxes, sandbox: SandboxHost, clock: Clock) -> None:
+        self._provider = provider
+        self._sandbox = sandbox
+        self._clock = clock
+
+    def gate(self) -> tuple[Check, ...]:
+        """None: that the host is cut off is proven from inside, before anything is restored into it."""
+        return ()
+
+    def carry_out(self, step: Step, run: Run) -> None:
+        """Claim the host, make it, wait until it can be logged in to; raises DrillbookError."""
+        deadline = self._clock.monotonic() + step.timeout
+        host, claimed = self._sandbox.host, Claims(self._provider, run)
+        claimed.take(host)
+        machine = claimed.made(
+            host, lambda claim: self._provider.make(claim, self._sandbox, deadline - self._clock.monotonic())
+        )
+        reached = self._provider.reach(machine, deadline - self._clock.monotonic())
+        _write_inventory(run.ledger.path.parent / RUN_INVENTORY, host, reached)
+        run.seen.fact("machines", [{"host": host, "identifier": machine.identifier}])
+
+
+def open_sandbox_work(opening: Opening) -> SandboxWork:
+    """Return what makes the plan's sandbox host; raises ConfigurationError where nobody is declared to make it."""
+    if opening.sandbox is None or opening.place is None:
+        raise ConfigurationError(
+            f"no provider is declared for the sandbox host {opening.plan.target}",
+            where="drillbook_sandboxes of the group all",
+            remedy="Say there which provider makes it.",
+        )
+    clock = StoppableClock(opening.clock, opening.stops)
+    return SandboxWork(open_sandboxes(opening.place, clock), opening.sandbox, clock)
+
+
+def _write_inventory(path: Path, host: str, variables: Mapping[str, str]) -> None:
+    path.write_text(yaml.safe_dump({"all": {"hosts": {host: dict(variables)}}}), encoding="utf-8")
