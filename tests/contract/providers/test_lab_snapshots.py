@@ -185,7 +185,7 @@ def test_a_snapshot_that_the_machine_stands_on_can_be_removed(lab_database: LabW
 
 
 def test_a_containers_conf_that_is_not_there_is_said(lab_database: LabWorld, tmp_path: Path) -> None:
-    place = lab_database.place.__class__("lab", lab_database.prefix, tmp_path / "none.conf")
+    place = lab_database.place.model_copy(update={"containers_conf": tmp_path / "none.conf"})
     for opened in (open_snapshots(place, SystemClock()), open_backups(place, SystemClock())):
         with pytest.raises(ConfigurationError, match=r"there is no .*none\.conf"):
             opened.find(("shop-db",))
