@@ -9,8 +9,8 @@ import ansible_mitogen.affinity
 # Before the strategy is loaded: it asks this object where its processes belong, and the base class puts none anywhere.
 ansible_mitogen.affinity.policy = ansible_mitogen.affinity.Policy()
 
-import ansible_mitogen.loaders  # noqa: E402
-import ansible_mitogen.strategy  # noqa: E402
+import ansible_mitogen.loaders  # noqa: E402 - after the policy
+import ansible_mitogen.strategy  # noqa: E402 - likewise
 
 _Linear = ansible_mitogen.loaders.strategy_loader.get("linear", class_only=True)
 

@@ -122,7 +122,7 @@ def configuration(inventory: Inventory, kinds: Mapping[str, ServiceKind] = KINDS
     )
     places = general.drillbook_providers
     _refuse_twins([(found.name, "all") for found in places], "drillbook_providers.name")
-    sandboxes = tuple(sandbox_host(values, places) for values in general.drillbook_sandboxes)
+    sandboxes = tuple(sandbox_host(values, inventory, places) for values in general.drillbook_sandboxes)
     _refuse_twins([(found.host, "all") for found in sandboxes], "drillbook_sandboxes.host")
     drills = tuple(
         drill(values, owner, sandbox(values, owner, inventory, machines, places, sandboxes), limits)

@@ -1,6 +1,7 @@
 """A group's hosts as machines that are snapshotted together."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from drillbook.config.errors import fault
@@ -16,24 +17,27 @@ from drillbook.model import (
     QuiesceHook,
     Retention,
 )
+from drillbook.providers import Place
 
 _KEY = "drillbook_machines"
 _HOMES = {"storage": "proxmox", "fleecing_storage": "proxmox", "leave_out": "proxmox", "copy_to_region": "ec2"}
 """Rules for backups that only one kind of provider has."""
 
 
+def declared_place(name: str, places: Sequence[Place], group: str, key: str) -> Place:
+    """Return the place of a provider that ``group`` names under ``key``; raises ConfigurationError that lists the known ones."""
+    for place in places:
+        if place.name == name:
+            return place
+    known = ", ".join(place.name for place in places) or "none"
+    raise fault(f"there is no provider '{name}'", group, key, f"Known in drillbook_providers: {known}.")
+
+
 def machine_group(
     name: str, values: MachinesVariables, general: GlobalVariables, hosts: tuple[str, ...]
 ) -> MachineGroup:
     """Build it; raises ConfigurationError when provider or order don't fit the inventory."""
-    kinds = {provider.name: provider.kind for provider in general.drillbook_providers}
-    if values.provider not in kinds:
-        raise fault(
-            f"there is no provider '{values.provider}'",
-            name,
-            f"{_KEY}.provider",
-            f"Known in drillbook_providers: {', '.join(kinds) or 'none'}.",
-        )
+    place = declared_place(values.provider, general.drillbook_providers, name, f"{_KEY}.provider")
     stages = values.order or (hosts,)
     _refuse_wrong_order(name, stages, hosts)
     unknown = sorted(set(values.probes) - set(hosts))
@@ -47,7 +51,7 @@ def machine_group(
         ram=values.ram,
         window=timedelta(seconds=values.window_seconds),
         retention=Retention(**values.retention.model_dump()),
-        backup=_backup(name, values.backup, kinds[values.provider], hosts) if values.backup else None,
+        backup=_backup(name, values.backup, place.kind, hosts) if values.backup else None,
         probes={host: MachineProbes(**probes.model_dump()) for host, probes in values.probes.items()},
         heartbeat_file=values.heartbeat_file,
         ready_timeout=timedelta(seconds=values.ready_seconds),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from drillbook.config.errors import fault
 from drillbook.config.inventory import Inventory
+from drillbook.config.machines import declared_place
 from drillbook.config.schema import DrillVariables, SandboxVariables
 from drillbook.kinds.declaration import ServiceKind, ServiceVariables
 from drillbook.model import (
@@ -49,13 +50,11 @@ def service(
     )
 
 
-def sandbox_host(values: SandboxVariables, places: Sequence[Place]) -> SandboxHost:
-    """Build it; raises ConfigurationError for a provider that is not there or makes none."""
-    place = next((found for found in places if found.name == values.provider), None)
+def sandbox_host(values: SandboxVariables, inventory: Inventory, places: Sequence[Place]) -> SandboxHost:
+    """Build it; raises ConfigurationError for a host of production, and for a provider that is not there or makes none."""
     key = f"drillbook_sandboxes, host {values.host}"
-    if place is None:
-        known = ", ".join(found.name for found in places) or "none"
-        raise fault(f"there is no provider '{values.provider}'", "all", key, f"Known in drillbook_providers: {known}.")
+    _refuse_unsafe_sandbox(values.host, "all", inventory, key)
+    place = declared_place(values.provider, places, "all", key)
     if not makes_sandboxes(place):
         raise fault(
             f"the provider {place.name} ({place.kind}) makes no sandbox hosts yet",
@@ -63,13 +62,7 @@ def sandbox_host(values: SandboxVariables, places: Sequence[Place]) -> SandboxHo
             key,
             "Name one of the kind lab; on others, drills restore whole machines.",
         )
-    if place.drill is None:
-        raise fault(
-            f"the provider {place.name} has no range for drills",
-            "all",
-            "drillbook_providers.drill",
-            "Declare one there.",
-        )
+    _refuse_without_range(place)
     return SandboxHost(host=values.host, provider=values.provider, disk_bytes=values.disk_bytes)
 
 
@@ -87,7 +80,7 @@ def sandbox(
         return _provider_with_range(values, service, machines, places, key)
     if values.sandbox is None:
         raise fault("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
-    _refuse_unsafe_sandbox(values.sandbox, service, inventory, key)
+    _refuse_unsafe_sandbox(values.sandbox, service.group, inventory, key)
     if values.sandbox not in {found.host for found in sandboxes}:
         raise fault(
             f"no provider is declared for the sandbox host {values.sandbox}",
@@ -116,13 +109,7 @@ def _provider_with_range(
             "drillbook_service",
             "Say there where the group's machines are.",
         )
-    if next(found for found in places if found.name == provider).drill is None:
-        raise fault(
-            f"the provider {provider} has no range for drills",
-            "all",
-            "drillbook_providers.drill",
-            "Declare one there; Proxmox VE and the lab have it.",
-        )
+    _refuse_without_range(declared_place(provider, places, service.group, key))
     return provider
 
 
@@ -176,9 +163,19 @@ def _refuse_foreign_point(values: DrillVariables, service: Service) -> None:
         )
 
 
-def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, key: str) -> None:
+def _refuse_without_range(place: Place) -> None:
+    if place.drill is None:
+        raise fault(
+            f"the provider {place.name} has no range for drills",
+            "all",
+            "drillbook_providers.drill",
+            "Declare one there.",
+        )
+
+
+def _refuse_unsafe_sandbox(host: str, group: str, inventory: Inventory, key: str) -> None:
     if host not in inventory.hosts_of(SANDBOX_GROUP):
-        raise fault(f"'{host}' is not in the group {SANDBOX_GROUP}", service.group, key, "Name a host of that group.")
+        raise fault(f"'{host}' is not in the group {SANDBOX_GROUP}", group, key, "Name a host of that group.")
     others = sorted(
         name
         for name in inventory.groups
@@ -187,7 +184,7 @@ def _refuse_unsafe_sandbox(host: str, service: Service, inventory: Inventory, ke
     if others:
         raise fault(
             f"sandbox '{host}' also stands in {', '.join(others)}: a restore would write over production",
-            service.group,
+            group,
             key,
             f"Take {host} out of every group but {SANDBOX_GROUP}.",
         )

@@ -125,6 +125,46 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "also stands in postgresql, postgresql_main",
         "main-latest",
     ),
+    "sandbox that nobody makes": (
+        lambda data: everywhere(data).update(drillbook_sandboxes=[]),
+        "no provider is declared for the sandbox host sandbox1",
+        "main-latest",
+    ),
+    "sandbox of an unknown provider": (
+        lambda data: everywhere(data)["drillbook_sandboxes"][0].update(provider="nowhere"),
+        "there is no provider 'nowhere'",
+        "drillbook_sandboxes, host sandbox1",
+    ),
+    "sandbox of a provider that makes none": (
+        lambda data: everywhere(data).update(
+            drillbook_providers=[{"name": "lab", "kind": "ec2", "region": "eu-central-1"}]
+        ),
+        "makes no sandbox hosts yet",
+        "drillbook_sandboxes, host sandbox1",
+    ),
+    "sandbox without a range": (
+        lambda data: everywhere(data)["drillbook_providers"][0].pop("drill"),
+        "has no range for drills",
+        "drillbook_providers.drill",
+    ),
+    "declared sandbox in no such group": (
+        lambda data: everywhere(data)["drillbook_sandboxes"].append({"host": "db1", "provider": "lab"}),
+        "not in the group sandbox",
+        "drillbook_sandboxes, host db1",
+    ),
+    "declared sandbox in production, too": (
+        lambda data: (
+            data["sandbox"]["hosts"].append("db1")
+            or everywhere(data)["drillbook_sandboxes"].append({"host": "db1", "provider": "lab"})
+        ),
+        "also stands in postgresql, postgresql_main",
+        "drillbook_sandboxes, host db1",
+    ),
+    "sandbox of two providers": (
+        lambda data: everywhere(data)["drillbook_sandboxes"].append({"host": "sandbox1", "provider": "lab"}),
+        "also declared",
+        "drillbook_sandboxes.host",
+    ),
     "twins": (
         lambda data: data["postgresql_main"]["vars"]["drillbook_drills"].append(first_drill(data)),
         "also declared",

@@ -33,17 +33,10 @@ class LabSandboxes(LabDrillMachines):
         deadline = self._clock.monotonic() + timeout
         image, recipe = self._template(claim.host)
         self._refuse_held(claim)
-        if sandbox.disk_bytes and not self._range.data_path:
-            raise ConfigurationError(
-                f"{claim.host} is to have a disk of its own, and nothing says where",
-                where=f"drillbook_providers, {claim.provider}, drill.data_path",
-                remedy="Say it there, or leave disk_bytes out.",
-            )
-        disk = f"type=tmpfs,destination={self._range.data_path},tmpfs-size={sandbox.disk_bytes}"
         self._create(
             claim,
             *recipe.arguments_without_labels,
-            *((f"--mount={disk}",) if sandbox.disk_bytes else ()),
+            *self._disk(sandbox),
             image,
             *recipe.command,
             timeout=deadline - self._clock.monotonic(),
@@ -66,6 +59,17 @@ class LabSandboxes(LabDrillMachines):
         deadline = self._clock.monotonic() + timeout
         wait_until(self._clock, lambda: _greets(address), deadline=deadline, every=_POLL, late=late)
         return {"ansible_host": address}
+
+    def _disk(self, sandbox: SandboxHost) -> tuple[str, ...]:
+        if not sandbox.disk_bytes:
+            return ()
+        if not self._range.data_path:
+            raise ConfigurationError(
+                f"{sandbox.host} is to have a disk of its own, and nothing says where",
+                where=f"drillbook_providers, {sandbox.provider}, drill.data_path",
+                remedy="Say it there, or leave disk_bytes out.",
+            )
+        return (f"--mount=type=tmpfs,destination={self._range.data_path},tmpfs-size={sandbox.disk_bytes}",)
 
     def _template(self, host: str) -> tuple[str, Recipe]:
         name = f"{self._podman.place.prefix}-{host}{TEMPLATE}"
