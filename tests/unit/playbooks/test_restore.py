@@ -71,6 +71,11 @@ class Restore:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(yaml.safe_dump(content), encoding="utf-8")
 
+    def fail_in(self, part: str) -> None:
+        """Have a part of the kind record a check that failed."""
+        check = {"name": "every page", "stage": "prove", "passed": False, "expected": "whole", "actual": "torn"}
+        self._write(f"fake/{part}.yml", [{"name": "Check every page", "drillbook_check": check}])
+
     def run(self, playbook: str, **variables: str) -> tuple[int, str]:
         extra = json.dumps({"restore_kind": "fake", **variables})
         playbook = str(self.folder / "playbooks" / playbook)
@@ -142,3 +147,15 @@ def test_a_wrong_order_is_refused_before_anything_runs(restore: Restore, order: 
     assert code != 0
     assert why in output
     assert restore.notes() == []
+
+
+@pytest.mark.parametrize(("playbook", "part"), [("restore.yml", "restore/verify"), ("prove.yml", "prove")])
+def test_who_runs_it_by_hand_is_told_of_a_failed_check_and_a_drill_judges_itself(
+    restore: Restore, playbook: str, part: str
+) -> None:
+    restore.fail_in(part)
+    code, output = restore.run(playbook, **SANDBOX)
+    assert code != 0
+    assert "1 check(s) failed on sandbox1: every page." in output
+    code, output = restore.run(playbook, **SANDBOX, drillbook_run_id="run-1")
+    assert code == 0, output
