@@ -149,9 +149,7 @@ def wanting(record: dict[str, Any]) -> list[str]:
     ]
     if record["error"]:
         found.append(record["error"]["message"])
-    if record["rpo"]["met"] is False:
-        found.append(f"RPO {record['rpo']}")
-    return found
+    return [*found, *(f"RPO {track['rpo']}" for track in record["tracks"] if track["rpo"]["met"] is False)]
 
 
 def backup_sets(lab: Lab) -> list[dict[str, Any]]:

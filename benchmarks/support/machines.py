@@ -71,7 +71,7 @@ def drill(_opened: Configuration, _group: MachineGroup) -> dict[str, float]:
     if record["verdict"] != "PASS":
         sys.exit(f"the drill ended with {record['verdict']}: {record['error']}")
     total = float(record["total_seconds"])
-    phases = {phase["name"]: float(phase["seconds"]) for phase in record["phases"]}
+    phases = {phase["name"]: float(phase["seconds"]) for phase in record["tracks"][0]["phases"]}
     return {
         "plan": time.monotonic() - began - total,
         "run": total,

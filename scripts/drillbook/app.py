@@ -28,7 +28,7 @@ from drillbook.model import Check, Heartbeat, MachineGroup
 from drillbook.reporters.reports import write_reports
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
-from drillbook.run.plan import Plan, plan_drill
+from drillbook.run.plan import Plan, Track, plan_drill
 from drillbook.run.record import Who
 from drillbook.run.runner import DrillRunner
 from drillbook.run.stops import Stops
@@ -147,14 +147,15 @@ class App:
         machines = ProviderMachines(self.configuration.provider, self.clock)
         return Removers(machines, self.configuration.machine_timeout, self.configuration.machines_at_once)
 
-    def work(self, plan: Plan, stops: Stops) -> Work | None:
-        """What does a plan's steps that are no playbooks."""
-        return work_for(self.configuration, self.clock, plan, stops)
+    def work(self, plan: Plan, track: Track, stops: Stops) -> Work | None:
+        """What does a track's steps that are no playbooks."""
+        return work_for(self.configuration, self.clock, plan, track, stops)
 
     def limits_of_machine_drills(self) -> tuple[Check, ...]:
         """Prove, once for each group of machines that is drilled, that its drill's credential can do nothing to them."""
         drills = {drill.service.group: drill for drill in self.configuration.drills}
-        works = (self.work(plan_drill(self.configuration, drill), Stops(self.clock)) for drill in drills.values())
+        plans = [plan_drill(self.configuration, drill) for drill in drills.values()]
+        works = (self.work(plan, track, Stops(self.clock)) for plan in plans for track in plan.tracks)
         return tuple(check for work in works if work is not None for check in work.gate())
 
     def gate(self) -> Gate:
@@ -198,13 +199,14 @@ class App:
         return S3Credential(access_key, secret_key)
 
 
-def work_for(configuration: Configuration, clock: Clock, plan: Plan, stops: Stops) -> Work | None:
-    """Return what does a plan's steps that are no playbooks, with what the inventory says of the machines below the service."""
-    group = next((found for found in configuration.machine_groups if found.name == plan.service.group), None)
-    sandbox = next((found for found in configuration.sandboxes if found.host == plan.target), None)
+def work_for(configuration: Configuration, clock: Clock, plan: Plan, track: Track, stops: Stops) -> Work | None:
+    """Return what does a track's steps that are no playbooks, with what the inventory says of the machines below the service."""
+    group = next((found for found in configuration.machine_groups if found.name == track.service.group), None)
+    sandbox = next((found for found in configuration.sandboxes if found.host == track.target), None)
     made_by = sandbox or group
     opening = Opening(
         plan=plan,
+        track=track,
         stops=stops,
         clock=clock,
         group=group,
@@ -213,7 +215,7 @@ def work_for(configuration: Configuration, clock: Clock, plan: Plan, stops: Stop
         addresses=configuration.addresses,
         workers=configuration.machines_at_once,
     )
-    return KINDS[plan.service.kind.name].open_work(opening)
+    return KINDS[track.service.kind.name].open_work(opening)
 
 
 def _mitogen() -> bool:

@@ -57,12 +57,12 @@ def test_a_whole_machine_comes_back_with_what_it_had(
     code, record = drill(platform)
     assert (wanting(record), record["verdict"]) == ([], "PASS"), record["checks"]
     assert code == 0
-    assert record["rpo"]["inputs"]["counter"] >= beating
-    assert record["environment"]["isolated"] is True
+    assert record["tracks"][0]["rpo"]["inputs"]["counter"] >= beating
+    assert record["tracks"][0]["isolated"] is True
     assert containers(platform) == before
     figure(
-        f"whole machine ({HOST}): RTO {record['rto']['actual_seconds']:.1f} s, RPO {record['rpo']['actual_seconds']:.1f} s, "
-        f"first answer after {record['time_to_first_answer_seconds']:.1f} s"
+        f"whole machine ({HOST}): RTO {record['tracks'][0]['rto']['actual_seconds']:.1f} s, RPO {record['tracks'][0]['rpo']['actual_seconds']:.1f} s, "
+        f"first answer after {record['tracks'][0]['time_to_first_answer_seconds']:.1f} s"
     )
 
 
@@ -122,13 +122,13 @@ def test_a_lost_machine_comes_back_in_its_own_place_and_serves(
     platform.lab.run("podman", "rm", "--force", "--time", "0", f"{platform.lab.prefix}-{HOST}")
     code, record = restore(platform)
     assert (code, wanting(record), record["verdict"]) == (0, [], "PASS"), record["checks"]
-    assert record["rpo"]["inputs"]["counter"] <= newest
+    assert record["tracks"][0]["rpo"]["inputs"]["counter"] <= newest
     assert containers(platform) == before
     machine = host(HOST)
     assert machine.service("haproxy").is_running
     assert machine.service("drillbook-heartbeat@edge").is_running
     figure(
-        f"whole machine ({HOST}) in place: RTO {record['rto']['actual_seconds']:.1f} s, RPO {record['rpo']['actual_seconds']:.1f} s"
+        f"whole machine ({HOST}) in place: RTO {record['tracks'][0]['rto']['actual_seconds']:.1f} s, RPO {record['tracks'][0]['rpo']['actual_seconds']:.1f} s"
     )
     ran = platform.lab.run(
         "ansible-playbook", "playbooks/site.yml", "--limit", HOST, "--check", "--diff", timeout=LIMIT

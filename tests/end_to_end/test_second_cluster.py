@@ -39,5 +39,7 @@ def test_the_second_cluster_is_backed_up_and_drilled(
     ran = lab.run("drillbook", "drill", "run", "ledger-latest", "--json", timeout=DRILL_TIMEOUT)
     record = json.loads(ran.stdout)
     assert wanting(record) == [], ran.stderr
-    assert record["service"] == "ledger"
-    figure(f"second cluster: RTO {record['rto']['actual_seconds']:.0f} s, RPO {record['rpo']['actual_seconds']:.1f} s")
+    assert record["tracks"][0]["service"] == "ledger"
+    figure(
+        f"second cluster: RTO {record['tracks'][0]['rto']['actual_seconds']:.0f} s, RPO {record['tracks'][0]['rpo']['actual_seconds']:.1f} s"
+    )

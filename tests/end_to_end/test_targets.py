@@ -82,4 +82,4 @@ def test_the_end_of_a_backup_alone_is_a_target(platform: Platform, marks: dict[s
     )
     record = json.loads(ran.stdout)
     assert wanting(record) == []
-    assert record["recovery_point"]["type"] == point
+    assert record["tracks"][0]["recovery_point"]["chosen"]["type"] == point

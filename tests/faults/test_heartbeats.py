@@ -59,6 +59,9 @@ def test_heartbeats_that_failed_before_the_disaster(drills: Drills, host: Callab
         for name in ("db1", "db2", "db3"):
             host(name).check_output("systemctl start drillbook-heartbeat@main.service")
     assert ran.code == 1
-    assert ran.record["rpo"]["inputs"]["heartbeats_failing_seconds"] >= 60
-    assert ran.record["rpo"]["actual_seconds"] >= ran.record["rpo"]["inputs"]["heartbeats_failing_seconds"]
+    assert ran.record["tracks"][0]["rpo"]["inputs"]["heartbeats_failing_seconds"] >= 60
+    assert (
+        ran.record["tracks"][0]["rpo"]["actual_seconds"]
+        >= ran.record["tracks"][0]["rpo"]["inputs"]["heartbeats_failing_seconds"]
+    )
     drills.assert_nothing_left()

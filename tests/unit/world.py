@@ -72,7 +72,7 @@ class FakeMachines:
         return ()
 
     def carry_out(self, step: Step, run: Run) -> None:
-        claim = Claim("lab", run.plan.target, run.plan.target, run.run_id)
+        claim = Claim("lab", run.track.target, run.track.target, run.run_id)
         run.ledger.intend(machine_resource(claim))
         self._act(step.name, claim, run.seen, run.ledger.path.parent)
 
@@ -107,7 +107,7 @@ class World:
             "clock": self.clock,
             "playbooks": self.playbooks,
             "removers": self.removers(),
-            "work": lambda plan, _stops: FakeMachines(self.playbooks) if plan.mode is Mode.SANDBOX else None,
+            "work": lambda plan, _track, _stops: FakeMachines(self.playbooks) if plan.mode is Mode.SANDBOX else None,
             "evidence": self.evidence,
             "gate": Gate(self.directory / "runs", self.clock, self.preflight),
             "published": lambda _service: tuple(self.published),

@@ -15,13 +15,16 @@ from drillbook.evidence.chain import LOCK_NAME, PUBLIC_KEY_NAME, Listing, open_r
 from drillbook.evidence.entries import FIRST_PREVIOUS, Entry, UnknownSchemaError, parse_entry
 from drillbook.evidence.files import read_bytes
 from drillbook.evidence.findings import Finding, FindingKind, VerificationReport
+from drillbook.evidence.records import tracks_of
 from drillbook.evidence.signature import Verifier
 
 _RESTORE = "Find out who changed it, keep the changed file aside, and restore the original from the anchor"
 _NOT_ITS_OPENING = "Believe the opened entry, and find out what wrote the closing one"
 _LOCK_TIMEOUT_SECONDS = 180
-BOUND = ("drill", "service", "kind", "trigger", "mode", "objectives", "plan_digest", "config_digest")
+BOUND = ("drill", "trigger", "mode", "plan_digest", "config_digest")
 """What an `opened` entry announces of its run, and the closing one must repeat."""
+BOUND_OF_TRACK = ("service", "kind", "target", "objectives")
+"""The same of each of its tracks. A record of schema 1 announced no target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,10 @@ def _check_runs(entries: Sequence[Entry]) -> list[Finding]:
 def _compare(opening: Entry, closing: Entry) -> list[Finding]:
     """A run that is closed as another drill's would vanish from its own."""
     other = [key for key in BOUND if closing.body.get(key) != opening.body.get(key)]
+    announced, closed = tracks_of(opening.body), tracks_of(closing.body)
+    other += [] if len(announced) == len(closed) else ["tracks"]
+    for before, after in zip(announced, closed, strict=False):
+        other += [key for key in BOUND_OF_TRACK if before.get(key) is not None and after.get(key) != before[key]]
     message = f"It closes {opening.name} with another {', '.join(other)}"
     return [Finding("not-its-opening", f"{closing.name}.json", message, _NOT_ITS_OPENING)] if other else []
 

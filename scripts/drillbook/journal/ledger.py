@@ -118,10 +118,10 @@ class Ledger:
         return next((entry for entry in self.resources() if entry.kind is ResourceKind.OWNER), None)
 
     @property
-    def target(self) -> str:
-        """What the run holds while anything of it is there: a sandbox host, a provider, a group; "" if it never got to say so."""
+    def targets(self) -> tuple[str, ...]:
+        """What the run holds while anything of it is there: sandbox hosts, providers, groups; none if it never got to say so."""
         owner = self.owner()
-        return str(owner.details.get("target", "")) if owner else ""
+        return tuple(str(target) for target in owner.details.get("targets", ())) if owner else ()
 
     def owner_alive(self) -> bool:
         """Tell whether the run is still being carried out."""

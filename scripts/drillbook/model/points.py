@@ -86,20 +86,14 @@ class PointRequest:
         return replace(self, until=moment)
 
     def as_variables(self) -> dict[str, Any]:
-        """Return the ``restore_point`` variable that the playbooks take; what is not asked for is null.
-
-        Times are in the form that pgBackRest and PostgreSQL read, whole seconds of the repository's time
-        rounded down: what came later must not be seen.
-        """
+        """Return the ``restore_point`` variable that the playbooks take; times are RFC 3339, what is not asked for is null."""
         time = self.target_time
         return {
             "type": self.type.value,
-            "target": time.strftime("%Y-%m-%d %H:%M:%S.%f+00") if time else self.target,
+            "target": time.isoformat(timespec="microseconds").replace("+00:00", "Z") if time else self.target,
             "exclusive": self.exclusive,
             "set": self.set_label,
             "timeline": self.timeline,
-            "repo_target_time": (
-                self.repository_time.strftime("%Y-%m-%d %H:%M:%S+00") if self.repository_time else None
-            ),
+            "repository_time": format_instant(self.repository_time) if self.repository_time else None,
             "until": format_instant(self.until) if self.until else None,
         }

@@ -1,6 +1,6 @@
 """Ends what a killed run left: orphans, machines, files; and closes its record as its successor."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
 from drillbook.journal.journal import EventType, Journal
 from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
 from drillbook.run.evidence_log import EvidenceWriter, write_record
-from drillbook.run.hold import hold
+from drillbook.run.hold import hold_all
 from drillbook.run.record import build_successor_record
 from drillbook.run.teardown import Removers, batches, remove_together
 
@@ -55,13 +55,16 @@ class Cleaner:
         found += [self._close_lost(run_id, check=check) for run_id in opened if run_id not in known]
         return tuple(found)
 
-    def clean_after_killed(self, target: str) -> tuple[Cleaned, ...]:
-        """Clean after runs on ``target`` that were killed; the caller holds the target. Kept sandboxes stay."""
+    def clean_after_killed(self, targets: Collection[str]) -> tuple[Cleaned, ...]:
+        """Clean after runs on ``targets`` that were killed; the caller holds the targets. Kept sandboxes stay.
+
+        A run that went to others, too, is left to `clean`.
+        """
         opened = self._evidence.open_runs()
         return tuple(
             self._clean(ledger, opened, check=False, held=True)
             for ledger in self._dead(opened, everything=False)
-            if ledger.target == target
+            if set(ledger.targets) <= set(targets)
         )
 
     def _ledgers(self) -> Sequence[Path]:
@@ -80,7 +83,7 @@ class Cleaner:
         if check:
             return Cleaned(run_id, (), _names(outstanding), closed=run_id in opened, problem="only checked")
         try:
-            with nullcontext() if held else hold(self._state, ledger.target):
+            with nullcontext() if held else hold_all(self._state, ledger.targets):
                 problem = self._remove_all(run_id, ledger, outstanding)
                 closed = run_id in opened and self._close(run_id, ledger)
         except RefusedError as error:

@@ -1,6 +1,6 @@
 """What must hold before a disaster is declared; nothing is created here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from drillbook.clock import Clock
@@ -20,7 +20,7 @@ class Gate:
 
     def pass_through(self, plan: Plan, run_id: str) -> tuple[Check, ...]:
         """Return the gate's checks, all green; raises LeftoversError, RefusedError or InfrastructureError."""
-        for other, resource in leftovers(self._runs, plan.target, self._clock):
+        for other, resource in leftovers(self._runs, plan.targets, self._clock):
             if other != run_id:
                 raise LeftoversError(
                     f"run {other} left the {resource.kind} {resource.name} behind",
@@ -31,18 +31,18 @@ class Gate:
             name="no leftovers",
             stage=Stage.GATE,
             status=CheckStatus.PASSED,
-            expected=f"nothing of an earlier run on {plan.target}",
+            expected=f"nothing of an earlier run on {', '.join(plan.targets)}",
             actual="nothing",
         )
         return (nothing_left, *self._preflight(plan.mode))
 
 
-def leftovers(runs: Path, target: str | None, clock: Clock) -> tuple[tuple[str, Resource], ...]:
-    """Return run id and machine of everything that a ledger says is still there, on ``target`` or anywhere."""
+def leftovers(runs: Path, targets: Collection[str] | None, clock: Clock) -> tuple[tuple[str, Resource], ...]:
+    """Return run id and machine of everything that a ledger says is still there, on one of ``targets`` or anywhere."""
     found = []
     for path in sorted(runs.glob(f"*/{LEDGER_FILE}")):
         ledger = Ledger(path.parent, clock)
-        if target in (None, ledger.target):
+        if targets is None or set(targets) & set(ledger.targets):
             machines = (entry for entry in ledger.outstanding() if entry.kind is ResourceKind.MACHINE)
             found += [(path.parent.name, machine) for machine in machines]
     return tuple(found)

@@ -1,13 +1,22 @@
 """One run at a time on a target: a lock that the kernel gives back when its holder dies."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from drillbook.errors import RefusedError
+
+
+@contextmanager
+def hold_all(state_directory: Path, targets: Collection[str]) -> Iterator[None]:
+    """Hold each of ``targets`` for the length of the block, always in the same order; raises RefusedError as `hold` does."""
+    with ExitStack() as held:
+        for target in sorted(set(targets)):
+            held.enter_context(hold(state_directory, target))
+        yield
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from statistics import median
 from typing import Any, Protocol
 
 from drillbook.errors import RefusedError
+from drillbook.evidence.records import tracks_of
 from drillbook.model import (
     Destination,
     Drill,
     Mode,
-    Objectives,
     PointRequest,
     PointType,
     Service,
@@ -56,49 +56,81 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """One service's part of a plan: which point of it is restored, to where, by which steps, and what it is judged by.
+
+    ``rto`` is the objective of the plan's mode.
+    """
+
+    service: Service
+    target: str
+    point: PointRequest
+    rto: timedelta
+    rpo: timedelta
+    steps: tuple[Step, ...]
+    predicted: Prediction
+
+    def identity(self) -> dict[str, Any]:
+        """Return what is known of it before the run begins, and must be so when it ends."""
+        return {
+            "service": self.service.name,
+            "kind": self.service.kind.name,
+            "target": self.target,
+            "objectives": {"rto_seconds": in_seconds(self.rto), "rpo_seconds": in_seconds(self.rpo)},
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return its part of the plan as it is shown, digested and put into the evidence."""
+        return {
+            **self.identity(),
+            "recovery_point": self.point.as_variables(),
+            "steps": [
+                {"name": step.name, "playbook": step.playbook, "timeout_seconds": in_seconds(step.timeout)}
+                for step in self.steps
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A run, ready to be carried out."""
+    """A run, ready to be carried out: its tracks one after the other."""
 
     name: str
     trigger: str
-    service: Service
     mode: Mode
-    target: str
-    point: PointRequest
-    objectives: Objectives
+    tracks: tuple[Track, ...]
     disaster_at: datetime | None
     repository_as_of_disaster: bool
-    steps: tuple[Step, ...]
     deadline: timedelta
     keep: bool
     confirm: str
     config_digest: str
-    predicted: Prediction
     replace: tuple[str, ...] = ()
 
     @property
-    def rto_objective(self) -> timedelta:
-        """The objective that this run is judged by."""
-        return self.objectives.rto if self.mode is Mode.SANDBOX else self.objectives.rto_in_place
+    def targets(self) -> tuple[str, ...]:
+        """What the run holds, so that no other one goes there."""
+        return tuple(track.target for track in self.tracks)
 
-    def point_at(self, declared_at: datetime) -> PointRequest:
-        """Return the recovery point, blind to what came into the repository after a simulated disaster was declared."""
-        simulated = self.disaster_at is None and self.mode is Mode.SANDBOX and self.point.type is PointType.LATEST
-        if simulated and self.repository_as_of_disaster and self.point.repository_time is None:
-            return self.point.ignoring_later_than(declared_at)
-        return self.point
+    def point_at(self, track: Track, declared_at: datetime) -> PointRequest:
+        """Return a track's recovery point, blind to what came into the repository after a simulated disaster was declared."""
+        point = track.point
+        simulated = self.disaster_at is None and self.mode is Mode.SANDBOX and point.type is PointType.LATEST
+        if simulated and self.repository_as_of_disaster and point.repository_time is None:
+            return point.ignoring_later_than(declared_at)
+        return point
 
-    def variables(self, run_id: str, declared_at: datetime) -> dict[str, Any]:
-        """Return the extra variables, the same for every playbook of the run; they hold no secret."""
+    def variables(self, track: Track, run_id: str, declared_at: datetime) -> dict[str, Any]:
+        """Return the extra variables, the same for every playbook of a track; they hold no secret."""
         return {
             "drillbook_run_id": run_id,
-            "restore_kind": self.service.kind.name,
-            "restore_service": self.service.name,
-            "restore_group": self.service.group,
-            "restore_target": self.target,
+            "restore_kind": track.service.kind.name,
+            "restore_service": track.service.name,
+            "restore_group": track.service.group,
+            "restore_target": track.target,
             "restore_mode": self.mode.value,
             "restore_confirm": self.confirm,
-            "restore_point": self.point_at(declared_at).as_variables(),
+            "restore_point": self.point_at(track, declared_at).as_variables(),
             "restore_disaster_at": format_instant(self.disaster_at or declared_at),
         }
 
@@ -107,31 +139,19 @@ class Plan:
         return {
             "drill": self.name,
             "trigger": self.trigger,
-            "service": self.service.name,
-            "kind": self.service.kind.name,
             "mode": self.mode.value,
-            "target": self.target,
-            "recovery_point": self.point.as_variables(),
             "disaster_at": format_instant(self.disaster_at) if self.disaster_at else None,
-            "objectives": {
-                "rto_seconds": in_seconds(self.rto_objective),
-                "rpo_seconds": in_seconds(self.objectives.rpo),
-            },
-            "steps": [
-                {"name": step.name, "playbook": step.playbook, "timeout_seconds": in_seconds(step.timeout)}
-                for step in self.steps
-            ],
+            "tracks": [{**track.as_json(), "predicted": track.predicted.as_json()} for track in self.tracks],
             "deadline_seconds": in_seconds(self.deadline),
             "keep": self.keep,
             **({"replace": list(self.replace)} if self.replace else {}),
             "config_digest": self.config_digest,
-            "predicted": self.predicted.as_json(),
         }
 
     @property
     def digest(self) -> str:
         """SHA-256 of the plan without its predictions: the same order gives the same digest."""
-        body = {key: value for key, value in self.as_json().items() if key != "predicted"}
+        body = {**self.as_json(), "tracks": [track.as_json() for track in self.tracks]}
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -150,22 +170,26 @@ def plan_drill(
     """
     kind, timeout = drill.service.kind, drill.step_timeout
     _refuse_foreign_point(drill.service, Mode.SANDBOX, point or drill.point)
+    track = Track(
+        service=drill.service,
+        target=drill.sandbox,
+        point=point or drill.point,
+        rto=drill.objectives.rto,
+        rpo=drill.objectives.rpo,
+        steps=kind.steps(Mode.SANDBOX, timeout, None),
+        predicted=predict(history, drill.name, drill.service.name),
+    )
     return Plan(
         name=drill.name,
         trigger="drill",
-        service=drill.service,
         mode=Mode.SANDBOX,
-        target=drill.sandbox,
-        point=point or drill.point,
-        objectives=drill.objectives,
+        tracks=(track,),
         disaster_at=disaster_at,
         repository_as_of_disaster=drill.repository_as_of_disaster,
-        steps=kind.steps(Mode.SANDBOX, timeout, None),
         deadline=drill.run_deadline,
         keep=keep,
         confirm="",
         config_digest=settings.digest,
-        predicted=predict(history, drill.name),
     )
 
 
@@ -192,23 +216,27 @@ def plan_in_place(
             remedy=f"If that is meant, give --confirm {service.group}.",
         )
     name = f"{service.name}-in-place"
+    track = Track(
+        service=service,
+        target=service.group,
+        point=point,
+        rto=service.objectives.rto_in_place,
+        rpo=service.objectives.rpo,
+        steps=service.kind.steps(Mode.IN_PLACE, settings.step_timeout, service.provision_playbook),
+        predicted=predict(history, name, service.name),
+    )
     return Plan(
         name=name,
         trigger="restore",
-        service=service,
         mode=Mode.IN_PLACE,
-        target=service.group,
-        point=point,
-        objectives=service.objectives,
+        tracks=(track,),
         disaster_at=disaster_at,
         repository_as_of_disaster=False,
-        steps=service.kind.steps(Mode.IN_PLACE, settings.step_timeout, service.provision_playbook),
         deadline=settings.run_deadline,
         keep=False,
         confirm=confirm,
         replace=replace,
         config_digest=settings.digest,
-        predicted=predict(history, name),
     )
 
 
@@ -241,13 +269,19 @@ def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
         )
 
 
-def predict(history: Iterable[Mapping[str, Any]], name: str) -> Prediction:
-    """Median RTO and newest sizes of the earlier records of the same drill, oldest record first."""
-    records = [record for record in history if record.get("drill") == name]
-    times: Sequence[float] = [
-        record["rto"]["actual_seconds"] for record in records if (record.get("rto") or {}).get("actual_seconds")
+def predict(history: Iterable[Mapping[str, Any]], name: str, service: str) -> Prediction:
+    """Median RTO and newest sizes of a service in the earlier records of the same drill, oldest record first."""
+    tracks = [
+        track
+        for record in history
+        if record.get("drill") == name
+        for track in tracks_of(record)
+        if track.get("service") == service
     ]
-    told = [record.get("actual") or record.get("predicted") or {} for record in records]
+    times: Sequence[float] = [
+        track["rto"]["actual_seconds"] for track in tracks if (track.get("rto") or {}).get("actual_seconds")
+    ]
+    told = [track.get("actual") or track.get("predicted") or {} for track in tracks]
     sizes = [entry for entry in told if entry.get("bytes")]
     newest = sizes[-1] if sizes else {}
     return Prediction(

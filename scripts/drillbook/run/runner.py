@@ -10,7 +10,7 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError
 from drillbook.model import Verdict
 from drillbook.run.execution import Execution
-from drillbook.run.hold import hold
+from drillbook.run.hold import hold_all
 from drillbook.run.plan import Plan
 from drillbook.run.stops import Stops
 from drillbook.run.tools import Tools
@@ -34,7 +34,7 @@ class Outcome:
 
 
 class DrillRunner:
-    """Runs plans, one at a time per target."""
+    """Runs plans, one at a time on each target."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -46,8 +46,8 @@ class DrillRunner:
         """
         tools = self._tools
         stops = Stops(tools.clock)
-        with hold(tools.state_directory, plan.target), stops.catching_signals():
-            tools.cleaner.clean_after_killed(plan.target)
+        with hold_all(tools.state_directory, plan.targets), stops.catching_signals():
+            tools.cleaner.clean_after_killed(plan.targets)
             execution = Execution(tools, plan, new_run_id(plan, tools.clock), stops)
             record, error = execution.carry_out()
         return Outcome(record, execution.directory, Verdict(record["verdict"]), error)

@@ -12,7 +12,7 @@ from drillbook.model import Heartbeat
 from drillbook.run.clean import Cleaner
 from drillbook.run.evidence_log import EvidenceWriter
 from drillbook.run.gate import Gate
-from drillbook.run.plan import Plan
+from drillbook.run.plan import Plan, Track
 from drillbook.run.record import Who
 from drillbook.run.stops import Stops
 from drillbook.run.teardown import Removers
@@ -23,14 +23,14 @@ from drillbook.run.work import Work
 class Tools:
     """What a run works with.
 
-    ``published`` reads a service's published heartbeats. ``work`` makes what does a plan's steps
+    ``published`` reads a service's published heartbeats. ``work`` makes what does a track's steps
     that are no playbooks; None where each step is one.
     """
 
     clock: Clock
     playbooks: Playbooks
     removers: Removers
-    work: Callable[[Plan, Stops], Work | None]
+    work: Callable[[Plan, Track, Stops], Work | None]
     evidence: EvidenceWriter
     gate: Gate
     published: Callable[[str], tuple[Heartbeat, ...]]

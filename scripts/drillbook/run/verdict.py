@@ -7,12 +7,18 @@ from drillbook.model import Check, CheckStatus, Mode, Stage, Verdict
 from drillbook.run.recovery_objective import Loss
 
 
-def judge(*, error: DrillbookError | None, checks: Iterable[Check], rto_met: bool, loss: Loss | None) -> Verdict:
-    """ERROR before FAIL before UNPROVEN before PASS; nothing skipped is ever PASS."""
+def judge(
+    *, error: DrillbookError | None, checks: Iterable[Check], outcomes: Iterable[tuple[bool, Loss | None]]
+) -> Verdict:
+    """ERROR before FAIL before UNPROVEN before PASS; nothing skipped is ever PASS.
+
+    ``outcomes`` says of each track whether its RTO was met, and what was lost.
+    """
     if error is not None:
         return Verdict.ERROR
     statuses = {check.status for check in checks}
-    if CheckStatus.FAILED in statuses or not rto_met or loss is None or loss.met is False:
+    missed = any(not rto_met or loss is None or loss.met is False for rto_met, loss in outcomes)
+    if CheckStatus.FAILED in statuses or missed:
         return Verdict.FAIL
     return Verdict.UNPROVEN if CheckStatus.SKIPPED in statuses else Verdict.PASS
 

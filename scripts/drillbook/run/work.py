@@ -10,7 +10,7 @@ from drillbook.journal.ledger import Ledger
 from drillbook.model import Check, MachineGroup, SandboxHost, Step
 from drillbook.providers import Place
 from drillbook.run.observation import Observation
-from drillbook.run.plan import Plan
+from drillbook.run.plan import Plan, Track
 from drillbook.run.stops import Stops
 
 RUN_INVENTORY = "inventory.yml"
@@ -19,9 +19,10 @@ RUN_INVENTORY = "inventory.yml"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its work sees it: what is to be done, and where to say what was done."""
+    """A run as the work of one of its tracks sees it: what is to be done, and where to say what was done."""
 
     plan: Plan
+    track: Track
     run_id: str
     declared_at: datetime
     ledger: Ledger
@@ -31,7 +32,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a kind's work may be made from: the plan, and what the inventory says of the machines below it.
+    """What a kind's work may be made from: a track of the plan, and what the inventory says of the machines below it.
 
     ``group`` is there where the service's group is declared as machines, ``sandbox`` where the plan goes into a sandbox host; ``place``
     is the provider of either. ``addresses`` are where each host of the inventory is reached, None where that is not known.
@@ -39,6 +40,7 @@ class Opening:
     """
 
     plan: Plan
+    track: Track
     stops: Stops
     clock: Clock
     group: MachineGroup | None
@@ -49,7 +51,7 @@ class Opening:
 
 
 class Work(Protocol):
-    """The work of one run of one kind of service."""
+    """The work of one track of a run."""
 
     def gate(self) -> tuple[Check, ...]:
         """Check what must hold before the disaster is declared; raises RefusedError, InfrastructureError. Nothing is made."""

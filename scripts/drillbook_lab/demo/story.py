@@ -138,7 +138,8 @@ class Story:
         return answer
 
     def _judge(self, name: str, record: dict[str, Any]) -> None:
-        rto, rpo = record["rto"], record["rpo"]
+        (track,) = record["tracks"]
+        rto, rpo = track["rto"], track["rpo"]
         self._row(f"{name}: verdict", "PASS", record["verdict"], record["verdict"] == "PASS")
         self._row(
             f"{name}: RTO", f"{rto['objective_seconds']:.0f} s", _seconds(rto["actual_seconds"]), rto["met"] is True
@@ -146,7 +147,7 @@ class Story:
         self._row(
             f"{name}: RPO", f"{rpo['objective_seconds']:.0f} s", _seconds(rpo["actual_seconds"]), rpo["met"] is True
         )
-        for phase in record["phases"]:
+        for phase in track["phases"]:
             self._row(f"  {phase['name']}", "", _seconds(phase["seconds"]), True)
         self._keep_report(record["run_id"])
         if record.get("error"):

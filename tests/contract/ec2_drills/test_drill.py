@@ -45,12 +45,12 @@ def test_a_good_drill_passes_and_leaves_nothing(world: Ec2DrillWorld, driver: Dr
     outcome = driver.run()
     assert (outcome.verdict, failed(outcome), outcome.exit_code) == (Verdict.PASS, [], 0), outcome.record["error"]
     record = outcome.record
-    assert 4 < record["rpo"]["actual_seconds"] < 60
-    assert {entry["host"] for entry in record["recovery_point"]["machines"]} == set(HOSTS)
-    assert record["environment"]["isolated"] is True
+    assert 4 < record["tracks"][0]["rpo"]["actual_seconds"] < 60
+    assert {entry["host"] for entry in record["tracks"][0]["recovery_point"]["chosen"]["machines"]} == set(HOSTS)
+    assert record["tracks"][0]["isolated"] is True
     assert [entry["state"] for entry in record["cleanup"]] == ["removed", "removed"]
-    assert record["facts"]["fully_local_seconds"] >= record["rto"]["actual_seconds"]
-    assert "fully_read_seconds" not in record["facts"]
+    assert record["tracks"][0]["facts"]["fully_local_seconds"] >= record["tracks"][0]["rto"]["actual_seconds"]
+    assert "fully_read_seconds" not in record["tracks"][0]["facts"]
     assert check(outcome, "the drill's credential at aws is limited to its range")["status"] == "passed"
     assert world.left() == set()
     for report in (render_html(record), render_junit(record)):
@@ -240,7 +240,7 @@ def test_an_old_disk_in_a_new_backup_misses_the_rpo(world: Ec2DrillWorld, driver
     world.beat("shop-db", age=5000)
     world.back_up("shop-db")
     outcome = driver.run()
-    assert (outcome.verdict, outcome.record["rpo"]["met"], failed(outcome)) == (Verdict.FAIL, False, [])
+    assert (outcome.verdict, outcome.record["tracks"][0]["rpo"]["met"], failed(outcome)) == (Verdict.FAIL, False, [])
 
 
 def no_backup(world: Ec2DrillWorld) -> None:
@@ -399,7 +399,10 @@ def test_volumes_that_become_whole_later_are_a_time_of_their_own(world: Ec2Drill
     outcome = driver.run()
     assert outcome.verdict is Verdict.PASS, outcome.record["error"]
     assert len(DRILLS.of("DescribeVolumeStatus")) > len(HOSTS) + 2
-    assert outcome.record["facts"]["fully_local_seconds"] > outcome.record["rto"]["actual_seconds"]
+    assert (
+        outcome.record["tracks"][0]["facts"]["fully_local_seconds"]
+        > outcome.record["tracks"][0]["rto"]["actual_seconds"]
+    )
 
 
 def test_volumes_that_do_not_become_whole_in_time_are_an_error(world: Ec2DrillWorld) -> None:
@@ -416,5 +419,8 @@ def test_volumes_of_which_ec2_does_not_tell_are_bounded_by_the_full_read(world: 
     DRILLS.progress = [None]
     outcome = driver.run()
     assert outcome.verdict is Verdict.PASS, outcome.record["error"]
-    assert "fully_local_seconds" not in outcome.record["facts"]
-    assert outcome.record["facts"]["fully_read_seconds"] > outcome.record["rto"]["actual_seconds"]
+    assert "fully_local_seconds" not in outcome.record["tracks"][0]["facts"]
+    assert (
+        outcome.record["tracks"][0]["facts"]["fully_read_seconds"]
+        > outcome.record["tracks"][0]["rto"]["actual_seconds"]
+    )

@@ -234,7 +234,7 @@ def test_a_drill_makes_nothing_in_a_network_that_is_open(world: Ec2DrillWorld, d
     public_addresses(world)
     outcome = driver.run()
     assert "the drill's network is not isolated" in outcome.record["error"]["message"]
-    assert outcome.record["phases"] == [], "no disaster was declared"
+    assert outcome.record["tracks"][0]["phases"] == [], "no disaster was declared"
     restores = world.restores()
     (backup,) = restores.backups(("shop-db",), RULES)
     with pytest.raises(RefusedError, match="the drill's network is not isolated"):

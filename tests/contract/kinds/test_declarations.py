@@ -97,7 +97,7 @@ def test_its_points_are_planned_and_foreign_ones_refused(data: dict[str, Any], k
     for point in PointType:
         request = PointRequest(type=point, target=TARGETS.get(point))
         if point in kind.points:
-            assert plan_drill(settings, drill, point=request).point == request
+            assert plan_drill(settings, drill, point=request).tracks[0].point == request
             continue
         with pytest.raises(RefusedError, match=f"has no {point} in a drill"):
             plan_drill(settings, drill, point=request)
@@ -114,7 +114,7 @@ def test_its_selectors_are_planned_and_foreign_ones_refused(
     given: dict[str, Any] = {"type": PointType.TIME, "target": TARGETS[PointType.TIME], **SELECTORS[selector]}
     request = PointRequest(**given)
     if selector in kind.selectors(Mode.SANDBOX):
-        assert plan_drill(settings, settings.drills[0], point=request).point == request
+        assert plan_drill(settings, settings.drills[0], point=request).tracks[0].point == request
     else:
         with pytest.raises(RefusedError, match=f"has no {selector} in a drill"):
             plan_drill(settings, settings.drills[0], point=request)
@@ -169,4 +169,4 @@ def test_in_place_is_refused_without_the_exact_name(data: dict[str, Any]) -> Non
         with pytest.raises(RefusedError, match="replaces the data of every host") as caught:
             plan_in_place(settings, of, confirm=name, point=PointRequest())
         assert f"--confirm {of.group}" in caught.value.remedy
-    assert plan_in_place(settings, of, confirm=of.group, point=PointRequest()).target == of.group
+    assert plan_in_place(settings, of, confirm=of.group, point=PointRequest()).targets == (of.group,)

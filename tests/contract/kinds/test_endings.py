@@ -70,7 +70,7 @@ def test_failed_isolation_ends_the_run_before_the_next_step(fake: FakeWorld) -> 
     assert set(failed) == {"sandbox is isolated", "isolation proven"}
     assert HOSTS[1] in failed["sandbox is isolated"]["message"]
     assert steps(fake) == ["provision", "restore"]
-    assert ran.output["environment"]["isolated"] is False
+    assert ran.output["tracks"][0]["isolated"] is False
     assert fake.left() == []
 
 

@@ -63,7 +63,7 @@ class Driver:
             clock=self.clock,
             playbooks=NoPlaybooks(),
             removers=self.removers,
-            work=lambda made, stops: work_for(self.configuration, self.clock, made, stops),
+            work=lambda made, track, stops: work_for(self.configuration, self.clock, made, track, stops),
             evidence=self.evidence,
             gate=Gate(self.state / "runs", self.clock, lambda _mode: ()),
             published=lambda _service: self._published,

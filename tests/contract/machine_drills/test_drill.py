@@ -40,7 +40,7 @@ def test_a_good_drill_passes_and_leaves_nothing(world: DrillWorld, driver: Drive
     outcome = driver.run()
     assert (outcome.verdict, failed(outcome), outcome.exit_code) == (Verdict.PASS, [], 0), outcome.record
     record = outcome.record
-    assert [phase["name"] for phase in record["phases"]] == [
+    assert [phase["name"] for phase in record["tracks"][0]["phases"]] == [
         "declare",
         "select",
         "transfer",
@@ -49,9 +49,9 @@ def test_a_good_drill_passes_and_leaves_nothing(world: DrillWorld, driver: Drive
         "prove",
         "teardown",
     ]
-    assert 4 < record["rpo"]["actual_seconds"] < 60
-    assert {entry["host"] for entry in record["recovery_point"]["machines"]} == set(HOSTS)
-    assert record["environment"]["isolated"] is True
+    assert 4 < record["tracks"][0]["rpo"]["actual_seconds"] < 60
+    assert {entry["host"] for entry in record["tracks"][0]["recovery_point"]["chosen"]["machines"]} == set(HOSTS)
+    assert record["tracks"][0]["isolated"] is True
     assert [entry["state"] for entry in record["cleanup"]] == ["removed", "removed"]
     assert world.drill_guests() == []
     assert driver.kinds() == ["opened", "closed"]
@@ -176,8 +176,8 @@ def test_what_must_turn_it_red(world: DrillWorld, driver: Driver, cause: str) ->
 def test_an_old_disk_in_a_new_backup_misses_the_rpo(world: DrillWorld, driver: Driver) -> None:
     lost_too_much(world)
     outcome = driver.run()
-    assert (outcome.verdict, outcome.record["rpo"]["met"], failed(outcome)) == (Verdict.FAIL, False, [])
-    assert outcome.record["rpo"]["actual_seconds"] > 4000
+    assert (outcome.verdict, outcome.record["tracks"][0]["rpo"]["met"], failed(outcome)) == (Verdict.FAIL, False, [])
+    assert outcome.record["tracks"][0]["rpo"]["actual_seconds"] > 4000
 
 
 def test_a_heartbeat_later_than_the_disaster_is_a_clock_fault(world: DrillWorld, driver: Driver) -> None:
@@ -280,10 +280,10 @@ def test_a_live_restore_is_told_as_two_times(world: DrillWorld) -> None:
     record = live(world).run().record
     assert (record["error"], [entry["name"] for entry in record["checks"] if entry["status"] == "failed"]) == (None, [])
     assert (
-        record["time_to_first_answer_seconds"]
-        < record["rto"]["actual_seconds"]
+        record["tracks"][0]["time_to_first_answer_seconds"]
+        < record["tracks"][0]["rto"]["actual_seconds"]
         < copying
-        <= record["facts"]["fully_local_seconds"]
+        <= record["tracks"][0]["facts"]["fully_local_seconds"]
     )
     assert world.drill_guests() == []
 

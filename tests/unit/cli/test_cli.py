@@ -78,7 +78,7 @@ def test_json_is_one_document_also_when_it_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _code, out, _err = call(monkeypatch, capsys, "drill", "plan", "main-latest", "--json")
-    assert [step["playbook"] for step in json.loads(out)["steps"]] == [
+    assert [step["playbook"] for step in json.loads(out)["tracks"][0]["steps"]] == [
         None,
         "playbooks/restore.yml",
         "playbooks/prove.yml",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drillbook.evidence import Anchor, DirectoryAnchor, EvidenceLog, Signer
+from drillbook.evidence.records import tracks_of
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 
@@ -53,8 +54,19 @@ def good_log(make_log: Callable[..., EvidenceLog], anchor: DirectoryAnchor, dire
 
 
 @pytest.fixture
+def record_2(record: dict[str, Any]) -> dict[str, Any]:
+    """The same run in the schema of this version."""
+    (track,) = tracks_of(record)
+    general = ("drill", "run_id", "trigger", "mode", "operator", "tool_version", "plan_digest", "config_digest")
+    times = ("declared_at", "disaster_at", "finished_at", "total_seconds")
+    kept = (*general, *times, "cleanup", "leftovers", "error", "verdict")
+    checks = [{"service": "" if check["stage"] == "gate" else "main", **check} for check in record["checks"]]
+    return {**{key: record[key] for key in kept}, "schema": "drillbook.record/2", "tracks": [track], "checks": checks}
+
+
+@pytest.fixture
 def record() -> dict[str, Any]:
-    """A complete record of a drill that passed."""
+    """A complete record of a drill that passed, of schema 1."""
     phases: list[dict[str, Any]] = []
     at = 0.0
     for name, seconds in (

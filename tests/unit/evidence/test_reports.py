@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from drillbook.evidence import EvidenceLog, record_sha256, render_html, render_json, render_junit, render_text
+from drillbook.evidence.records import tracks_of
 from drillbook.evidence.reports import view
 from drillbook.evidence.reports.timeline import make_timeline
 
@@ -95,8 +96,8 @@ def test_page_shows_what_an_auditor_asks_for(record: dict[str, Any]) -> None:
         "drillbook-sandbox1",
         "openssl pkeyutl -verify",
         record_sha256(record),
-        '<title id="timeline-title">',
-        '<desc id="timeline-description">',
+        '<title id="timeline-title-1">',
+        '<desc id="timeline-description-1">',
     ):
         assert expected in html, expected
 
@@ -123,6 +124,34 @@ def test_page_names_its_entry(record: dict[str, Any], make_log: Any) -> None:
     html = render_html(record, entry)
     assert "-in 000002-closed.json -sigfile 000002-closed.sig" in html
     assert entry.sha256 in html
+
+
+def test_a_record_of_schema_1_is_shown_as_the_same_run_in_schema_2(
+    record: dict[str, Any], record_2: dict[str, Any]
+) -> None:
+    assert tracks_of(record) == tracks_of(record_2)
+    for render in (render_text, render_junit):
+        shown = [render(one).replace(record_sha256(one), "") for one in (record, record_2)]
+        assert shown[0] == shown[1]
+    assert "20261121-055012F" in render_html(record_2)
+
+
+def test_a_run_of_two_services_shows_both(record_2: dict[str, Any]) -> None:
+    (track,) = record_2["tracks"]
+    missed = {"objective_seconds": 10.0, "actual_seconds": 12.5, "met": False}
+    record_2["tracks"].append({**track, "service": "cache", "kind": "redis", "rto": missed})
+    record_2["checks"].append({**record_2["checks"][-1], "service": "cache", "name": "keys", "status": "failed"})
+    html = render_html(record_2)
+    for expected in ("Timeline of main", "Timeline of cache", "Data lost of cache", "main (postgresql), cache (redis)"):
+        assert expected in html, expected
+    assert html.count('id="after"') == 1
+    text = render_text(record_2)
+    assert "main, cache, run" in text
+    assert text.index("main:") < text.index("cache:") < text.index("RTO        10 s")
+    assert "failed  cache/prove/keys" in text
+    suite = ET.fromstring(render_junit(record_2))[0]  # noqa: S314 - our own output
+    failures = {(case.get("classname"), case.get("name")) for case in suite if case.find("failure") is not None}
+    assert failures == {("drillbook.cache.objectives", "RTO"), ("drillbook.cache.prove", "keys")}
 
 
 @pytest.mark.parametrize("isolated", [True, False, None])
@@ -169,7 +198,7 @@ def test_timeline_takes_times_for_seconds(record: dict[str, Any]) -> None:
     record["phases"] = [
         {"name": "transfer", "seconds": 30.0, "intervals": [["2026-11-21T06:00:10Z", "2026-11-21T06:00:40Z"]]}
     ]
-    timeline = make_timeline(record)
+    timeline = make_timeline(record, record["declared_at"])
     assert timeline is not None
     assert timeline.rows[0].bars[0].tooltip == "transfer: 10 s to 40 s"
 

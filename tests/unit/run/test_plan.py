@@ -10,11 +10,21 @@ from tests.unit.world import START, World
 from drillbook.errors import RefusedError
 from drillbook.kinds.machines.kind import MACHINES
 from drillbook.model import Mode, PointRequest
-from drillbook.run.plan import plan_drill, plan_in_place, predict
+from drillbook.run.plan import Plan, plan_drill, plan_in_place, predict
 
 
-def record(drill: str, rto: float | None, size: int | None = None) -> dict[str, Any]:
-    return {"drill": drill, "rto": {"actual_seconds": rto}, "actual": {"bytes": size, "disk_bytes": size}}
+def record(drill: str, rto: float | None, size: int | None = None, service: str = "main") -> dict[str, Any]:
+    """As schema 2 says it."""
+    return {"drill": drill, "tracks": [{"service": service, **of_track(rto, size)}]}
+
+
+def former_record(drill: str, rto: float | None, size: int | None = None) -> dict[str, Any]:
+    """As schema 1 said it."""
+    return {"drill": drill, "service": "main", **of_track(rto, size)}
+
+
+def of_track(rto: float | None, size: int | None) -> dict[str, Any]:
+    return {"rto": {"actual_seconds": rto}, "actual": {"bytes": size, "disk_bytes": size}}
 
 
 def test_digest_tells_orders_apart_and_ignores_predictions(world: World) -> None:
@@ -25,11 +35,18 @@ def test_digest_tells_orders_apart_and_ignores_predictions(world: World) -> None
 
 
 def test_prediction_is_the_median_of_the_drills_own_runs() -> None:
-    history = [record("a", 10, 5), record("b", 900, 9), record("a", None), record("a", 30, 7), record("a", 20)]
-    found = predict(history, "a")
+    history = [
+        former_record("a", 10, 5),
+        record("b", 900, 9),
+        record("a", 800, 8, service="other"),
+        record("a", None),
+        record("a", 30, 7),
+        record("a", 20),
+    ]
+    found = predict(history, "a", "main")
     assert found.rto == timedelta(seconds=20)
     assert found.bytes == 7
-    assert predict([], "a").rto is None
+    assert predict([], "a", "main").rto is None
 
 
 @pytest.mark.parametrize("confirm", ["", "main", "postgresql", "sandbox1", "POSTGRESQL_MAIN"])
@@ -82,19 +99,24 @@ def test_a_selector_that_the_kind_does_not_have_is_refused(world: World, point: 
         plan_drill(world.configuration, drill, point=point)
 
 
+def point_at(plan: Plan) -> PointRequest:
+    """The point of the plan's only track, for a disaster that is declared at the start."""
+    return plan.point_at(plan.tracks[0], START)
+
+
 def test_in_place_tears_nothing_down_and_freezes_nothing(world: World) -> None:
     service = world.configuration.service("main")
     plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())
-    assert (plan.mode, plan.rto_objective) == (Mode.IN_PLACE, timedelta(seconds=600))
-    assert plan.point_at(START).until is None
+    assert (plan.mode, plan.tracks[0].rto) == (Mode.IN_PLACE, timedelta(seconds=600))
+    assert point_at(plan).until is None
 
 
 def test_what_comes_later_is_hidden_only_for_a_simulated_total_loss(world: World) -> None:
     plan = world.plan()
-    assert plan.point_at(START).until == START
-    assert world.plan(disaster_at=START).point_at(START).until is None
-    assert world.plan(point=PointRequest.parse("oldest")).point_at(START).until is None
-    assert replace(plan, repository_as_of_disaster=False).point_at(START).until is None
+    assert point_at(plan).until == START
+    assert point_at(world.plan(disaster_at=START)).until is None
+    assert point_at(world.plan(point=PointRequest.parse("oldest"))).until is None
+    assert point_at(replace(plan, repository_as_of_disaster=False)).until is None
     given = START - timedelta(days=1)
-    asked = world.plan(point=PointRequest(repository_time=given)).point_at(START)
+    asked = point_at(world.plan(point=PointRequest(repository_time=given)))
     assert (asked.repository_time, asked.until) == (given, None)

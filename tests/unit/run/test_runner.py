@@ -11,7 +11,7 @@ from drillbook.ansible import Order, PlaybookFailedError, StepTimeoutError
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.evidence import Signer, verify_log
 from drillbook.evidence.reports.view import predictions
-from drillbook.evidence.verification import BOUND
+from drillbook.evidence.verification import BOUND, BOUND_OF_TRACK
 from drillbook.journal.journal import Journal, RunEvent
 from drillbook.journal.ledger import Ledger, ResourceKind, process_resource
 from drillbook.model import PointRequest, Verdict
@@ -33,13 +33,15 @@ def test_good_drill_passes_and_accounts_for_all_its_time(world: World) -> None:
     record = outcome.record
     assert outcome.verdict is Verdict.PASS, record["checks"]
     assert outcome.exit_code == 0
-    assert record["rto"] == {"objective_seconds": 300.0, "actual_seconds": 70.0, "met": True}
-    assert record["rpo"]["actual_seconds"] == 12.1
-    assert record["time_to_first_answer_seconds"] == 62.0
+    assert record["tracks"][0]["rto"] == {"objective_seconds": 300.0, "actual_seconds": 70.0, "met": True}
+    assert record["tracks"][0]["rpo"]["actual_seconds"] == 12.1
+    assert record["tracks"][0]["time_to_first_answer_seconds"] == 62.0
     assert record["leftovers"] == []
-    phases = {phase["name"]: phase["seconds"] for phase in record["phases"]}
+    phases = {phase["name"]: phase["seconds"] for phase in record["tracks"][0]["phases"]}
     assert phases["transfer"] == 30.0
-    assert sum(phases.values()) + record["unattributed_seconds"] == pytest.approx(record["total_seconds"], rel=0.01)
+    assert sum(phases.values()) + record["tracks"][0]["unattributed_seconds"] == pytest.approx(
+        record["total_seconds"], rel=0.01
+    )
     assert world.kinds() == ["opened", "closed"]
     assert world.playbooks.steps == ["provision", "restore", "prove", "teardown"]
     assert json.loads((outcome.directory / "record.json").read_text()) == record
@@ -52,7 +54,7 @@ def test_all_playbooks_get_the_same_variables(world: World) -> None:
     assert first["drillbook_run_id"] == outcome.record["run_id"]
     assert first["restore_target"] == "sandbox1"
     assert first["restore_point"]["until"] == "2026-01-31T12:00:00.000Z"
-    assert first["restore_point"]["repo_target_time"] is None
+    assert first["restore_point"]["repository_time"] is None
 
 
 def test_a_disaster_that_happened_leaves_the_repository_as_it_is(world: World) -> None:
@@ -181,7 +183,7 @@ def test_failed_isolation_ends_the_run_before_the_next_step(world: World, script
     outcome = world.run()
     assert outcome.verdict is Verdict.FAIL
     assert world.playbooks.steps == ["provision", "restore", "teardown"]
-    assert outcome.record["rto"]["met"] is False
+    assert outcome.record["tracks"][0]["rto"]["met"] is False
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,8 @@ def test_slow_recovery_misses_the_rto(world: World, script: Script) -> None:
     world.playbooks.acts["provision"] = slow
     outcome = world.run()
     assert outcome.verdict is Verdict.FAIL
-    assert outcome.record["rto"]["met"] is False
-    assert outcome.record["rpo"]["met"] is True
+    assert outcome.record["tracks"][0]["rto"]["met"] is False
+    assert outcome.record["tracks"][0]["rpo"]["met"] is True
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_no_heartbeat_is_unknown_and_unknown_fails(world: World, script: Script)
     del script.facts["newest_heartbeat"]
     outcome = world.run()
     assert outcome.verdict is Verdict.FAIL
-    assert outcome.record["rpo"]["actual_seconds"] is None
+    assert outcome.record["tracks"][0]["rpo"]["actual_seconds"] is None
 
 
 def test_host_clock_that_is_off_is_an_error(world: World) -> None:
@@ -266,8 +268,8 @@ def test_heartbeats_that_failed_before_the_disaster_are_recorded_and_judged(worl
     world.published = [published_beat(world.clock, age=90)]
     outcome = world.run()
     assert outcome.verdict is Verdict.FAIL
-    assert outcome.record["rpo"]["inputs"]["heartbeats_failing_seconds"] == pytest.approx(90.1)
-    assert outcome.record["rpo"]["actual_seconds"] == pytest.approx(90.1)
+    assert outcome.record["tracks"][0]["rpo"]["inputs"]["heartbeats_failing_seconds"] == pytest.approx(90.1)
+    assert outcome.record["tracks"][0]["rpo"]["actual_seconds"] == pytest.approx(90.1)
 
 
 @pytest.mark.parametrize(("age", "met"), [(1, True), (21.5, True), (25, False), (-5, False)])
@@ -275,13 +277,13 @@ def test_point_in_time_is_judged_by_its_target_error(world: World, script: Scrip
     target = START - timedelta(hours=1)
     script.facts["newest_heartbeat"]["written_at"] = instant(target - timedelta(seconds=age))
     outcome = world.run(world.plan(point=PointRequest.parse(f"time={instant(target)}")))
-    assert outcome.record["rpo"]["met"] is met
+    assert outcome.record["tracks"][0]["rpo"]["met"] is met
     assert outcome.verdict is (Verdict.PASS if met else Verdict.FAIL)
 
 
 def test_point_without_a_moment_is_not_judged_by_time(world: World) -> None:
     outcome = world.run(world.plan(point=PointRequest.parse("lsn=0/3000000")))
-    assert outcome.record["rpo"]["met"] is None
+    assert outcome.record["tracks"][0]["rpo"]["met"] is None
     assert outcome.verdict is Verdict.PASS
 
 
@@ -317,8 +319,8 @@ def test_in_place_creates_and_removes_nothing(world: World, script: Script) -> N
     outcome = world.run(plan)
     assert outcome.verdict is Verdict.PASS
     assert world.playbooks.steps == ["restore", "prove"]
-    assert outcome.record["rto"]["objective_seconds"] == 600.0
-    assert outcome.record["environment"]["sandbox"] is False
+    assert outcome.record["tracks"][0]["rto"]["objective_seconds"] == 600.0
+    assert outcome.record["mode"] == "in_place"
     variables = world.playbooks.orders[0].variables
     assert (variables["restore_mode"], variables["restore_confirm"]) == ("in_place", "postgresql_main")
 
@@ -346,12 +348,14 @@ def test_a_killed_run_is_closed_as_what_it_was_opened_as(world: World, lost: boo
         dead = ProcessIdentity(1, 0, "another boot")
         forged = {**opened, "drill": "another", "plan_digest": "0"}
         Ledger(world.directory / "runs/run-1", world.clock).intend(
-            process_resource(ResourceKind.OWNER, dead, target="sandbox1", opened=forged)
+            process_resource(ResourceKind.OWNER, dead, targets=["sandbox1"], opened=forged)
         )
     world.cleaner().clean()
     closed = list(world.evidence.entries())[-1]
     assert closed.kind == "closed-by-successor"
     assert {key: closed.body[key] for key in BOUND} == {key: opened[key] for key in BOUND}
+    (before,), (after,) = opened["tracks"], closed.body["tracks"]
+    assert {key: after[key] for key in BOUND_OF_TRACK} == before
     report = verify_log(
         world.directory / "evidence", Signer.load_or_create(world.directory / "key.pem").public_key_pem()
     )
@@ -361,8 +365,11 @@ def test_a_killed_run_is_closed_as_what_it_was_opened_as(world: World, lost: boo
 def test_what_was_restored_is_told_beside_what_was_predicted(world: World) -> None:
     """The first run has nothing to predict from; the next one predicts what the first one found."""
     first = world.run().record
-    assert (first["predicted"]["bytes"], first["actual"]) == (None, {"bytes": 1000, "disk_bytes": 3000})
-    assert ("Restored data", "1000 B") in [(row.name, row.actual) for row in predictions(first)]
+    assert (first["tracks"][0]["predicted"]["bytes"], first["tracks"][0]["actual"]) == (
+        None,
+        {"bytes": 1000, "disk_bytes": 3000},
+    )
+    assert ("Restored data", "1000 B") in [(row.name, row.actual) for row in predictions(first["tracks"][0])]
     second = world.run(world.plan(history=[first])).record
-    assert (second["predicted"]["bytes"], second["predicted"]["disk_bytes"]) == (1000, 3000)
-    assert "not known" not in [row.actual for row in predictions(second)]
+    assert (second["tracks"][0]["predicted"]["bytes"], second["tracks"][0]["predicted"]["disk_bytes"]) == (1000, 3000)
+    assert "not known" not in [row.actual for row in predictions(second["tracks"][0])]

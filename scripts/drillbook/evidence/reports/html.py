@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from drillbook.evidence.entries import JSON, Entry
+from drillbook.evidence.records import tracks_of
 from drillbook.evidence.reports import view
 from drillbook.evidence.reports.timeline import make_timeline
 
@@ -15,25 +17,41 @@ def render_html(record: Mapping[str, JSON], entry: Entry | None = None) -> str:
 
     Everything from the record is escaped, and the page's policy forbids scripts and every outside resource.
     """
-    environment = view.mapping(record.get("environment"))
     return _template().render(
         record=record,
         entry=entry,
         sentence=view.VERDICT_SENTENCES.get(view.text(record.get("verdict")), ""),
+        services=view.services(record),
         objectives=view.objectives(record),
         counts=view.check_counts(record),
         checks=view.checks(record),
         stages=view.checks_by_stage(record),
-        predictions=view.predictions(record),
-        timeline=make_timeline(record),
+        tracks=[_track(track, record) for track in tracks_of(record)],
         digest=view.record_sha256(record),
         error=view.mapping(record.get("error")),
-        rpo=view.mapping(record.get("rpo")),
-        environment=environment,
-        target={key: value for key, value in environment.items() if key != "isolated"},
         cleanup=[view.mapping(item) for item in view.items(record.get("cleanup"))],
         leftovers=[view.text(item) for item in view.items(record.get("leftovers"))],
     )
+
+
+def _track(track: Mapping[str, JSON], record: Mapping[str, JSON]) -> dict[str, Any]:
+    """What the page shows of one service."""
+    point, rpo = view.mapping(track.get("recovery_point")), view.mapping(track.get("rpo"))
+    return {
+        "service": view.text(track.get("service")),
+        "kind": view.text(track.get("kind")),
+        "timeline": make_timeline(track, record.get("declared_at")),
+        "total_seconds": track.get("total_seconds"),
+        "unattributed_seconds": track.get("unattributed_seconds"),
+        "asked": view.mapping(point.get("asked")),
+        "chosen": view.mapping(point.get("chosen")),
+        "formula": rpo.get("formula"),
+        "inputs": view.mapping(rpo.get("inputs")),
+        "isolated": track.get("isolated"),
+        "target": track.get("target"),
+        "predictions": view.predictions(track),
+        "first_answer": track.get("time_to_first_answer_seconds"),
+    }
 
 
 @cache

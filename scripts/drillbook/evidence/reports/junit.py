@@ -13,23 +13,22 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 def render_junit(record: Mapping[str, JSON]) -> str:
     """One suite: a case for each objective and each check; an error of the run is a case in error."""
-    name = f"drillbook.{view.text(record.get('service'))}"
     suite = ET.Element("testsuite", name=_clean(view.text(record.get("drill"))))
     for objective in view.objectives(record):
-        case = _case(suite, f"{name}.objectives", objective.name)
+        case = _case(suite, f"drillbook.{objective.service}.objectives", objective.name)
         detail = f"objective {objective.objective}, actual {objective.actual}"
         if objective.outcome == "missed":
             _child(case, "failure", f"{objective.name} missed: {detail}", detail)
         elif objective.outcome != "met":
             _child(case, "skipped", f"{objective.name} was not judged: {detail}")
     for check in view.checks(record):
-        case = _case(suite, f"{name}.{check.stage}", check.name)
+        case = _case(suite, f"drillbook.{check.service or view.services(record)}.{check.stage}", check.name)
         detail = f"expected: {check.expected}\nactual: {check.actual}\nremedy: {check.remedy}"
         if check.status == "skipped":
             _child(case, "skipped", check.message)
         elif check.status != "passed":
             _child(case, "failure", check.message or check.status, detail)
-    _add_run(suite, name, record)
+    _add_run(suite, f"drillbook.{view.services(record)}", record)
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))

@@ -63,16 +63,16 @@ class TimelineChart:
     description: str
 
 
-def make_timeline(record: Mapping[str, JSON]) -> TimelineChart | None:
-    """Lay out the phases; None if the record has none. Seconds count from the declaration of the disaster."""
-    spans = _spans(record)
+def make_timeline(track: Mapping[str, JSON], declared_at: JSON = None) -> TimelineChart | None:
+    """Lay out the phases of a track; None if it has none. Seconds count from the declaration of the disaster."""
+    spans = _spans(track, declared_at)
     if not spans:
         return None
     longest = max((end for _, intervals, _ in spans for _, end in intervals), default=0.0)
-    objective = number(mapping(record.get("rto")).get("objective_seconds"))
+    objective = number(mapping(track.get("rto")).get("objective_seconds"))
     # The objective's line is drawn where it doesn't squeeze the bars into a corner.
     shown = objective if objective is not None and objective <= 2.5 * longest else None
-    scale = max(longest, shown or 0.0, number(record.get("total_seconds")) or 0.0) * 1.02 or 1.0
+    scale = max(longest, shown or 0.0, number(track.get("total_seconds")) or 0.0) * 1.02 or 1.0
     plot = WIDTH - LEFT - RIGHT
 
     def at(seconds: float) -> float:
@@ -85,7 +85,7 @@ def make_timeline(record: Mapping[str, JSON]) -> TimelineChart | None:
     axis_y = TOP + len(rows) * ROW + 4
     step = _step(scale)
     ticks = tuple(Mark(at(index * step), duration(index * step)) for index in range(floor(scale / step) + 1))
-    answered = number(record.get("time_to_first_answer_seconds"))
+    answered = number(track.get("time_to_first_answer_seconds"))
     return TimelineChart(
         width=WIDTH,
         height=axis_y + BOTTOM,
@@ -100,15 +100,14 @@ def make_timeline(record: Mapping[str, JSON]) -> TimelineChart | None:
     )
 
 
-def _spans(record: Mapping[str, JSON]) -> list[tuple[str, list[tuple[float, float]], float]]:
+def _spans(track: Mapping[str, JSON], declared: JSON) -> list[tuple[str, list[tuple[float, float]], float]]:
     """Name, intervals in seconds since the declaration, and total of each phase.
 
     A phase without intervals is laid after the one before it, so that an older record is still drawn.
     """
-    declared = record.get("declared_at")
     spans = []
     cursor = 0.0
-    for phase in (mapping(item) for item in items(record.get("phases"))):
+    for phase in (mapping(item) for item in items(track.get("phases"))):
         total = number(phase.get("seconds")) or 0.0
         intervals = []
         for pair in (items(interval) for interval in items(phase.get("intervals"))):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from drillbook.evidence.entries import JSON, canonical_json
+from drillbook.evidence.records import tracks_of
 
 UNKNOWN = "unknown"
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$")
@@ -24,6 +25,7 @@ VERDICT_SENTENCES = {
 class ObjectiveView:
     """One objective against what was measured. ``share`` is actual / objective, None where either is unknown."""
 
+    service: str
     name: str
     title: str
     objective: str
@@ -34,8 +36,9 @@ class ObjectiveView:
 
 @dataclass(frozen=True, slots=True)
 class CheckView:
-    """One check as it is printed."""
+    """One check as it is printed; ``service`` is "" for a check of the run itself."""
 
+    service: str
     name: str
     stage: str
     status: str
@@ -131,24 +134,35 @@ def size(value: JSON) -> str:
     return f"{amount:.1f} TiB"
 
 
+def services(record: Mapping[str, JSON]) -> str:
+    """The services of the run."""
+    return ", ".join(text(track.get("service")) for track in tracks_of(record))
+
+
 def objectives(record: Mapping[str, JSON]) -> list[ObjectiveView]:
-    """RTO and RPO against their objectives."""
+    """RTO and RPO of each track against their objectives."""
+    return [objective for track in tracks_of(record) for objective in objectives_of(track)]
+
+
+def objectives_of(track: Mapping[str, JSON]) -> list[ObjectiveView]:
+    """RTO and RPO of one track."""
+    service = text(track.get("service"))
     return [
-        _objective("RTO", "Time to recover", mapping(record.get("rto"))),
-        _objective("RPO", "Data lost", mapping(record.get("rpo"))),
+        _objective(service, "RTO", "Time to recover", mapping(track.get("rto"))),
+        _objective(service, "RPO", "Data lost", mapping(track.get("rpo"))),
     ]
 
 
-def _objective(name: str, title: str, part: Mapping[str, JSON]) -> ObjectiveView:
+def _objective(service: str, name: str, title: str, part: Mapping[str, JSON]) -> ObjectiveView:
     goal, actual, met = number(part.get("objective_seconds")), number(part.get("actual_seconds")), part.get("met")
     outcome = "met" if met is True else "missed" if met is False else "not judged"
     share = max(0.0, actual / goal) if goal and actual is not None else None
-    return ObjectiveView(name, title, duration(goal), duration(actual), outcome, share)
+    return ObjectiveView(service, name, title, duration(goal), duration(actual), outcome, share)
 
 
 def checks(record: Mapping[str, JSON]) -> list[CheckView]:
     """Every check, in the record's order."""
-    fields = ("name", "stage", "status", "expected", "actual", "message", "remedy")
+    fields = ("service", "name", "stage", "status", "expected", "actual", "message", "remedy")
     return [
         CheckView(*("" if mapping(check).get(field) is None else text(mapping(check)[field]) for field in fields))
         for check in items(record.get("checks"))
@@ -171,11 +185,11 @@ def check_counts(record: Mapping[str, JSON]) -> dict[str, int]:
     return counts
 
 
-def predictions(record: Mapping[str, JSON]) -> list[PredictionView]:
-    """The plan's figures beside the measured ones."""
-    predicted = mapping(record.get("predicted"))
-    actual = mapping(record.get("actual"))
-    rto = mapping(record.get("rto")).get("actual_seconds")
+def predictions(track: Mapping[str, JSON]) -> list[PredictionView]:
+    """The plan's figures of a track beside the measured ones."""
+    predicted = mapping(track.get("predicted"))
+    actual = mapping(track.get("actual"))
+    rto = mapping(track.get("rto")).get("actual_seconds")
     rows = [PredictionView("Time to recover", duration(predicted.get("rto_seconds")), duration(rto))]
     for key, name in (("bytes", "Restored data"), ("disk_bytes", "Free disk needed")):
         if predicted.get(key) is not None or key in actual:

@@ -15,6 +15,7 @@ from typing import Any
 from drillbook.kinds.postgresql.wal import SEGMENT_BYTES, Archive, Segment, check_continuity, parse_lsn
 from drillbook.model import PointType, format_instant, parse_instant
 
+_PGBACKREST_TIME = "%Y-%m-%d %H:%M:%S.%f+00"
 DISK_MARGIN = 1.1
 WAL_ON_DISK_SEGMENTS = 64
 """Replay recycles segments: with PostgreSQL's default max_wal_size (1 GiB) at most about so many lie on the disk."""
@@ -72,6 +73,11 @@ class RecoveryPoint:
     last_segment: str = ""
     until: str | None = None
 
+    @property
+    def target_time(self) -> datetime | None:
+        """The moment aimed at, where the point is a time."""
+        return _moment(self.target) if self.type is PointType.TIME and self.target else None
+
     def options(self) -> list[str]:
         """pgBackRest's options beside ``--set``.
 
@@ -84,7 +90,9 @@ class RecoveryPoint:
         if self.type in (PointType.OLDEST, PointType.RANDOM, PointType.IMMEDIATE):
             setting = f"--recovery-option=recovery_target_timeline={self.timeline}"
             return ["--type=immediate", "--target-action=promote", setting]
-        options = [f"--type={self.type.value}", f"--target={self.target}", "--target-action=promote", timeline]
+        moment = self.target_time
+        target = moment.strftime(_PGBACKREST_TIME) if moment else self.target
+        options = [f"--type={self.type.value}", f"--target={target}", "--target-action=promote", timeline]
         return [*options, "--target-exclusive"] if self.exclusive else options
 
     def as_json(self) -> dict[str, Any]:
@@ -96,7 +104,7 @@ class RecoveryPoint:
             "backup_type": self.set.type,
             "timeline": self.timeline,
             "target": self.target,
-            "target_time": _as_instant(self.target) if self.type is PointType.TIME else None,
+            "target_time": format_instant(self.target_time) if self.target_time else None,
             "origin_time": format_instant(self.set.stopped_at),
             "start_lsn": self.set.start_lsn,
             "stop_lsn": self.set.stop_lsn,
@@ -247,10 +255,4 @@ def _alive(archive: Archive, timeline: int, moment: datetime) -> bool:
 
 
 def _moment(target: str) -> datetime:
-    return parse_instant(_as_instant(target), where="the recovery point's target")
-
-
-def _as_instant(target: str | None) -> str:
-    """RFC 3339 of pgBackRest's form ``2026-01-31 12:00:00.000000+00``."""
-    text = (target or "").strip().replace(" ", "T", 1)
-    return text + ":00" if len(text) > 3 and text[-3] in "+-" else text
+    return parse_instant(target, where="the recovery point's target")

@@ -98,7 +98,7 @@ class Acceptance:
 
     def _heartbeat(self, machine: Machine) -> tuple[Check, Heartbeat | None]:
         name = f"{machine.host}: heartbeat found"
-        path, service = self._group.heartbeat_file, self._run.plan.service.name
+        path, service = self._group.heartbeat_file, self._run.track.service.name
         text = self._provider.read(machine, path)
         if text is None:
             message = f"{path} is not there: what was lost can't be told"
@@ -131,7 +131,7 @@ class Acceptance:
 
     def _found(self, name: str, beat: Heartbeat) -> tuple[Check, Heartbeat]:
         actual = f"{beat.counter} of {format_instant(beat.written_at)}"
-        return _passed(name, f"one of {beat.host} in {self._run.plan.service.name}", actual), beat
+        return _passed(name, f"one of {beat.host} in {self._run.track.service.name}", actual), beat
 
     def _read_all(self, machine: Machine) -> Check:
         name = f"{machine.host}: every file read"

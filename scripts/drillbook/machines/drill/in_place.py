@@ -10,7 +10,7 @@ from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.steps import MachineSteps
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
 from drillbook.providers import PartialBackups, Recoveries
-from drillbook.run.plan import Plan
+from drillbook.run.plan import Plan, Track
 from drillbook.run.work import Run
 
 _REMEDY = (
@@ -25,10 +25,13 @@ class InPlaceWork(MachineSteps):
     What stands in a machine's place is lost, so each such machine must be named in the plan's ``replace``.
     """
 
-    def __init__(self, provider: Recoveries, group: MachineGroup, plan: Plan, clock: Clock, *, workers: int) -> None:
+    def __init__(
+        self, provider: Recoveries, group: MachineGroup, plan: Plan, track: Track, clock: Clock, *, workers: int
+    ) -> None:
         super().__init__(provider, group, clock, workers=workers)
         self._provider = provider
         self._plan = plan
+        self._track = track
 
     def gate(self) -> tuple[Check, ...]:
         """See what would be lost; raises RefusedError where that was not named. Nothing is touched."""
@@ -78,11 +81,11 @@ class InPlaceWork(MachineSteps):
         return self._provider.left_behind(machine, backup) if isinstance(self._provider, PartialBackups) else ()
 
     def _choose(self) -> Selection:
-        point = self._plan.point
+        point = self._track.point
         if point.type is PointType.RANDOM:
             raise RefusedError(
                 "a restore in place is of a point that somebody chose, not of a random one",
-                where=f"restore of {self._plan.service.name}",
+                where=f"restore of {self._track.service.name}",
                 remedy="Give --point latest, oldest or a time.",
             )
         return choose_backups(
@@ -96,7 +99,7 @@ class InPlaceWork(MachineSteps):
             described = ", ".join(f"{host} ({standing[host].identifier}, {standing[host].power})" for host in unnamed)
             raise RefusedError(
                 f"still there, and their disks would be lost: {described}",
-                where=f"restore of {self._plan.service.name}",
+                where=f"restore of {self._track.service.name}",
                 remedy=f"If that is meant, name each: {' '.join(f'--replace {host}' for host in unnamed)}.",
             )
         return standing

@@ -17,16 +17,16 @@ from drillbook.run.work import Opening, Work
 
 def open_work(opening: Opening) -> Work:
     """Return what does the plan's steps; raises ConfigurationError where the group is not declared as machines."""
-    plan, group, place = opening.plan, opening.group, opening.place
+    plan, track, group, place = opening.plan, opening.track, opening.group, opening.place
     if group is None or place is None:
         raise ConfigurationError(
             "the group is not declared as machines of a provider",
-            where=f"group_vars of {plan.service.group}, key drillbook_machines",
+            where=f"group_vars of {track.service.group}, key drillbook_machines",
             remedy="Declare them there.",
         )
     clock = StoppableClock(opening.clock, opening.stops)
     if plan.mode is Mode.IN_PLACE:
-        return InPlaceWork(open_recoveries(place, clock), group, plan, opening.clock, workers=opening.workers)
+        return InPlaceWork(open_recoveries(place, clock), group, plan, track, opening.clock, workers=opening.workers)
     return MachineWork(
         open_restores(place, clock),
         group,

@@ -43,7 +43,7 @@ def open_sandbox_work(opening: Opening) -> SandboxWork:
     """Return what makes the plan's sandbox host; raises ConfigurationError where nobody is declared to make it."""
     if opening.sandbox is None or opening.place is None:
         raise ConfigurationError(
-            f"no provider is declared for the sandbox host {opening.plan.target}",
+            f"no provider is declared for the sandbox host {opening.track.target}",
             where="drillbook_sandboxes of the group all",
             remedy="Say there which provider makes it.",
         )
