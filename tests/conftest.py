@@ -41,12 +41,11 @@ JOURNAL_TIMEOUT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The configured platform and how it came to be; where a lab was kept (`--keep`), only its newest run is known."""
+    """The configured platform and how it came to be; of a lab that was kept (`--keep`) nothing is known."""
 
     lab: Lab
     check: Recap | None
     converge: Recap | None
-    second: Recap
 
 
 class ArgumentSampler:
@@ -115,17 +114,16 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 def platform(
     lab: Lab, sampler: ArgumentSampler, figure: Callable[[str], None], request: pytest.FixtureRequest
 ) -> Platform:
-    """The platform after `site.yml`: checked on fresh and dirty hosts, converged, and run a second time."""
+    """The platform after `site.yml`: checked on fresh and dirty hosts, and converged."""
     if request.session.stash[KEPT]:
-        return Platform(lab=lab, check=None, converge=None, second=lab.playbook("site"))
+        lab.playbook("site")
+        return Platform(lab=lab, check=None, converge=None)
     dirty = lab.run(
         "ansible-playbook", "-i", "inventories/lab", "-i", "molecule/cluster/inventory.yml", "molecule/shared/prepare.yml"
     )  # fmt: skip
     assert dirty.returncode == 0, dirty.stdout
-    made = Platform(
-        lab=lab, check=lab.playbook("site", "--check"), converge=lab.playbook("site"), second=lab.playbook("site")
-    )
-    for name in ("check", "converge", "second"):
+    made = Platform(lab=lab, check=lab.playbook("site", "--check"), converge=lab.playbook("site"))
+    for name in ("check", "converge"):
         figure(f"site.yml, {name}: {getattr(made, name).seconds:.0f} s")
     return made
 
