@@ -175,6 +175,14 @@ def host(lab: Lab) -> Callable[[str], Host]:
     return lambda name: connect(lab, name)
 
 
+def end_segments(leader: Host, count: int) -> None:
+    """Write something and begin a new segment, so many times."""
+    psql = "runuser -u postgres -- psql -XAtq --command=%s postgres"
+    for _ in range(count):
+        leader.check_output(psql, "select pg_logical_emit_message(true, 'test', 'x')")
+        leader.check_output(psql, "select pg_switch_wal()")
+
+
 def wait_until_archived(leader: Host, seconds: float = 60) -> None:
     """Wait until no finished segment waits; after failures PostgreSQL pauses for up to a minute before it tries again."""
     query = "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from tests.conftest import wait_until_archived
+from tests.conftest import end_segments, wait_until_archived
 from tests.end_to_end.test_site import changed_tasks
 
 from drillbook_lab.lab import DATABASE_HOSTS
@@ -137,11 +137,8 @@ def test_segments_of_ended_timelines_do_not_hold_up_the_archive(
 
 def leave_the_kept_segments_behind(leader: Host) -> None:
     """Write more segments than wal_keep_size keeps, so that older ones are up for removal, and wait until all are archived."""
-    psql = "runuser -u postgres -- psql -XAtq --command=%s postgres"
-    for _ in range(10):
-        leader.check_output(psql, "select pg_logical_emit_message(true, 'test', 'x')")
-        leader.check_output(psql, "select pg_switch_wal()")
-    leader.check_output(psql, "checkpoint")
+    end_segments(leader, 10)
+    leader.check_output("runuser -u postgres -- psql -XAtq --command=checkpoint postgres")
     wait_until_archived(leader)
 
 
