@@ -20,6 +20,8 @@ import testinfra
 from drillbook import process
 from drillbook.errors import DrillbookError
 from drillbook_lab.lab import Lab, Recap
+from drillbook_lab.traffic import AcknowledgedCommits
+from drillbook_lab.traffic.under_load import BackgroundWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,6 +128,17 @@ def platform(
     for name in ("check", "converge"):
         figure(f"site.yml, {name}: {getattr(made, name).seconds:.0f} s")
     return made
+
+
+@pytest.fixture(scope="session")
+def committed(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The lab with what a drill finds: rows that were acknowledged, a full backup, archived WAL behind it, fingerprints before both."""
+    lab = platform.lab
+    with BackgroundWriter(lab, AcknowledgedCommits(tmp_path_factory.mktemp("committed") / "acknowledged.tsv")):
+        time.sleep(20)
+        lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
+        time.sleep(25)
+    return lab
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from testinfra.host import Host
-    from tests.conftest import Platform
+
+    from drillbook_lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 
@@ -31,10 +32,9 @@ MARKS = (
 
 
 @pytest.fixture(scope="module")
-def marks(platform: Platform, host: Callable[[str], Host]) -> dict[str, str]:
+def marks(committed: Lab, host: Callable[[str], Host]) -> dict[str, str]:
     """A transaction, a named point and a location, in this order, with a later row behind them; all archived."""
-    platform.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
-    leader = host(platform.lab.leader())
+    leader = host(committed.leader())
     commands = " --command=%s" * len(MARKS)
     answer = leader.check_output(f"runuser -u postgres -- psql -XAtq --set=ON_ERROR_STOP=1{commands} app", *MARKS)
     transaction, _point, location, _switched = answer.split()
@@ -51,9 +51,9 @@ def marks(platform: Platform, host: Callable[[str], Host]) -> dict[str, str]:
     ],
 )
 def test_a_target_brings_back_what_was_there_then(
-    platform: Platform, host: Callable[[str], Host], marks: dict[str, str], kind: str
+    committed: Lab, host: Callable[[str], Host], marks: dict[str, str], kind: str
 ) -> None:
-    lab = platform.lab
+    lab = committed
     ran = lab.run(
         "drillbook", "drill", "run", "postgresql-latest", "--point", f"{kind}={marks[kind]}", "--keep", "--json",
         timeout=DRILL_TIMEOUT,
@@ -76,8 +76,8 @@ def test_a_target_brings_back_what_was_there_then(
     "point",
     ["random", pytest.param("oldest", marks=pytest.mark.slow), pytest.param("immediate", marks=pytest.mark.slow)],
 )
-def test_the_end_of_a_backup_alone_is_a_target(platform: Platform, marks: dict[str, str], point: str) -> None:
-    ran = platform.lab.run(
+def test_the_end_of_a_backup_alone_is_a_target(committed: Lab, point: str) -> None:
+    ran = committed.run(
         "drillbook", "drill", "run", "postgresql-latest", "--point", point, "--json", timeout=DRILL_TIMEOUT
     )
     record = json.loads(ran.stdout)

@@ -17,14 +17,9 @@ import pytest
 import yaml
 from botocore.config import Config
 
-from drillbook_lab.traffic import AcknowledgedCommits
-from drillbook_lab.traffic.under_load import BackgroundWriter
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from tests.conftest import Platform
 
     from drillbook_lab.lab import Lab
 
@@ -144,14 +139,8 @@ class Drills:
 
 
 @pytest.fixture(scope="session")
-def drills(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Drills:
-    """The committed state: rows that were acknowledged, a full backup, and archived WAL behind it."""
-    lab = platform.lab
-    directory = tmp_path_factory.mktemp("drills")
-    with BackgroundWriter(lab, AcknowledgedCommits(directory / "acknowledged.tsv")):
-        lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
-        time.sleep(30)
-    return Drills(lab, directory)
+def drills(committed: Lab, tmp_path_factory: pytest.TempPathFactory) -> Drills:
+    return Drills(committed, tmp_path_factory.mktemp("drills"))
 
 
 class Bucket:
