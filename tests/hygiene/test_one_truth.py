@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from drillbook.machines.drill.isolation import PORTS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 INVENTORIES = sorted(path for path in (ROOT / "inventories").iterdir() if path.is_dir())
 # The same word for something else, each with its reason.
@@ -169,3 +171,9 @@ def test_a_second_figure_is_found(inventory: Path, role: str, values: dict[str, 
 def test_what_says_something_else_is_let_be(inventory: Path, role: str, values: dict[str, Any]) -> None:
     write(inventory, f"postgresql/{role}", values)
     assert repeated(inventory) == []
+
+
+def test_machines_and_hosts_are_tried_on_the_same_ports() -> None:
+    """A drill of machines and the role of a sandbox host both look for production; neither may look for less."""
+    defaults = yaml.safe_load((ROOT / "roles/isolation/defaults/main.yml").read_text(encoding="utf-8"))
+    assert tuple(defaults["isolation_production_ports"]) == PORTS

@@ -17,8 +17,8 @@ from drillbook.machines.drill.probe_scripts import (
 from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
 from drillbook.providers import Inside
 
-PORTS = (22, 80, 443, 2379, 3306, 5432, 6379, 6432, 8006)
-"""Tried on each address of production beside the ports that are declared for its machines."""
+PORTS = (22, 80, 443, 2379, 3306, 5000, 5432, 6379, 6432, 7480, 8006, 8008)
+"""Tried on each address of production beside the ports that are declared for its machines; the role isolation tries the same."""
 _PEERS = 8
 """So many others of a group are each machine's control; were it all of them, what is tried would grow with the group's square."""
 _REMEDY = "Close the drill's network: nothing may be routed from it, and nothing of production may be in it."
