@@ -25,11 +25,13 @@ from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
 from drillbook.model.places import EscrowItem, EvidencePlace, ObjectStore, Repository
 from drillbook.model.points import PointRequest, PointType
+from drillbook.model.recovery_points import Asked, Held, Hole, PointLine, PointSet, RecoveryPoints
 from drillbook.model.services import Destination, Drill, Kind, Mode, Service
 from drillbook.model.steps import Step
 from drillbook.model.verdicts import Verdict
 
 __all__ = [
+    "Asked",
     "Backup",
     "BackupMode",
     "BackupNote",
@@ -43,6 +45,8 @@ __all__ = [
     "EvidencePlace",
     "GuestAnswer",
     "Heartbeat",
+    "Held",
+    "Hole",
     "Interval",
     "Kind",
     "Machine",
@@ -54,11 +58,14 @@ __all__ = [
     "Objectives",
     "Phase",
     "PhaseTime",
+    "PointLine",
     "PointRequest",
+    "PointSet",
     "PointType",
     "Power",
     "Quiesce",
     "QuiesceHook",
+    "RecoveryPoints",
     "Repository",
     "Retention",
     "SandboxHost",

@@ -22,6 +22,12 @@ _NO_TARGET = "no recovery target specified"
 """What PostgreSQL writes into the history of a timeline that began by a promotion, not at a recovery target."""
 
 
+def segment_at(path: str) -> Segment | None:
+    """The segment that a file of the archive holds; None for any other file."""
+    found = _SEGMENT.search(path)
+    return Segment.parse("".join(found.groups())) if found else None
+
+
 def parse_lsn(text: str) -> int:
     """Byte position of a location such as ``0/3000028``; raises ValueError."""
     high, low = text.split("/")

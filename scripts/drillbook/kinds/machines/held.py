@@ -1,0 +1,53 @@
+"""What the backups of a group of machines can restore: pure."""
+
+from collections.abc import Iterator, Sequence
+
+from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
+from drillbook.model import Held, Hole, PointSet
+
+_NOTE = "each machine's newest backup is as new or newer"
+_DAMAGED = "its provider read it again and found it damaged"
+
+
+def held_of(machines: Sequence[MachineBackups]) -> Held:
+    """A group can be restored from the first moment at which each of its machines has a good backup."""
+    sets = tuple(sorted(_sets(machines), key=lambda one: (one.restorable_at, one.host)))
+    good = {
+        one.host: [found.restorable_at for found in sets if found.host == one.host and found.usable] for one in machines
+    }
+    whole = bool(good) and all(good.values())
+    return Held(
+        sets=sets,
+        holes=tuple(_hole(host) for host, moments in good.items() if not moments),
+        oldest=max(min(moments) for moments in good.values()) if whole else None,
+        newest=min(max(moments) for moments in good.values()) if whole else None,
+        note=_NOTE if whole else "",
+    )
+
+
+def _sets(machines: Sequence[MachineBackups]) -> Iterator[PointSet]:
+    for one in machines:
+        for taken in one.backups:
+            yield PointSet(
+                label=taken.copies[0].identifier,
+                type="backup",
+                host=one.host,
+                restorable_at=taken.taken_at,
+                stored_bytes=taken.copies[0].size,
+                fault=_DAMAGED if _damaged(taken) else "",
+            )
+
+
+def _damaged(taken: TakenBackup) -> bool:
+    return all(copy.verified is False for copy in taken.copies)
+
+
+def _hole(host: str) -> Hole:
+    return Hole(
+        missing=(host, host),
+        count=1,
+        timeline=None,
+        after=None,
+        until=None,
+        meaning="it has no good backup: the group can't be restored whole",
+    )

@@ -1,0 +1,53 @@
+"""A group of machines can be restored from the first moment at which each of them has a good backup."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from drillbook.kinds.machines.held import held_of
+from drillbook.machines.backups import MachineBackups, TakenBackup
+from drillbook.model import Backup
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def backup(host: str, hours: int, *verified: bool | None) -> TakenBackup:
+    """Taken so many hours after noon, with a copy for each thing that its provider found."""
+    copies = tuple(
+        Backup(host, f"{host}-{hours}-{n}", "pbs", "100", NOON + timedelta(hours=hours), size=5, verified=found)
+        for n, found in enumerate(verified or (None,))
+    )
+    return TakenBackup(host, f"run-{hours}", copies)
+
+
+def test_oldest_and_newest_are_moments_at_which_the_group_is_whole() -> None:
+    found = held_of(
+        [
+            MachineBackups("web", (backup("web", 0), backup("web", 4))),
+            MachineBackups("db", (backup("db", 1), backup("db", 3))),
+        ]
+    )
+    assert (found.oldest, found.newest) == (NOON + timedelta(hours=1), NOON + timedelta(hours=3))
+    assert [(one.host, one.label, one.stored_bytes) for one in found.sets] == [
+        ("web", "web-0-0", 5),
+        ("db", "db-1-0", 5),
+        ("db", "db-3-0", 5),
+        ("web", "web-4-0", 5),
+    ]
+    assert found.holes == ()
+
+
+def test_a_machine_without_a_good_backup_is_a_hole() -> None:
+    found = held_of([MachineBackups("web", (backup("web", 0),)), MachineBackups("db", (backup("db", 1, False),))])
+    assert (found.oldest, found.newest, found.restorable) == (None, None, False)
+    assert [hole.missing[0] for hole in found.holes] == ["db"]
+    assert [one.host for one in found.sets if not one.usable] == ["db"]
+
+
+def test_a_damaged_backup_with_a_good_copy_is_good() -> None:
+    assert held_of([MachineBackups("web", (backup("web", 0, False, True),))]).restorable
+
+
+def test_a_group_that_was_never_backed_up_has_nothing() -> None:
+    assert held_of([]).restorable is False
+    assert [hole.missing[0] for hole in held_of([MachineBackups("web", ())]).holes] == ["web"]
