@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from drillbook.evidence import (
     S3Location,
     Signer,
 )
+from drillbook.inquiry.asking import Asking
 from drillbook.journal.journal import Reporter
 from drillbook.kinds.registry import KINDS
 from drillbook.machines.drill import ProviderMachines
 from drillbook.machines.snapshots.hook import Hooked, new_hook_id
-from drillbook.model import Check, Heartbeat, MachineGroup
+from drillbook.model import Check, Heartbeat, MachineGroup, RecoveryPoints, Service
 from drillbook.reporters.reports import write_reports
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
@@ -144,8 +145,7 @@ class App:
 
     def removers(self) -> Removers:
         """Who removes what a run made."""
-        machines = ProviderMachines(self.configuration.provider, self.clock)
-        return Removers(machines, self.configuration.machine_timeout, self.configuration.machines_at_once)
+        return removers_of(self.configuration, self.clock)
 
     def work(self, plan: Plan, track: Track, stops: Stops) -> Work | None:
         """What does a track's steps that are no playbooks."""
@@ -183,6 +183,10 @@ class App:
             )
         )
 
+    def recovery_points(self, service: Service, where: str, tell: Callable[[str], None]) -> RecoveryPoints:
+        """Ask what a service can be restored to; see `Asking` for ``where`` and ``tell``. Raises DrillbookError."""
+        return ask_for_points(self.configuration, self.clock, service, where=where, playbooks=self.playbooks, tell=tell)
+
     def published(self, service: str) -> tuple[Heartbeat, ...]:
         """The newest published heartbeat of each host of a service."""
         from drillbook.stores.s3 import S3Heartbeats  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
@@ -216,6 +220,39 @@ def work_for(configuration: Configuration, clock: Clock, plan: Plan, track: Trac
         workers=configuration.machines_at_once,
     )
     return KINDS[track.service.kind.name].open_work(opening)
+
+
+def ask_for_points(
+    configuration: Configuration,
+    clock: Clock,
+    service: Service,
+    *,
+    where: str,
+    playbooks: Callable[[], Playbooks],
+    tell: Callable[[str], None],
+) -> RecoveryPoints:
+    """Ask what a service can be restored to. Of the sandbox hosts those that it is drilled in come first, for they fit it."""
+    own = {drill.sandbox for drill in configuration.drills if drill.service.name == service.name}
+    asking = Asking(
+        service=service,
+        where=where,
+        clock=clock,
+        playbooks=playbooks,
+        removers=removers_of(configuration, clock),
+        state_directory=configuration.state_directory,
+        group=next((found for found in configuration.machine_groups if found.name == service.group), None),
+        sandboxes=tuple(sorted(configuration.sandboxes, key=lambda sandbox: sandbox.host not in own)),
+        provider=configuration.provider,
+        step_timeout=configuration.step_timeout,
+        tell=tell,
+    )
+    return KINDS[service.kind.name].recovery_points(asking)
+
+
+def removers_of(configuration: Configuration, clock: Clock) -> Removers:
+    """Who removes what a run made."""
+    machines = ProviderMachines(configuration.provider, clock)
+    return Removers(machines, configuration.machine_timeout, configuration.machines_at_once)
 
 
 def _mitogen() -> bool:

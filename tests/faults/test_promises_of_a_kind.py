@@ -12,6 +12,7 @@ from tests.contract.kinds.test_kinds import (
     test_a_point_before_the_first_backup_is_an_error_that_says_so,
     test_a_restore_in_place_wants_the_exact_name,
     test_data_that_is_too_old_misses_the_rpo_whatever_its_backup_is_dated,
+    test_what_can_be_restored_is_said_and_holds,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "test_a_point_before_the_first_backup_is_an_error_that_says_so",
     "test_a_restore_in_place_wants_the_exact_name",
     "test_data_that_is_too_old_misses_the_rpo_whatever_its_backup_is_dated",
+    "test_what_can_be_restored_is_said_and_holds",
 ]
 
 

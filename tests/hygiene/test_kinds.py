@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.hygiene.entry_points import tasks
 
 from drillbook.kinds.registry import KINDS
 from drillbook.kinds.roles import RoleKind
@@ -33,6 +34,17 @@ def phases_lacking(kind: ServiceKind, root: Path) -> list[str]:
     folder = root / "playbooks" / kind.name
     wanted = [*(folder / "restore" / f"{phase}.yml" for phase in PHASES), folder / "prove.yml"]
     return [f"no tasks in {path.relative_to(root)}" for path in wanted if not load(path)]
+
+
+def question_lacking(kind: ServiceKind, root: Path) -> list[str]:
+    """What says its recovery points: tasks that hand over the fact, where playbooks do the kind's work, else its own code."""
+    path = root / "playbooks" / kind.name / "recovery_points.yml"
+    if not isinstance(kind, RoleKind):
+        asks = getattr(type(kind), "recovery_points", None)
+        return [] if callable(asks) and asks.__doc__ else [f"{kind.name} can't say its recovery points"]
+    handed = [task.get("drillbook_fact") or {} for task in tasks(load(path))]
+    there = any(fact.get("name") == "recovery_points" for fact in handed)
+    return [] if there and kind.programs else [f"{path.relative_to(root)} hands over no recovery_points"]
 
 
 def page_lacking(kind: ServiceKind, root: Path) -> list[str]:
@@ -79,6 +91,18 @@ def test_it_brings_every_phase(kind: ServiceKind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=names)
+def test_it_can_say_its_recovery_points(kind: ServiceKind) -> None:
+    assert question_lacking(kind, ROOT) == []
+
+
+def test_a_kind_of_its_own_steps_that_can_t_say_them_is_found() -> None:
+    class Mute:
+        name = "mute"
+
+    assert question_lacking(Mute(), ROOT) == ["mute can't say its recovery points"]  # type: ignore[arg-type] # it lacks the ability
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=names)
 def test_it_has_a_page(kind: ServiceKind) -> None:
     assert page_lacking(kind, ROOT) == []
 
@@ -107,7 +131,12 @@ def tree(tmp_path: Path) -> Path:
 def lacking(tree: Path) -> list[str]:
     found: list[str] = []
     for kind in KINDS.values():
-        found += [*page_lacking(kind, tree), *drill_lacking(kind, tree), *driver_lacking(kind, tree)]
+        found += [
+            *question_lacking(kind, tree),
+            *page_lacking(kind, tree),
+            *drill_lacking(kind, tree),
+            *driver_lacking(kind, tree),
+        ]
         if isinstance(kind, RoleKind):
             found += phases_lacking(kind, tree)
     return found
@@ -131,6 +160,16 @@ PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no proof": (
         lambda tree: (tree / "playbooks/postgresql/prove.yml").unlink(),
         "no tasks in playbooks/postgresql/prove.yml",
+    ),
+    "no tasks for its recovery points": (
+        lambda tree: (tree / "playbooks/postgresql/recovery_points.yml").unlink(),
+        "playbooks/postgresql/recovery_points.yml hands over no recovery_points",
+    ),
+    "recovery points that are not handed over": (
+        lambda tree: (tree / "playbooks/postgresql/recovery_points.yml").write_text(
+            "- drillbook_fact: {name: points}\n"
+        ),
+        "playbooks/postgresql/recovery_points.yml hands over no recovery_points",
     ),
     "no page": (
         lambda tree: (tree / "docs/reference/kinds/machines.md").unlink(),

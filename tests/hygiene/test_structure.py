@@ -17,6 +17,7 @@ FLOORS = (
     {"run"},
     {"reporters"},
     {"machines"},
+    {"inquiry"},
     {"kinds"},
     {"config"},
     {"app"},

@@ -10,6 +10,7 @@ from drillbook import __version__
 from drillbook.cli import backup, drill, escrow, evidence, repository, snapshot
 from drillbook.cli.output import console
 from drillbook.cli.preflight import preflight
+from drillbook.cli.recovery_points import recovery_points
 from drillbook.cli.restore import restore
 from drillbook.cli.status import status
 from drillbook.errors import DrillbookError
@@ -17,6 +18,7 @@ from drillbook.errors import DrillbookError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(drill.app, name="drill")
 app.command()(restore)
+app.command()(recovery_points)
 app.command()(preflight)
 app.command()(status)
 app.add_typer(evidence.app, name="evidence")

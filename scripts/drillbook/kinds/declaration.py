@@ -7,7 +7,8 @@ from typing import Protocol, Self
 
 from pydantic import Field, model_validator
 
-from drillbook.model import Kind
+from drillbook.inquiry.asking import Asking
+from drillbook.model import Kind, RecoveryPoints
 from drillbook.run.work import Opening, Work
 from drillbook.strict import Name, Seconds, Strict
 
@@ -84,4 +85,8 @@ class ServiceKind(Kind, Protocol):
 
     def open_work(self, opening: Opening) -> Work | None:
         """Return what does the steps that are no playbooks; None where each is one. Raises ConfigurationError."""
+        ...
+
+    def recovery_points(self, asking: Asking) -> RecoveryPoints:
+        """Say what the service can be restored to; raises DrillbookError. What is made for the question is removed again."""
         ...

@@ -1,11 +1,13 @@
 """Kinds that playbooks restore: roles configure an empty host, which a provider makes, and restore the service's data into it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+from drillbook.inquiry.asking import Asking
 from drillbook.kinds.declaration import ServiceVariables
-from drillbook.model import Destination, Mode, Phase, PointType, Step
+from drillbook.model import Destination, Held, Mode, Phase, PointType, RecoveryPoints, Step
 from drillbook.run.work import Opening, Work
 
 RESTORE = "playbooks/restore.yml"
@@ -14,13 +16,19 @@ PROVE = "playbooks/prove.yml"
 
 @dataclass(frozen=True, slots=True)
 class RoleKind:
-    """Implements `ServiceKind`. What its phases do stands in ``playbooks/<name>/``. ``selectors_by_mode`` holds the selectors of each mode."""
+    """Implements `ServiceKind`. What its phases do stands in ``playbooks/<name>/``.
+
+    ``selectors_by_mode`` holds the selectors of each mode. ``programs`` are what reads its repository: the controller can answer for
+    it where they are installed. ``read_held`` reads what ``playbooks/<name>/recovery_points.yml`` hands over; raises DrillbookError.
+    """
 
     name: str
     service: type[ServiceVariables]
     points: tuple[PointType, ...]
     selectors_by_mode: Mapping[Mode, frozenset[str]]
     repositories: tuple[str, ...]
+    programs: tuple[str, ...]
+    read_held: Callable[[Mapping[str, Any]], Held]
 
     @property
     def destination(self) -> Destination:
@@ -48,3 +56,17 @@ class RoleKind:
         from drillbook.machines.drill import open_sandbox_work  # noqa: PLC0415 - the providers take a while to load
 
         return open_sandbox_work(opening)
+
+    def recovery_points(self, asking: Asking) -> RecoveryPoints:
+        """See `ServiceKind.recovery_points`: a playbook reads the repository where its software is."""
+        from drillbook.inquiry.places import ask_places  # noqa: PLC0415 - the providers take a while to load
+
+        found = ask_places(asking, self.programs, self.read_held)
+        return RecoveryPoints(
+            service=asking.service.name,
+            kind=self.name,
+            asked=found.asked,
+            read_at=asking.clock.now(),
+            held=found.value,
+            left=found.left,
+        )

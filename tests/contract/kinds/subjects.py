@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ class Subject(Protocol):
 
     def restore(self, confirm: str) -> Result: ...
 
+    def recovery_points(self) -> dict[str, Any]: ...
+
     def left(self) -> list[str]: ...
 
     def evidence_is_whole(self) -> bool: ...
@@ -112,6 +115,10 @@ class FakeSubject:
     def restore(self, confirm: str) -> Result:
         ran = self._world.call("restore", LETTERS, "--in-place", "--confirm", confirm)
         return Result(ran.code, ran.output if "verdict" in ran.output else refused(ran.said))
+
+    def recovery_points(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._world.call("recovery-points", LETTERS).output
+        return answer
 
     def left(self) -> list[str]:
         return self._world.left()
@@ -164,6 +171,9 @@ class MachinesSubject:
         except DrillbookError as error:
             return Result(error.exit_code, refused(str(error)))
         return Result(outcome.exit_code, dict(outcome.record))
+
+    def recovery_points(self) -> dict[str, Any]:
+        return self._driver.recovery_points().as_json()
 
     def left(self) -> list[str]:
         return [str(vmid) for vmid in self._world.drill_guests()]
@@ -229,6 +239,12 @@ class PostgresqlSubject:
     def restore(self, confirm: str) -> Result:
         ran = self._drills.lab.run("drillbook", "restore", "main", "--in-place", "--confirm", confirm)
         return Result(ran.returncode, refused(ran.stdout + ran.stderr))
+
+    def recovery_points(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(
+            self._drills.lab.run("drillbook", "recovery-points", "main", "--json").stdout
+        )
+        return answer
 
     def left(self) -> list[str]:
         return self._drills.lab.sandboxes()

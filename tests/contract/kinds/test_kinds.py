@@ -42,6 +42,15 @@ def test_a_good_drill_proves_everything_and_leaves_nothing(subject: Subject) -> 
     assert nothing_is_left(subject)
 
 
+def test_what_can_be_restored_is_said_and_holds(subject: Subject) -> None:
+    said = subject.recovery_points()
+    assert said["asked"]["place"] in ("member", "provider"), said
+    assert (said["kind"], said["holes"], said["left"]) == (subject.kind, [], [])
+    assert all(one["usable"] for one in said["sets"])
+    assert said["oldest"] == min(one["restorable_at"] for one in said["sets"]) <= said["newest"] <= said["read_at"]
+    assert subject.left() == []
+
+
 def test_a_damaged_backup_is_red_and_named(subject: Subject) -> None:
     with subject.damaged():
         result = subject.drill()

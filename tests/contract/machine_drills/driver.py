@@ -8,12 +8,12 @@ from pathlib import Path
 from tests.contract.machine_drills.world import HOSTS
 
 from drillbook.ansible import Order, Watcher
-from drillbook.app import work_for
+from drillbook.app import ask_for_points, work_for
 from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
 from drillbook.evidence import EvidenceLog, Signer
 from drillbook.machines.drill import ProviderMachines
-from drillbook.model import Heartbeat, PointRequest
+from drillbook.model import Heartbeat, PointRequest, RecoveryPoints
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
 from drillbook.run.plan import Plan, plan_drill, plan_in_place
@@ -56,6 +56,13 @@ class Driver:
                 point=PointRequest.parse(point),
                 replace=replace,
             )
+        )
+
+    def recovery_points(self, where: str = "") -> RecoveryPoints:
+        """What the shop can be restored to; for that no playbook is run either."""
+        service = self.configuration.service("shop")
+        return ask_for_points(
+            self.configuration, self.clock, service, where=where, playbooks=NoPlaybooks, tell=lambda _line: None
         )
 
     def _carry_out(self, plan: Plan) -> Outcome:

@@ -1,13 +1,15 @@
 """The fake kind's declaration: what a kind's file in the package would say."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from drillbook.errors import ConfigurationError
 from drillbook.kinds.declaration import Granularity, ServiceVariables
 from drillbook.kinds.roles import RoleKind
-from drillbook.model import Mode, PointType
+from drillbook.model import Held, Mode, PointSet, PointType, parse_instant
 from drillbook.strict import Seconds
 
 
@@ -25,10 +27,35 @@ class FakeService(ServiceVariables):
         )
 
 
+def read_held(answer: Mapping[str, Any]) -> Held:
+    """A set restores its own moment, an increment the one of its own: nothing is missing between them."""
+    if "wrong_key" in answer:
+        raise ConfigurationError(answer["wrong_key"], where="the repository", remedy="Take the key from escrow.")
+    moments = {part["label"]: parse_instant(part["at"], where="the repository") for part in answer["parts"]}
+    sets = tuple(
+        PointSet(
+            label=part["label"],
+            type="set",
+            restorable_at=moments[part["label"]],
+            original_bytes=part["bytes"],
+            stored_bytes=part["bytes"],
+            encrypted=False,
+            fault=part["fault"],
+        )
+        for part in answer["parts"]
+        if part["part"] == "sets"
+    )
+    oldest = min((one.restorable_at for one in sets if one.usable), default=None)
+    newest = max((moments[part["label"]] for part in answer["parts"] if not part["fault"]), default=None)
+    return Held(sets=sets, oldest=oldest, newest=newest if oldest else None)
+
+
 FAKE = RoleKind(
     name="fake",
     service=FakeService,
     points=(PointType.LATEST, PointType.OLDEST, PointType.RANDOM, PointType.TIME),
     selectors_by_mode={Mode.SANDBOX: frozenset({"set"}), Mode.IN_PLACE: frozenset({"set"})},
     repositories=("documents",),
+    programs=("fake-reader",),
+    read_held=read_held,
 )

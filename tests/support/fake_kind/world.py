@@ -31,6 +31,7 @@ HOSTS = ("fake1", "fake2")
 GROUP, SERVICE, DRILL, SANDBOX = "fakes", "letters", "fake-latest", "sandbox1"
 MACHINE = f"machine folders: {SANDBOX}"
 """How ledgers name the sandbox."""
+UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 NEWER = "newer than every backup"
 PATIENCE = timedelta(seconds=90)
 
@@ -52,19 +53,21 @@ class Ran:
 
 @dataclass
 class FakeWorld:
-    """Everything below one folder; ``heartbeat_age`` is how old the newest heartbeat of the newest increment is."""
+    """Everything below one folder; ``heartbeat_age`` is how old the newest heartbeat of the newest increment is; ``lost`` hosts refuse to be reached."""
 
     folder: Path
     heartbeat_age: float = 2.0
     rpo_seconds: float = 60
     drill: dict[str, Any] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
+    sandbox_hosts: tuple[str, ...] = (SANDBOX,)
 
     def __post_init__(self) -> None:
         """Lay the folder out: the real playbooks beside the kind's own, because Ansible follows links before it looks beside a file."""
         playbooks = self.folder / "root/playbooks"
         shutil.copytree(HERE / "playbooks", playbooks, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "playbooks/tasks", playbooks / "tasks")
-        for name in ("restore.yml", "prove.yml"):
+        for name in ("restore.yml", "prove.yml", "recovery_points.yml"):
             shutil.copy(ROOT / "playbooks" / name, playbooks / name)
         plugins = ROOT / "plugins"
         # `explicit`: no play asks for facts.
@@ -111,11 +114,12 @@ class FakeWorld:
                 "fake_base": str(self.folder),
                 "fake_controls": str(self.controls),
                 **everywhere(self.folder / "state"),
+                "drillbook_sandboxes": [{"host": host, "provider": "folders"} for host in self.sandbox_hosts],
                 **general,
             },
             "children": {
                 GROUP: {
-                    "hosts": {host: {} for host in HOSTS},
+                    "hosts": {host: UNREACHABLE if host in self.lost else {} for host in HOSTS},
                     "vars": {
                         "fake_directory": "{{ fake_base }}/hosts/{{ inventory_hostname }}",
                         "fake_repository": str(self.repository),
@@ -123,7 +127,7 @@ class FakeWorld:
                         "drillbook_drills": [{"name": DRILL, "sandbox": SANDBOX, **self.drill}],
                     },
                 },
-                "sandbox": {"hosts": {SANDBOX: {}}},
+                "sandbox": {"hosts": {host: {} for host in self.sandbox_hosts}},
             },
         }
 
@@ -181,9 +185,16 @@ class FakeWorld:
             else:
                 path.write_text(json.dumps(content), encoding="utf-8")
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, as_json: bool = True) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fake_kind.driver", str(self.folder), *arguments, "--json"],
+            [
+                sys.executable,
+                "-m",
+                "tests.support.fake_kind.driver",
+                str(self.folder),
+                *arguments,
+                *(("--json",) if as_json else ()),
+            ],
             cwd=ROOT,
             env={
                 **os.environ,

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from drillbook.kinds.declaration import Granularity, ServiceVariables
+from drillbook.kinds.postgresql.held import read_held
 from drillbook.kinds.roles import RoleKind
 from drillbook.model import Mode, PointType
 from drillbook.strict import Seconds
@@ -35,4 +36,6 @@ POSTGRESQL = RoleKind(
         Mode.IN_PLACE: frozenset({"exclusive", "set", "timeline"}),
     },
     repositories=("pgbackrest",),
+    programs=("pgbackrest",),
+    read_held=read_held,
 )

@@ -2,21 +2,35 @@
 
 from collections.abc import Callable
 from threading import Lock
+from typing import Protocol
 
 from drillbook.errors import InfrastructureError, TakenError
-from drillbook.journal.ledger import machine_resource
+from drillbook.journal.ledger import Ledger, machine_resource
 from drillbook.model import Claim, Machine
 from drillbook.providers import DrillMachines
-from drillbook.run.work import Run
 
 CLAIMS = 10
 """How often an identifier that somebody else was faster with is replaced by another one."""
 
 
+class Claimant(Protocol):
+    """Whoever makes machines: a run, or a question that needs one."""
+
+    @property
+    def run_id(self) -> str:
+        """What its machines are marked with."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where they are written down before they are made."""
+        ...
+
+
 class Claims:
     """One claim for each host; safe to be used by the threads that make the machines."""
 
-    def __init__(self, provider: DrillMachines, run: Run) -> None:
+    def __init__(self, provider: DrillMachines, run: Claimant) -> None:
         self._provider = provider
         self._run = run
         self._claims: dict[str, Claim] = {}

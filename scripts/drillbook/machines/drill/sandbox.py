@@ -1,14 +1,15 @@
 """The one step that a drill of roles does itself: it has the provider make the empty host that the playbooks configure."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import yaml
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
-from drillbook.machines.drill.claims import Claims
-from drillbook.model import Check, SandboxHost, Step
+from drillbook.machines.drill.claims import Claimant, Claims
+from drillbook.model import Check, Machine, SandboxHost, Step
 from drillbook.providers import Sandboxes, open_sandboxes
 from drillbook.run.stops import StoppableClock
 from drillbook.run.work import RUN_INVENTORY, Opening, Run
@@ -28,15 +29,19 @@ class SandboxWork:
 
     def carry_out(self, step: Step, run: Run) -> None:
         """Claim the host, make it, wait until it can be logged in to; raises DrillbookError."""
-        deadline = self._clock.monotonic() + step.timeout
-        host, claimed = self._sandbox.host, Claims(self._provider, run)
-        claimed.take(host)
-        machine = claimed.made(
-            host, lambda claim: self._provider.make(claim, self._sandbox, deadline - self._clock.monotonic())
-        )
-        reached = self._provider.reach(machine, deadline - self._clock.monotonic())
-        _write_inventory(run.ledger.path.parent / RUN_INVENTORY, host, reached)
-        run.seen.fact("machines", [{"host": host, "identifier": machine.identifier}])
+        machine = make_sandbox(self._provider, self._sandbox, self._clock, run, step.timeout)
+        run.seen.fact("machines", [{"host": machine.host, "identifier": machine.identifier}])
+
+
+def make_sandbox(provider: Sandboxes, sandbox: SandboxHost, clock: Clock, run: Claimant, timeout: timedelta) -> Machine:
+    """Claim the host, make it, wait until it can be logged in to, and say in the run's inventory how; raises DrillbookError."""
+    deadline = clock.monotonic() + timeout
+    claimed = Claims(provider, run)
+    claimed.take(sandbox.host)
+    machine = claimed.made(sandbox.host, lambda claim: provider.make(claim, sandbox, deadline - clock.monotonic()))
+    reached = provider.reach(machine, deadline - clock.monotonic())
+    write_run_inventory(run.ledger.path.parent, sandbox.host, reached)
+    return machine
 
 
 def open_sandbox_work(opening: Opening) -> SandboxWork:
@@ -51,5 +56,8 @@ def open_sandbox_work(opening: Opening) -> SandboxWork:
     return SandboxWork(open_sandboxes(opening.place, clock), opening.sandbox, clock)
 
 
-def _write_inventory(path: Path, host: str, variables: Mapping[str, str]) -> None:
+def write_run_inventory(directory: Path, host: str, variables: Mapping[str, str]) -> Path:
+    """Write down, in a run's directory, how its playbooks reach a host; return the file."""
+    path = directory / RUN_INVENTORY
     path.write_text(yaml.safe_dump({"all": {"hosts": {host: dict(variables)}}}), encoding="utf-8")
+    return path

@@ -80,6 +80,23 @@ def select(repository: str, request: str, seed: str) -> dict[str, Any]:
     }
 
 
+def held(repository: str) -> dict[str, Any]:
+    """All sets and increments, with what is wrong with each; a repository that is `locked` can't be read."""
+    if (Path(repository) / "locked").exists():
+        return {"wrong_key": "the documents are locked with another key"}
+    found: list[dict[str, Any]] = []
+    for folder in ("sets", "increments"):
+        for label, at in parts(Path(repository) / folder, None).items():
+            try:
+                read(Path(repository) / folder / f"{label}.json")
+                fault = ""
+            except RefusedError as error:
+                fault = str(error)
+            size = (Path(repository) / folder / f"{label}.json").stat().st_size
+            found.append({"part": folder, "label": label, "at": at, "bytes": size, "fault": fault})
+    return {"parts": found}
+
+
 def transfer(repository: str, label: str, directory: str) -> dict[str, Any]:
     """Bring a set to the host."""
     write(Path(directory) / "document.json", read(Path(repository) / "sets" / f"{label}.json"))
@@ -130,6 +147,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "replay": replay,
     "start": start,
     "ask": ask,
+    "held": held,
 }
 
 if __name__ == "__main__":
