@@ -4,6 +4,7 @@ import getpass
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +184,19 @@ class App:
             )
         )
 
-    def recovery_points(self, service: Service, where: str, tell: Callable[[str], None]) -> RecoveryPoints:
-        """Ask what a service can be restored to; see `Asking` for ``where`` and ``tell``. Raises DrillbookError."""
-        return ask_for_points(self.configuration, self.clock, service, where=where, playbooks=self.playbooks, tell=tell)
+    def recovery_points(
+        self, service: Service, *, where: str, repository_time: datetime | None, tell: Callable[[str], None]
+    ) -> RecoveryPoints:
+        """Ask what a service can be restored to; see `Asking` for the arguments. Raises DrillbookError."""
+        return ask_for_points(
+            self.configuration,
+            self.clock,
+            service,
+            where=where,
+            repository_time=repository_time,
+            playbooks=self.playbooks,
+            tell=tell,
+        )
 
     def published(self, service: str) -> tuple[Heartbeat, ...]:
         """The newest published heartbeat of each host of a service."""
@@ -228,6 +239,7 @@ def ask_for_points(
     service: Service,
     *,
     where: str,
+    repository_time: datetime | None,
     playbooks: Callable[[], Playbooks],
     tell: Callable[[str], None],
 ) -> RecoveryPoints:
@@ -236,6 +248,7 @@ def ask_for_points(
     asking = Asking(
         service=service,
         where=where,
+        repository_time=repository_time,
         clock=clock,
         playbooks=playbooks,
         removers=removers_of(configuration, clock),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import wait_until_archived, wanting
+from tests.conftest import backup_sets, wait_until_archived, wanting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 
+def sets_told(drills: Drills, *options: str) -> tuple[int, list[str]]:
+    """What `drillbook recovery-points` says: its exit code, and the sets."""
+    said = drills.lab.run("drillbook", "recovery-points", "main", *options, "--json")
+    return said.returncode, [one["label"] for one in json.loads(said.stdout)["sets"]]
+
+
 def test_a_deleted_stanza_is_restored_from_the_locked_versions(
     drills: Drills, repository: Bucket, host: Callable[[str], Host]
 ) -> None:
@@ -27,10 +33,13 @@ def test_a_deleted_stanza_is_restored_from_the_locked_versions(
     before = datetime.now(UTC).isoformat()
     time.sleep(2)
     there = dict(repository.keys("pgbackrest/"))
+    labels = [found["label"] for found in backup_sets(drills.lab)]
     for key in there:
         repository.delete(key)
     try:
         assert not repository.keys("pgbackrest/backup/")
+        assert sets_told(drills) == (1, [])
+        assert sets_told(drills, "--repository-time", before) == (0, labels)
         gone = drills.run("--disaster-at", before)
         assert gone.code == 3, gone.why()
         assert "--repository-time" in gone.why()

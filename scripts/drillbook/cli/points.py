@@ -16,13 +16,18 @@ def chosen_point(
 ) -> PointRequest:
     """The declared point with what the command line says instead; raises ConfigurationError."""
     base = PointRequest.parse(point) if point else declared
-    moment = parse_instant(repository_time, where="the option --repository-time") if repository_time else None
+    moment = repository_moment(repository_time)
     return replace(
         base,
         set_label=set_label or base.set_label,
         timeline=timeline or base.timeline,
         repository_time=moment or base.repository_time,
     )
+
+
+def repository_moment(text: str | None) -> datetime | None:
+    """The moment given with --repository-time; raises ConfigurationError."""
+    return parse_instant(text, where="the option --repository-time") if text else None
 
 
 def disaster(text: str | None) -> datetime | None:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from drillbook.cli.options import AsJson, Inventories, open_app
+from drillbook.cli.options import AsJson, Inventories, RepositoryTime, open_app
 from drillbook.cli.output import console, show, table
+from drillbook.cli.points import repository_moment
 from drillbook.errors import LeftoversError
 from drillbook.model import Hole, PointLine, PointSet, RecoveryPoints, format_instant
 
@@ -23,6 +24,7 @@ def recovery_points(
             metavar="WHERE",
         ),
     ] = "",
+    repository_time: RepositoryTime = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a service can be restored to: sets, oldest and newest moment, timelines, holes, sizes.
@@ -32,7 +34,10 @@ def recovery_points(
     opened = open_app(inventory)
     screen = console(stderr=True)
     found = opened.recovery_points(
-        opened.configuration.service(service), where, lambda line: screen.print(line, markup=False)
+        opened.configuration.service(service),
+        where=where,
+        repository_time=repository_moment(repository_time),
+        tell=lambda line: screen.print(line, markup=False),
     )
     show(found.as_json(), as_json=as_json, text=lambda out: _print(out, found))
     if found.left:
@@ -49,6 +54,7 @@ def _print(screen: Console, found: RecoveryPoints) -> None:
         ("asked", str(found.asked)),
         *[("not answered", reason) for reason in found.asked.instead_of],
         ("read at", format_instant(found.read_at)),
+        *([("as it was at", format_instant(found.repository_time))] if found.repository_time else []),
         ("oldest moment", _moment(held.oldest, "nothing can be restored")),
         ("newest moment", _moment(held.newest, "nothing can be restored")),
         *([("", held.note)] if held.note else []),

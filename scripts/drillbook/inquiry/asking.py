@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,12 +20,14 @@ class Asking:
     """One question about one service.
 
     ``where`` is who must be asked: `member`, `controller`, `sandbox` or a host's name; "" takes the first that can answer.
+    ``repository_time`` reads a versioned repository as it was then; None reads it as it is.
     ``group`` is there where the service's group is declared as machines. ``sandboxes`` can be made for it, the fittest first.
     ``provider`` returns the place of a provider by its name; raises ConfigurationError. ``tell`` is told what goes on, in a line each.
     """
 
     service: Service
     where: str
+    repository_time: datetime | None
     clock: Clock
     playbooks: Callable[[], Playbooks]
     removers: Removers

@@ -8,7 +8,7 @@ from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureE
 from drillbook.inquiry.asking import Asking, PlaceAnswer, Read, Reader
 from drillbook.inquiry.question import Heard, Question, open_question
 from drillbook.machines.drill import make_sandbox, write_run_inventory
-from drillbook.model import Asked, SandboxHost
+from drillbook.model import Asked, Mode, SandboxHost
 from drillbook.providers import open_sandboxes
 from drillbook.run.gate import leftovers
 from drillbook.run.hold import hold
@@ -33,8 +33,9 @@ class _Tried:
 def ask_places(asking: Asking, programs: Sequence[str], read: Reader[Read]) -> PlaceAnswer[Read]:
     """Return the first answer, as ``read`` understands it. ``programs`` are what the controller needs to answer itself.
 
-    Raises ConfigurationError where the answer is that the inventory is wrong, InfrastructureError where nobody could answer; both name
-    every place that was tried, and why it did not serve. Raises StoppedError, after the teardown, when it is told to end.
+    Raises RefusedError where the question can't be put like that, ConfigurationError where the answer is that the inventory is wrong,
+    InfrastructureError where nobody could answer; these two name every place that was tried, and why it did not serve. Raises
+    StoppedError, after the teardown, when it is told to end.
     """
     wanted: tuple[_Place[Read], ...] = _wanted(asking)
     tried = _Tried()
@@ -49,12 +50,31 @@ def ask_places(asking: Asking, programs: Sequence[str], read: Reader[Read]) -> P
 
 
 def refuse_places(asking: Asking) -> None:
-    """Refuse to be told whom to ask, for a kind that has one place alone; raises RefusedError."""
+    """Refuse to be told whom to ask and about which time, for a kind that has one place alone; raises RefusedError."""
+    if asking.repository_time is not None:
+        _refuse_the_past(asking)
     if asking.where:
         raise RefusedError(
             f"the recovery points of {asking.service.name} are known to its provider alone",
             where=f"--from {asking.where}",
             remedy=f"Leave it out: there is no choice for the kind {asking.service.kind.name}.",
+        )
+
+
+def _refuse_the_past(asking: Asking) -> None:
+    """Refuse to read a repository as it was, for a kind or a place that reads it as it is alone."""
+    kind, where = asking.service.kind, asking.where
+    if "repository_time" not in kind.selectors(Mode.SANDBOX):
+        raise RefusedError(
+            f"repositories of the kind {kind.name} can't be read as they were",
+            where="--repository-time",
+            remedy="Leave it out.",
+        )
+    if where == MEMBER or where in asking.service.hosts:
+        raise RefusedError(
+            "a member reads the repository as it is",
+            where=f"--repository-time with --from {where}",
+            remedy=f"Ask {CONTROLLER} or {SANDBOX}.",
         )
 
 
@@ -65,8 +85,11 @@ _Place = Callable[[Question, Sequence[str], Reader[Read], _Tried], _Found[Read] 
 def _wanted(asking: Asking) -> tuple[_Place[Read], ...]:
     where, service = asking.where, asking.service
     sandboxes = {sandbox.host: sandbox for sandbox in asking.sandboxes}
+    apart: tuple[_Place[Read], ...] = (_controller, _sandboxes(asking.sandboxes))
+    if asking.repository_time is not None:
+        _refuse_the_past(asking)
     if not where:
-        return (_members(service.hosts), _controller, _sandboxes(asking.sandboxes))
+        return apart if asking.repository_time is not None else (_members(service.hosts), *apart)
     if where == MEMBER:
         return (_members(service.hosts),)
     if where == CONTROLLER:

@@ -14,7 +14,7 @@ from drillbook.ansible import Order, PlaybookFailedError, StepTimeoutError
 from drillbook.errors import DrillbookError
 from drillbook.inquiry.asking import Asking
 from drillbook.journal.ledger import Ledger, Resource, ResourceKind, process_resource
-from drillbook.model import Check, CheckStatus, Mode
+from drillbook.model import Check, CheckStatus, Mode, format_instant
 from drillbook.run.stops import StoppableClock, Stops
 from drillbook.run.teardown import batches, remove_together
 
@@ -84,7 +84,7 @@ class Question:
         Raises StoppedError.
         """
         self._played += 1
-        heard, service = Heard(), self.asking.service
+        heard, service, moment = Heard(), self.asking.service, self.asking.repository_time
         order = Order(
             step=f"recovery-points-{self._played}",
             playbook=PLAYBOOK,
@@ -94,7 +94,7 @@ class Question:
                 "restore_service": service.name,
                 "restore_group": service.group,
                 "restore_mode": Mode.SANDBOX.value,
-                "restore_point": {"repository_time": None},
+                "restore_point": {"repository_time": moment and format_instant(moment)},
                 "recovery_points_place": place,
                 "recovery_points_hosts": list(hosts),
                 **variables,

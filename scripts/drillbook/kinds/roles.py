@@ -68,5 +68,6 @@ class RoleKind:
             asked=found.asked,
             read_at=asking.clock.now(),
             held=found.value,
+            repository_time=asking.repository_time,
             left=found.left,
         )

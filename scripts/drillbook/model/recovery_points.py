@@ -136,13 +136,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPoints:
-    """The answer to what a service can be restored to. ``left`` names what was made for the question and could not be removed."""
+    """The answer to what a service can be restored to.
+
+    ``repository_time`` is the moment whose state of the repository was read, None where it was read as it is. ``left`` names what was
+    made for the question and could not be removed.
+    """
 
     service: str
     kind: str
     asked: Asked
     read_at: datetime
     held: Held
+    repository_time: datetime | None = None
     left: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -153,6 +158,7 @@ class RecoveryPoints:
             "kind": self.kind,
             "asked": {"place": self.asked.place, "name": self.asked.name, "instead_of": list(self.asked.instead_of)},
             "read_at": format_instant(self.read_at),
+            "repository_time": _text(self.repository_time),
             "oldest": _text(held.oldest),
             "newest": _text(held.newest),
             "note": held.note or None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.kinds.conftest import fake_world
 from tests.support.fake_kind.world import HOSTS, MACHINE, NEWER, SANDBOX, SERVICE
 
+from drillbook.model import format_instant, parse_instant
 from drillbook.process import marked_processes
 
 if TYPE_CHECKING:
@@ -95,10 +97,27 @@ def test_it_can_be_said_who_is_asked(fake: FakeWorld, where: str, answered: tupl
     assert nothing_of_a_question_is_left(fake)
 
 
+def test_the_repository_is_read_as_it_was_by_who_reads_it_for_a_restore(fake: FakeWorld) -> None:
+    """Members answer, but read it as it is. One second after the first set, there was nothing else."""
+    first = parse_instant(fake.call(*VERB).output["oldest"], where="the first set")
+    moment = format_instant(first + timedelta(seconds=1))
+    ran = fake.call(*VERB, "--repository-time", moment)
+    assert asked(ran) == (0, "sandbox", SANDBOX)
+    assert ([one["label"] for one in ran.output["sets"]], ran.output["repository_time"]) == (["1-old"], moment)
+    assert nothing_of_a_question_is_left(fake)
+
+
+@pytest.mark.parametrize("whom", ["member", SECOND])
+def test_a_member_is_not_asked_about_the_past(fake: FakeWorld, whom: str) -> None:
+    ran = fake.call(*VERB, "--repository-time", "2026-01-31T00:00:00Z", "--from", whom)
+    assert (ran.code, ran.output["error"]["message"]) == (2, "a member reads the repository as it is"), ran.said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("recovery-points", "numbers"), "numbers"),
+        ((*VERB, "--repository-time", "yesterday"), "yesterday"),
         ((*VERB, "--from", "store1"), "store1 can't be asked for letters"),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from tests.contract.machine_drills.world import HOSTS
@@ -58,11 +59,17 @@ class Driver:
             )
         )
 
-    def recovery_points(self, where: str = "") -> RecoveryPoints:
+    def recovery_points(self, where: str = "", repository_time: datetime | None = None) -> RecoveryPoints:
         """What the shop can be restored to; for that no playbook is run either."""
         service = self.configuration.service("shop")
         return ask_for_points(
-            self.configuration, self.clock, service, where=where, playbooks=NoPlaybooks, tell=lambda _line: None
+            self.configuration,
+            self.clock,
+            service,
+            where=where,
+            repository_time=repository_time,
+            playbooks=NoPlaybooks,
+            tell=lambda _line: None,
         )
 
     def _carry_out(self, plan: Plan) -> Outcome:

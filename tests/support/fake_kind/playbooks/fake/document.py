@@ -60,7 +60,8 @@ def parts(folder: Path, until: str | None) -> dict[str, str]:
 def select(repository: str, request: str, seed: str) -> dict[str, Any]:
     """Which set serves the request, and how far increments are to be followed."""
     asked = json.loads(request)
-    sets = parts(Path(repository) / "sets", asked.get("until"))
+    as_of = asked.get("repository_time") or asked.get("until")
+    sets = parts(Path(repository) / "sets", as_of)
     by_time = asked["type"] == "time"
     end = asked["target"] if by_time else None
     usable = [label for label, at in sets.items() if end is None or moment(at) <= moment(end)]
@@ -75,18 +76,18 @@ def select(repository: str, request: str, seed: str) -> dict[str, Any]:
         "type": asked["type"],
         "origin_time": sets[chosen],
         "target_time": moment(end).isoformat().replace("+00:00", "Z") if end else None,
-        "end": (end or asked.get("until")) if follow else sets[chosen],
+        "end": (end or as_of) if follow else sets[chosen],
         "bytes": (Path(repository) / "sets" / f"{chosen}.json").stat().st_size,
     }
 
 
-def held(repository: str) -> dict[str, Any]:
-    """All sets and increments, with what is wrong with each; a repository that is `locked` can't be read."""
+def held(repository: str, as_of: str) -> dict[str, Any]:
+    """The sets and increments that were there at a moment, "" for now, with what is wrong with each; one that is `locked` can't be read."""
     if (Path(repository) / "locked").exists():
         return {"wrong_key": "the documents are locked with another key"}
     found: list[dict[str, Any]] = []
     for folder in ("sets", "increments"):
-        for label, at in parts(Path(repository) / folder, None).items():
+        for label, at in parts(Path(repository) / folder, as_of or None).items():
             try:
                 read(Path(repository) / folder / f"{label}.json")
                 fault = ""
