@@ -24,7 +24,7 @@ from drillbook_lab.traffic import AcknowledgedCommits
 from drillbook_lab.traffic.under_load import BackgroundWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from contextlib import AbstractContextManager
 
     from testinfra.host import Host
@@ -246,7 +246,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test that used the lab shows what its hosts logged last."""
     report = yield
     lab = item.session.stash.get(LAB, None)

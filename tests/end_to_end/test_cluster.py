@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -60,7 +61,7 @@ def test_the_loss_of_the_primarys_host_loses_nothing(
     for turn in range(repeat):
         leader = lab.leader()
         both = etcd_leads(host(leader), lab.address(leader))
-        seen = under_load(lab, tmp_path / f"{turn}.tsv", lambda name=leader: lab.cut_power(name), wait_seconds=40)
+        seen = under_load(lab, tmp_path / f"{turn}.tsv", partial(lab.cut_power, leader), wait_seconds=40)
         assert (seen.acknowledged > 0, seen.lost) == (True, 0)
         assert seen.outage_seconds < 38, "writes did not come back"
         outages.append(f"{seen.outage_seconds:.1f}{' (with the leader of etcd)' if both else ''}")

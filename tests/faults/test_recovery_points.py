@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from testinfra.host import Host
     from tests.faults.conftest import Bucket, Drills
 
 pytestmark = pytest.mark.lab
@@ -49,14 +50,17 @@ def nobody_reached(drills: Drills) -> dict[str, Any]:
 
 
 def test_a_member_says_what_there_is_and_what_is_missing(
-    drills: Drills, repository: Bucket, replaced: Callable[[str, bytes | None], Any]
+    drills: Drills,
+    repository: Bucket,
+    replaced: Callable[[str, bytes | None], Any],
+    host: Callable[[str], Host],
 ) -> None:
     whole = ask(drills)
     assert (whole.code, whole.answer["asked"]["place"], whole.answer["holes"]) == (0, "member", []), whole.output
     assert [one["label"] for one in whole.answer["sets"]] == [one["label"] for one in backup_sets(drills.lab)]
     assert all(one["encrypted"] and one["usable"] for one in whole.answer["sets"])
     assert whole.answer["oldest"] < whole.answer["newest"] <= whole.answer["read_at"]
-    key = segments_behind_the_newest_backup(drills, repository)[-2]
+    key = segments_behind_the_newest_backup(drills, repository, host(drills.lab.leader()))[-2]
     found = SEGMENT.search(key)
     assert found is not None
     with replaced(key, None):
