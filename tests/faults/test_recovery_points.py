@@ -55,19 +55,20 @@ def test_a_member_says_what_there_is_and_what_is_missing(
     replaced: Callable[[str, bytes | None], Any],
     host: Callable[[str], Host],
 ) -> None:
+    key = segments_behind_the_newest_backup(drills, repository, host(drills.lab.leader()))[-2]
+    found = SEGMENT.search(key)
+    assert found is not None
     whole = ask(drills)
     assert (whole.code, whole.answer["asked"]["place"], whole.answer["holes"]) == (0, "member", []), whole.output
     assert [one["label"] for one in whole.answer["sets"]] == [one["label"] for one in backup_sets(drills.lab)]
     assert all(one["encrypted"] and one["usable"] for one in whole.answer["sets"])
     assert whole.answer["oldest"] < whole.answer["newest"] <= whole.answer["read_at"]
-    key = segments_behind_the_newest_backup(drills, repository, host(drills.lab.leader()))[-2]
-    found = SEGMENT.search(key)
-    assert found is not None
     with replaced(key, None):
         torn = ask(drills)
     (hole,) = torn.answer["holes"]
     assert (hole["first"], hole["last"], hole["until"]) == (found[1], found[1], None)
-    assert torn.answer["newest"] == hole["after"] < whole.answer["read_at"]
+    assert torn.answer["newest"] == hole["after"] <= whole.answer["newest"]
+    assert torn.answer["timelines"][-1]["last"] < found[1] <= whole.answer["timelines"][-1]["last"]
 
 
 def test_with_every_member_lost_a_sandbox_says_it(drills: Drills) -> None:
