@@ -43,9 +43,11 @@ class Opened:
     def service(self, name: str) -> str:
         return name
 
-    def recovery_points(self, service: str, where: str, tell: Callable[[str], None]) -> RecoveryPoints:
+    def recovery_points(
+        self, service: str, *, where: str, repository_time: datetime | None, tell: Callable[[str], None]
+    ) -> RecoveryPoints:
         tell(f"asking {service}, {where}")
-        return self._answer
+        return replace(self._answer, repository_time=repository_time)
 
 
 def said(monkeypatch: pytest.MonkeyPatch, answer: RecoveryPoints, *options: str) -> tuple[int, str, str]:
@@ -69,6 +71,11 @@ def test_the_text_says_who_was_asked_the_moments_and_the_hole(monkeypatch: pytes
         f"{SEGMENTS[0]} to {SEGMENTS[1]} 4 2026-01-31T13:00:30.000Z - take a backup now",
     ):
         assert line in lines, out
+
+
+def test_the_moment_that_was_asked_about_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    _code, out, _err = said(monkeypatch, ANSWER, "--repository-time", "2026-01-31T14:00:30+01:00")
+    assert "as it was at 2026-01-31T13:00:30.000Z" in [" ".join(line.split()) for line in out.splitlines()]
 
 
 def test_json_has_utc_times_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
