@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import wanting
@@ -19,6 +19,14 @@ FRESH_SECONDS = 60
 
 def nothing_is_left(subject: Subject) -> bool:
     return subject.left() == [] and subject.evidence_is_whole()
+
+
+def first_restorable(sets: list[dict[str, Any]]) -> str:
+    """A whole service has sets of no host. A group has those of its machines, and needs one of each: they are taken one after another."""
+    first: dict[str | None, str] = {}
+    for one in sets:
+        first[one["host"]] = min(first.get(one["host"], one["restorable_at"]), one["restorable_at"])
+    return max(first.values())
 
 
 def test_a_good_drill_proves_everything_and_leaves_nothing(subject: Subject) -> None:
@@ -47,7 +55,7 @@ def test_what_can_be_restored_is_said_and_holds(subject: Subject) -> None:
     assert said["asked"]["place"] in ("member", "provider"), said
     assert (said["kind"], said["holes"], said["left"]) == (subject.kind, [], [])
     assert all(one["usable"] for one in said["sets"])
-    assert said["oldest"] == min(one["restorable_at"] for one in said["sets"]) <= said["newest"] <= said["read_at"]
+    assert said["oldest"] == first_restorable(said["sets"]) <= said["newest"] <= said["read_at"]
     assert subject.left() == []
 
 
