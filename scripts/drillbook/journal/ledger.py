@@ -26,6 +26,8 @@ class ResourceKind(StrEnum):
 
 _FORMER_KINDS = {"guest": ResourceKind.MACHINE}
 """What ledgers of schema 1 called it. Their `machine` was made by a playbook, and has no claim."""
+_FORMER_TARGET = "target"
+"""Where ledgers before runs had tracks named the only one."""
 
 
 class State(StrEnum):
@@ -121,7 +123,10 @@ class Ledger:
     def targets(self) -> tuple[str, ...]:
         """What the run holds while anything of it is there: sandbox hosts, providers, groups; none if it never got to say so."""
         owner = self.owner()
-        return tuple(str(target) for target in owner.details.get("targets", ())) if owner else ()
+        if owner is None:
+            return ()
+        former = owner.details.get(_FORMER_TARGET)
+        return tuple(str(target) for target in owner.details.get("targets", [former] if former else ()))
 
     def owner_alive(self) -> bool:
         """Tell whether the run is still being carried out."""

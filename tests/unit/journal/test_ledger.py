@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from tests.unit.world import FakeClock, FakePlaybooks, removers
@@ -120,3 +121,24 @@ def test_a_ledger_of_an_earlier_version_is_read_and_what_a_playbook_made_is_left
     with pytest.raises(RefusedError, match="an earlier version of drillbook made sandbox1"):
         remove(machine, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()))
     assert machine in ledger.outstanding()
+
+
+@pytest.mark.parametrize(
+    ("details", "targets"),
+    [
+        ({"targets": ["sandbox1", "sandbox2"]}, ("sandbox1", "sandbox2")),
+        ({"target": "sandbox1"}, ("sandbox1",)),
+        ({}, ()),
+    ],
+)
+def test_what_a_run_holds_is_read_from_ledgers_of_earlier_versions_too(
+    ledger: Ledger, details: dict[str, Any], targets: tuple[str, ...]
+) -> None:
+    """A run that was killed before an update still holds its sandbox after it."""
+    me = process.ProcessIdentity.of(os.getpid())
+    ledger.intend(process_resource(ResourceKind.OWNER, me, **details))
+    assert ledger.targets == targets
+
+
+def test_a_ledger_without_an_owner_holds_nothing(ledger: Ledger) -> None:
+    assert ledger.targets == ()
