@@ -94,7 +94,9 @@ def before_drop(platform: Platform) -> datetime:
 
 def test_point_in_time_to_just_before_a_drop(platform: Platform, before_drop: datetime) -> None:
     """Over a cluster that was itself restored, and stands."""
+    assert not has_table(platform.lab, "precious")
     go_back_to(platform.lab, before_drop)
+    assert (has_table(platform.lab, "precious"), len(timelines(platform.lab))) == (True, 1)
 
 
 @pytest.mark.slow
@@ -103,14 +105,12 @@ def test_the_same_point_again(platform: Platform, before_drop: datetime) -> None
     with platform.lab.service().connect() as connection:
         connection.execute("drop table precious")
     go_back_to(platform.lab, before_drop)
+    assert (has_table(platform.lab, "precious"), len(timelines(platform.lab))) == (True, 1)
 
 
 def go_back_to(lab: Lab, moment: datetime) -> None:
-    assert not has_table(lab, "precious")
     restore(lab, "--point", f"time={moment.isoformat()}")
-    assert has_table(lab, "precious")
     lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=3))
-    assert len(timelines(lab)) == 1
 
 
 def test_site_changes_nothing_after_a_restore(platform: Platform) -> None:

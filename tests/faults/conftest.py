@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -16,10 +17,13 @@ import boto3
 import pytest
 import yaml
 from botocore.config import Config
+from tests.conftest import backup_sets, end_segments, wait_until_archived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from testinfra.host import Host
 
     from drillbook_lab.lab import Lab
 
@@ -201,3 +205,38 @@ def replaced(repository: Bucket) -> Callable[[str, bytes | None], Any]:
             repository.put(key, before)
 
     return replace
+
+
+SEGMENT = re.compile(r"/([0-9A-F]{24})-[0-9a-f]{40}")
+BACKUP_TIMERS = "drillbook-pgbackrest-{full,diff,incr}.timer"
+NO_BACKUP_IS_BEING_TAKEN = (
+    "! systemctl list-units --no-legend --state=activating 'drillbook-pgbackrest-*.service' | grep -q ."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentObject:
+    """A segment of WAL, and the key of the object that it is archived in."""
+
+    key: str
+    name: str
+
+
+@pytest.fixture
+def archived(drills: Drills, repository: Bucket, host: Callable[[str], Host]) -> Iterator[SegmentObject]:
+    """A segment that no backup needs to be whole, and not the last; no timer takes a backup behind it meanwhile."""
+    leader = host(drills.lab.leader())
+    leader.check_output(f"bash -c 'systemctl stop {BACKUP_TIMERS}'")
+    try:
+        leader.check_output(f'timeout 120 bash -c "until {NO_BACKUP_IS_BEING_TAKEN}; do sleep 1; done"')
+        end_segments(leader, 3)
+        wait_until_archived(leader)
+        stop = max(str(entry["archive"]["stop"]) for entry in backup_sets(drills.lab))
+        found = [
+            SegmentObject(key, match[1])
+            for key, _size in sorted(repository.keys("pgbackrest/archive/main/"))
+            if (match := SEGMENT.search(key)) and match[1] > stop
+        ]
+        yield found[-2]
+    finally:
+        leader.check_output(f"bash -c 'systemctl start {BACKUP_TIMERS}'")

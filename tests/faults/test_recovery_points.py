@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.conftest import backup_sets
 from tests.faults.conftest import DRILL_TIMEOUT
-from tests.faults.test_backup_damage import SEGMENT, segments_behind_the_newest_backup
 
 from drillbook_lab.lab import DATABASE_HOSTS
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testinfra.host import Host
-    from tests.faults.conftest import Bucket, Drills
+    from tests.faults.conftest import Drills, SegmentObject
 
 pytestmark = pytest.mark.lab
 
@@ -50,25 +48,19 @@ def nobody_reached(drills: Drills) -> dict[str, Any]:
 
 
 def test_a_member_says_what_there_is_and_what_is_missing(
-    drills: Drills,
-    repository: Bucket,
-    replaced: Callable[[str, bytes | None], Any],
-    host: Callable[[str], Host],
+    drills: Drills, archived: SegmentObject, replaced: Callable[[str, bytes | None], Any]
 ) -> None:
-    key = segments_behind_the_newest_backup(drills, repository, host(drills.lab.leader()))[-2]
-    found = SEGMENT.search(key)
-    assert found is not None
     whole = ask(drills)
     assert (whole.code, whole.answer["asked"]["place"], whole.answer["holes"]) == (0, "member", []), whole.output
     assert [one["label"] for one in whole.answer["sets"]] == [one["label"] for one in backup_sets(drills.lab)]
     assert all(one["encrypted"] and one["usable"] for one in whole.answer["sets"])
     assert whole.answer["oldest"] < whole.answer["newest"] <= whole.answer["read_at"]
-    with replaced(key, None):
+    with replaced(archived.key, None):
         torn = ask(drills)
     (hole,) = torn.answer["holes"]
-    assert (hole["first"], hole["last"], hole["until"]) == (found[1], found[1], None)
+    assert (hole["first"], hole["last"], hole["until"]) == (archived.name, archived.name, None)
     assert torn.answer["newest"] == hole["after"] <= whole.answer["newest"]
-    assert torn.answer["timelines"][-1]["last"] < found[1] <= whole.answer["timelines"][-1]["last"]
+    assert torn.answer["timelines"][-1]["last"] < archived.name <= whole.answer["timelines"][-1]["last"]
 
 
 def test_with_every_member_lost_a_sandbox_says_it(drills: Drills) -> None:
