@@ -216,7 +216,7 @@ class App:
 
 def work_for(configuration: Configuration, clock: Clock, plan: Plan, track: Track, stops: Stops) -> Work | None:
     """Return what does a track's steps that are no playbooks, with what the inventory says of the machines below the service."""
-    group = next((found for found in configuration.machine_groups if found.name == track.service.group), None)
+    group = configuration.machines_of(track.service)
     sandbox = next((found for found in configuration.sandboxes if found.host == track.target), None)
     made_by = sandbox or group
     opening = Opening(
@@ -253,7 +253,7 @@ def ask_for_points(
         playbooks=playbooks,
         removers=removers_of(configuration, clock),
         state_directory=configuration.state_directory,
-        group=next((found for found in configuration.machine_groups if found.name == service.group), None),
+        group=configuration.machines_of(service),
         sandboxes=tuple(sorted(configuration.sandboxes, key=lambda sandbox: sandbox.host not in own)),
         provider=configuration.provider,
         step_timeout=configuration.step_timeout,

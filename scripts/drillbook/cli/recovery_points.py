@@ -10,7 +10,7 @@ from drillbook.cli.options import AsJson, Inventories, RepositoryTime, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.cli.points import repository_moment
 from drillbook.errors import LeftoversError
-from drillbook.model import Hole, PointLine, PointSet, RecoveryPoints, format_instant
+from drillbook.model import CatalogSet, CatalogTimeline, Hole, RecoveryPoints, format_instant
 
 
 def recovery_points(
@@ -43,37 +43,37 @@ def recovery_points(
     if found.left:
         screen.print(f"drillbook: {', '.join(found.left)} was left behind: run `drillbook drill clean`.", markup=False)
         raise typer.Exit(LeftoversError.exit_code)
-    if not found.held.restorable:
+    if not found.catalog.restorable:
         raise typer.Exit(1)
 
 
 def _print(screen: Console, found: RecoveryPoints) -> None:
-    held = found.held
+    catalog = found.catalog
     rows = [
         ("service", f"{found.service} ({found.kind})"),
         ("asked", str(found.asked)),
         *[("not answered", reason) for reason in found.asked.instead_of],
         ("read at", format_instant(found.read_at)),
         *([("as it was at", format_instant(found.repository_time))] if found.repository_time else []),
-        ("oldest moment", _moment(held.oldest, "nothing can be restored")),
-        ("newest moment", _moment(held.newest, "nothing can be restored")),
-        *([("", held.note)] if held.note else []),
+        ("oldest moment", _moment(catalog.oldest, "nothing can be restored")),
+        ("newest moment", _moment(catalog.newest, "nothing can be restored")),
+        *([("", catalog.note)] if catalog.note else []),
     ]
     screen.print(table(("", ""), rows))
-    if held.sets:
-        of_machines = any(one.host for one in held.sets)
+    if catalog.sets:
+        of_machines = any(one.host for one in catalog.sets)
         headings = ("set", "machine" if of_machines else "timeline", "type", "from", "data", "stored", "encrypted", "usable")  # fmt: skip
-        screen.print(table(headings, [_set_row(one) for one in held.sets]))
-    if held.lines:
+        screen.print(table(headings, [_set_row(one) for one in catalog.sets]))
+    if catalog.timelines:
         of_lines = ("timeline", "left", "at", "last segment", "newest moment")
-        screen.print(table(of_lines, [_line_row(one) for one in held.lines]))
-    if held.holes:
-        screen.print(table(("missing", "count", "after", "until", ""), [_hole_row(one) for one in held.holes]))
-    elif held.sets:
+        screen.print(table(of_lines, [_line_row(one) for one in catalog.timelines]))
+    if catalog.holes:
+        screen.print(table(("missing", "count", "after", "until", ""), [_hole_row(one) for one in catalog.holes]))
+    elif catalog.sets:
         screen.print("no holes")
 
 
-def _set_row(one: PointSet) -> tuple[str, ...]:
+def _set_row(one: CatalogSet) -> tuple[str, ...]:
     return (
         one.label,
         one.host or str(one.timeline or "-"),
@@ -86,7 +86,7 @@ def _set_row(one: PointSet) -> tuple[str, ...]:
     )
 
 
-def _line_row(one: PointLine) -> tuple[str, ...]:
+def _line_row(one: CatalogTimeline) -> tuple[str, ...]:
     return (
         str(one.timeline),
         str(one.parent or "-"),

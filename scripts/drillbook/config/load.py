@@ -75,6 +75,10 @@ class Configuration:
         """Return the machines of the group called ``name``; raises ConfigurationError that lists the known ones."""
         return _named(self.machine_groups, name, "group with machines", "drillbook_machines")
 
+    def machines_of(self, service: Service) -> MachineGroup | None:
+        """Return the machines below a service; None where its group is not declared as machines of a provider."""
+        return next((group for group in self.machine_groups if group.name == service.group), None)
+
     def repository(self, name: str | None) -> Repository:
         """Return the repository called ``name``, without one the only one; raises ConfigurationError that lists the known ones."""
         known = self.store.repositories

@@ -7,7 +7,7 @@ from typing import Any
 
 from drillbook.inquiry.asking import Asking
 from drillbook.kinds.declaration import ServiceVariables
-from drillbook.model import Destination, Held, Mode, Phase, PointType, RecoveryPoints, Step
+from drillbook.model import Catalog, Destination, Mode, Phase, PointType, RecoveryPoints, Step
 from drillbook.run.work import Opening, Work
 
 RESTORE = "playbooks/restore.yml"
@@ -19,7 +19,7 @@ class RoleKind:
     """Implements `ServiceKind`. What its phases do stands in ``playbooks/<name>/``.
 
     ``selectors_by_mode`` holds the selectors of each mode. ``programs`` are what reads its repository: the controller can answer for
-    it where they are installed. ``read_held`` reads what ``playbooks/<name>/recovery_points.yml`` hands over; raises DrillbookError.
+    it where they are installed. ``read_catalog`` reads what ``playbooks/<name>/recovery_points.yml`` hands over; raises DrillbookError.
     """
 
     name: str
@@ -28,7 +28,7 @@ class RoleKind:
     selectors_by_mode: Mapping[Mode, frozenset[str]]
     repositories: tuple[str, ...]
     programs: tuple[str, ...]
-    read_held: Callable[[Mapping[str, Any]], Held]
+    read_catalog: Callable[[Mapping[str, Any]], Catalog]
 
     @property
     def destination(self) -> Destination:
@@ -61,13 +61,13 @@ class RoleKind:
         """See `ServiceKind.recovery_points`: a playbook reads the repository where its software is."""
         from drillbook.inquiry.places import ask_places  # noqa: PLC0415 - the providers take a while to load
 
-        found = ask_places(asking, self.programs, self.read_held)
+        found = ask_places(asking, self.programs, self.read_catalog)
         return RecoveryPoints(
             service=asking.service.name,
             kind=self.name,
             asked=found.asked,
             read_at=asking.clock.now(),
-            held=found.value,
+            catalog=found.value,
             repository_time=asking.repository_time,
             left=found.left,
         )

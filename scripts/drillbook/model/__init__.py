@@ -25,7 +25,7 @@ from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
 from drillbook.model.places import EscrowItem, EvidencePlace, ObjectStore, Repository
 from drillbook.model.points import PointRequest, PointType
-from drillbook.model.recovery_points import Asked, Held, Hole, PointLine, PointSet, RecoveryPoints
+from drillbook.model.recovery_points import Asked, Catalog, CatalogSet, CatalogTimeline, Hole, RecoveryPoints
 from drillbook.model.services import Destination, Drill, Kind, Mode, Service
 from drillbook.model.steps import Step
 from drillbook.model.verdicts import Verdict
@@ -36,6 +36,9 @@ __all__ = [
     "BackupMode",
     "BackupNote",
     "BackupRules",
+    "Catalog",
+    "CatalogSet",
+    "CatalogTimeline",
     "Check",
     "CheckStatus",
     "Claim",
@@ -45,7 +48,6 @@ __all__ = [
     "EvidencePlace",
     "GuestAnswer",
     "Heartbeat",
-    "Held",
     "Hole",
     "Interval",
     "Kind",
@@ -58,9 +60,7 @@ __all__ = [
     "Objectives",
     "Phase",
     "PhaseTime",
-    "PointLine",
     "PointRequest",
-    "PointSet",
     "PointType",
     "Power",
     "Quiesce",

@@ -8,7 +8,7 @@ from drillbook.model.instants import format_instant
 
 
 @dataclass(frozen=True, slots=True)
-class PointSet:
+class CatalogSet:
     """One set that was backed up.
 
     ``type`` is the kind's own word, such as `full` or `backup`; ``host`` is the machine that it is of, "" where it is of the whole
@@ -79,7 +79,7 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
-class PointLine:
+class CatalogTimeline:
     """A timeline of the service's history: where it left its parent, and how far it can be restored. ``newest`` is None where it can't."""
 
     timeline: int
@@ -100,16 +100,16 @@ class PointLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Catalog:
     """What there is, whoever was asked for it.
 
     ``oldest`` and ``newest`` are the first and the last moment that can be restored; None where nothing can. ``note`` says how the
     newest is known.
     """
 
-    sets: tuple[PointSet, ...] = ()
+    sets: tuple[CatalogSet, ...] = ()
     holes: tuple[Hole, ...] = ()
-    lines: tuple[PointLine, ...] = ()
+    timelines: tuple[CatalogTimeline, ...] = ()
     oldest: datetime | None = None
     newest: datetime | None = None
     note: str = ""
@@ -146,25 +146,25 @@ class RecoveryPoints:
     kind: str
     asked: Asked
     read_at: datetime
-    held: Held
+    catalog: Catalog
     repository_time: datetime | None = None
     left: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that ``--json`` prints: times in RFC 3339 and UTC, sizes in bytes."""
-        held = self.held
+        catalog = self.catalog
         return {
             "service": self.service,
             "kind": self.kind,
             "asked": {"place": self.asked.place, "name": self.asked.name, "instead_of": list(self.asked.instead_of)},
             "read_at": format_instant(self.read_at),
             "repository_time": _text(self.repository_time),
-            "oldest": _text(held.oldest),
-            "newest": _text(held.newest),
-            "note": held.note or None,
-            "sets": [found.as_json() for found in held.sets],
-            "holes": [found.as_json() for found in held.holes],
-            "timelines": [found.as_json() for found in held.lines],
+            "oldest": _text(catalog.oldest),
+            "newest": _text(catalog.newest),
+            "note": catalog.note or None,
+            "sets": [found.as_json() for found in catalog.sets],
+            "holes": [found.as_json() for found in catalog.holes],
+            "timelines": [found.as_json() for found in catalog.timelines],
             "left": list(self.left),
         }
 

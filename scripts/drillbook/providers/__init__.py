@@ -1,23 +1,25 @@
 """Where machines come from: one module per vendor behind the same Protocols."""
 
+from drillbook.providers.drill_protocols import (
+    DrillMachines,
+    HostSettings,
+    Inside,
+    LimitedCredential,
+    LiveRestores,
+    Recoveries,
+    Restores,
+    Sandboxes,
+)
 from drillbook.providers.finding import find_each
 from drillbook.providers.place import Place
 from drillbook.providers.protocols import (
     Backups,
-    DrillMachines,
     Freezing,
-    HostSettings,
-    Inside,
     LateSnapshots,
-    LimitedCredential,
-    LiveRestores,
     LockExplaining,
     Machines,
     PartialBackups,
     PowerReading,
-    Recoveries,
-    Restores,
-    Sandboxes,
     Snapshots,
 )
 from drillbook.providers.registry import (

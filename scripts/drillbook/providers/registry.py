@@ -5,8 +5,9 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
+from drillbook.providers.drill_protocols import Recoveries, Restores, Sandboxes
 from drillbook.providers.place import Place
-from drillbook.providers.protocols import Backups, Recoveries, Restores, Sandboxes, Snapshots
+from drillbook.providers.protocols import Backups, Snapshots
 
 _OPENERS = {
     "proxmox": "drillbook.providers.proxmox.openers",

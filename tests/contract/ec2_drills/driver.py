@@ -9,12 +9,12 @@ from tests.contract.machine_drills.driver import main
 
 from drillbook.clock import Clock
 from drillbook.providers.credential_files import DRILL_USER
+from drillbook.providers.drill_protocols import Restores
 from drillbook.providers.ec2 import openers
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill import instances, removal, volumes
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
 from drillbook.providers.ec2.restores import Ec2Restores
-from drillbook.providers.protocols import Restores
 
 
 def quick_restores(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Restores:

@@ -9,7 +9,7 @@ from pydantic import Field
 from drillbook.errors import ConfigurationError
 from drillbook.kinds.declaration import Granularity, ServiceVariables
 from drillbook.kinds.roles import RoleKind
-from drillbook.model import Held, Mode, PointSet, PointType, parse_instant
+from drillbook.model import Catalog, CatalogSet, Mode, PointType, parse_instant
 from drillbook.strict import Seconds
 
 
@@ -27,13 +27,13 @@ class FakeService(ServiceVariables):
         )
 
 
-def read_held(answer: Mapping[str, Any]) -> Held:
+def read_catalog(answer: Mapping[str, Any]) -> Catalog:
     """A set restores its own moment, an increment the one of its own: nothing is missing between them."""
     if "wrong_key" in answer:
         raise ConfigurationError(answer["wrong_key"], where="the repository", remedy="Take the key from escrow.")
     moments = {part["label"]: parse_instant(part["at"], where="the repository") for part in answer["parts"]}
     sets = tuple(
-        PointSet(
+        CatalogSet(
             label=part["label"],
             type="set",
             restorable_at=moments[part["label"]],
@@ -47,7 +47,7 @@ def read_held(answer: Mapping[str, Any]) -> Held:
     )
     oldest = min((one.restorable_at for one in sets if one.usable), default=None)
     newest = max((moments[part["label"]] for part in answer["parts"] if not part["fault"]), default=None)
-    return Held(sets=sets, oldest=oldest, newest=newest if oldest else None)
+    return Catalog(sets=sets, oldest=oldest, newest=newest if oldest else None)
 
 
 FAKE = RoleKind(
@@ -57,5 +57,5 @@ FAKE = RoleKind(
     selectors_by_mode={Mode.SANDBOX: frozenset({"set", "repository_time"}), Mode.IN_PLACE: frozenset({"set"})},
     repositories=("documents",),
     programs=("fake-reader",),
-    read_held=read_held,
+    read_catalog=read_catalog,
 )

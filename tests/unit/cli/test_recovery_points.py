@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drillbook.cli.main import app
-from drillbook.model import Asked, Held, Hole, PointLine, PointSet, RecoveryPoints
+from drillbook.model import Asked, Catalog, CatalogSet, CatalogTimeline, Hole, RecoveryPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,15 +21,17 @@ LATER = datetime(2026, 1, 31, 13, 0, 30, tzinfo=UTC)
 SEGMENTS = ("0000000100000000000000A1", "0000000100000000000000A4")
 HOLE = Hole(missing=SEGMENTS, count=4, timeline=1, after=LATER, until=None, meaning="take a backup now")
 SETS = (
-    PointSet("20260131F", "full", NOON, NOON, timeline=1, original_bytes=5 * 2**30, stored_bytes=700, encrypted=True),
-    PointSet("20260131I", "incr", LATER, timeline=1, encrypted=False, fault="WAL is missing"),
+    CatalogSet("20260131F", "full", NOON, NOON, timeline=1, original_bytes=5 * 2**30, stored_bytes=700, encrypted=True),
+    CatalogSet("20260131I", "incr", LATER, timeline=1, encrypted=False, fault="WAL is missing"),
 )
 ANSWER = RecoveryPoints(
     service="main",
     kind="postgresql",
     asked=Asked("sandbox", "sandbox1", ("member db1: no answer",)),
     read_at=LATER,
-    held=Held(SETS, (HOLE,), (PointLine(1, None, "", SEGMENTS[0], LATER),), NOON, LATER, "as the store says"),
+    catalog=Catalog(
+        SETS, (HOLE,), (CatalogTimeline(1, None, "", SEGMENTS[0], LATER),), NOON, LATER, "as the store says"
+    ),
 )
 
 
@@ -93,12 +95,12 @@ def test_json_has_utc_times_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     ("answer", "code"),
     [
         (ANSWER, 0),
-        (replace(ANSWER, held=Held()), 1),
+        (replace(ANSWER, catalog=Catalog()), 1),
         (replace(ANSWER, left=("machine lab: x",)), 4),
-        (replace(ANSWER, held=Held(), left=("machine lab: x",)), 4),
+        (replace(ANSWER, catalog=Catalog(), left=("machine lab: x",)), 4),
     ],
 )
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, answer: RecoveryPoints, code: int) -> None:
     found, out, err = said(monkeypatch, answer)
-    assert (found, "nothing can be restored" in out) == (code, not answer.held.restorable)
+    assert (found, "nothing can be restored" in out) == (code, not answer.catalog.restorable)
     assert ("drillbook drill clean" in err) is bool(answer.left)

@@ -6,10 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from drillbook.errors import ConfigurationError
 from drillbook.inquiry.asking import Asking
 from drillbook.kinds.declaration import Granularity, ServiceVariables
-from drillbook.model import Asked, Destination, Mode, Phase, PointType, RecoveryPoints, Step
+from drillbook.model import Destination, Mode, Phase, PointType, RecoveryPoints, Step
 from drillbook.run.work import Opening, Work
 from drillbook.strict import Seconds
 
@@ -64,27 +63,9 @@ class MachinesKind:
 
     def recovery_points(self, asking: Asking) -> RecoveryPoints:
         """See `ServiceKind.recovery_points`: the provider says which backups there are, also of machines that are gone."""
-        from drillbook.inquiry.places import refuse_places  # noqa: PLC0415 - the providers take a while to load
-        from drillbook.kinds.machines.held import held_of  # noqa: PLC0415
-        from drillbook.machines.backups import backups_by_machine, open_rules  # noqa: PLC0415
-        from drillbook.providers import open_backups  # noqa: PLC0415
+        from drillbook.kinds.machines.recovery_points import ask_provider  # noqa: PLC0415 - the providers take a while to load
 
-        refuse_places(asking)
-        if asking.group is None:
-            raise ConfigurationError(
-                "the group is not declared as machines of a provider",
-                where=f"group_vars of {asking.service.group}, key drillbook_machines",
-                remedy="Declare them there.",
-            )
-        place = asking.provider(asking.group.provider)
-        backups = open_backups(place, asking.clock).backups(asking.group.hosts, open_rules(asking.group))
-        return RecoveryPoints(
-            service=asking.service.name,
-            kind=self.name,
-            asked=Asked("provider", place.name),
-            read_at=asking.clock.now(),
-            held=held_of(backups_by_machine(asking.group, backups)),
-        )
+        return ask_provider(asking)
 
 
 MACHINES = MachinesKind()

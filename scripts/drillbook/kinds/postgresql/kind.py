@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from drillbook.kinds.declaration import Granularity, ServiceVariables
-from drillbook.kinds.postgresql.held import read_held
+from drillbook.kinds.postgresql.catalog import read_catalog
 from drillbook.kinds.roles import RoleKind
 from drillbook.model import Mode, PointType
 from drillbook.strict import Seconds
@@ -37,5 +37,5 @@ POSTGRESQL = RoleKind(
     },
     repositories=("pgbackrest",),
     programs=("pgbackrest",),
-    read_held=read_held,
+    read_catalog=read_catalog,
 )

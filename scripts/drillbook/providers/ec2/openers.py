@@ -2,12 +2,13 @@
 
 from drillbook.clock import Clock
 from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, SNAPSHOTS_USER
+from drillbook.providers.drill_protocols import Restores
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.backups import Ec2Backups
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
 from drillbook.providers.ec2.restores import Ec2Restores
 from drillbook.providers.ec2.snapshots import Ec2Snapshots
-from drillbook.providers.protocols import Backups, Restores, Snapshots
+from drillbook.providers.protocols import Backups, Snapshots
 
 
 def open_snapshots(place: Ec2Place, clock: Clock) -> Snapshots:

@@ -1,6 +1,7 @@
 """What the lab's containers offer."""
 
 from drillbook.clock import Clock
+from drillbook.providers.drill_protocols import Recoveries, Restores, Sandboxes
 from drillbook.providers.lab.backups import LabBackups
 from drillbook.providers.lab.place import LabDrillRange, LabPlace
 from drillbook.providers.lab.podman import Podman
@@ -8,7 +9,7 @@ from drillbook.providers.lab.recoveries import LabRecoveries
 from drillbook.providers.lab.restores import LabRestores
 from drillbook.providers.lab.sandboxes import LabSandboxes
 from drillbook.providers.lab.snapshots import LabSnapshots
-from drillbook.providers.protocols import Backups, Recoveries, Restores, Sandboxes, Snapshots
+from drillbook.providers.protocols import Backups, Snapshots
 
 
 def open_snapshots(place: LabPlace, clock: Clock) -> Snapshots:

@@ -2,7 +2,8 @@
 
 from drillbook.clock import Clock
 from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, RECOVERY_USER, SNAPSHOTS_USER
-from drillbook.providers.protocols import Backups, Recoveries, Restores, Snapshots
+from drillbook.providers.drill_protocols import Recoveries, Restores
+from drillbook.providers.protocols import Backups, Snapshots
 from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.place import ProxmoxDrillRange, ProxmoxPlace

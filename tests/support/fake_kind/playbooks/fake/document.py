@@ -81,7 +81,7 @@ def select(repository: str, request: str, seed: str) -> dict[str, Any]:
     }
 
 
-def held(repository: str, as_of: str) -> dict[str, Any]:
+def catalog(repository: str, as_of: str) -> dict[str, Any]:
     """The sets and increments that were there at a moment, "" for now, with what is wrong with each; one that is `locked` can't be read."""
     if (Path(repository) / "locked").exists():
         return {"wrong_key": "the documents are locked with another key"}
@@ -148,7 +148,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "replay": replay,
     "start": start,
     "ask": ask,
-    "held": held,
+    "catalog": catalog,
 }
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from typing import Any
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.kinds.postgresql.recovery_point import BackupSet
 from drillbook.kinds.postgresql.wal import SEGMENT_BYTES, Archive, Segment, check_continuity, parse_lsn, segment_at
-from drillbook.model import Held, Hole, PointLine, PointSet
+from drillbook.model import Catalog, CatalogSet, CatalogTimeline, Hole
 
 _NOTE = "when its last segment was archived, as the store says: the last change in it is not later"
 _UNENCRYPTED = "none"
 
 
-def read_held(answer: Mapping[str, Any]) -> Held:
+def read_catalog(answer: Mapping[str, Any]) -> Catalog:
     """Read what the playbook hands over: ``stanza``, ``info``, ``archive`` and ``history``, or ``wrong_key`` with what was said.
 
     Raises ConfigurationError where the passphrase is not that of the repository, InfrastructureError where the answer can't be read.
@@ -31,7 +31,7 @@ def read_held(answer: Mapping[str, Any]) -> Held:
             remedy="Put the passphrase from escrow into the inventory: pgbackrest_cipher_pass.",
         )
     try:
-        return _held(answer)
+        return _catalog(answer)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InfrastructureError(
             f"pgBackRest's answer can't be read: {type(error).__name__} {error}",
@@ -40,27 +40,27 @@ def read_held(answer: Mapping[str, Any]) -> Held:
         ) from error
 
 
-def _held(answer: Mapping[str, Any]) -> Held:
+def _catalog(answer: Mapping[str, Any]) -> Catalog:
     found = next((entry for entry in answer["info"] if entry["name"] == answer["stanza"]), None)
     if found is None or not found.get("backup"):
-        return Held()
+        return Catalog()
     newest_system = max(entry["id"] for entry in found["db"])
     listing, dated = _of_system(answer["archive"], found, newest_system)
     archive = Archive.parse(listing, {path: text for path, text in answer["history"].items() if path in listing})
     encrypted = found.get("cipher", _UNENCRYPTED) != _UNENCRYPTED
     read = [(BackupSet.parse(entry), entry) for entry in found["backup"]]
     sets = tuple(
-        _point_set(one, entry, _fault(one, entry, archive, newest_system), encrypted=encrypted) for one, entry in read
+        _catalog_set(one, entry, _fault(one, entry, archive, newest_system), encrypted=encrypted) for one, entry in read
     )
     usable = sorted(
         (one for (one, _), shown in zip(read, sets, strict=True) if shown.usable), key=lambda one: one.stopped_at
     )
-    lines = tuple(_line(archive, usable, timeline, dated) for timeline in archive.timelines)
-    reached = [line.newest for line in lines if line.newest is not None]
-    return Held(
+    timelines = tuple(_line(archive, usable, timeline, dated) for timeline in archive.timelines)
+    reached = [line.newest for line in timelines if line.newest is not None]
+    return Catalog(
         sets=tuple(sorted(sets, key=lambda one: one.restorable_at)),
         holes=tuple(_holes(archive, usable, dated)),
-        lines=lines,
+        timelines=timelines,
         oldest=usable[0].stopped_at if usable else None,
         newest=reached[-1] if reached else None,
         note=_NOTE if reached else "",
@@ -81,8 +81,8 @@ def _of_system(
     return listing, dated
 
 
-def _point_set(one: BackupSet, entry: Mapping[str, Any], fault: str, *, encrypted: bool) -> PointSet:
-    return PointSet(
+def _catalog_set(one: BackupSet, entry: Mapping[str, Any], fault: str, *, encrypted: bool) -> CatalogSet:
+    return CatalogSet(
         label=one.label,
         type=one.type,
         restorable_at=one.stopped_at,
@@ -121,7 +121,9 @@ def _on_line(archive: Archive, usable: Sequence[BackupSet], timeline: int) -> li
     ]
 
 
-def _line(archive: Archive, usable: Sequence[BackupSet], timeline: int, dated: Mapping[Segment, datetime]) -> PointLine:
+def _line(
+    archive: Archive, usable: Sequence[BackupSet], timeline: int, dated: Mapping[Segment, datetime]
+) -> CatalogTimeline:
     """How far a restore along this timeline gets from the newest set on it, as `latest` takes it."""
     ancestors = archive.histories.get(timeline, ())
     parent, left = ancestors[-1] if ancestors else (None, None)
@@ -136,7 +138,7 @@ def _line(archive: Archive, usable: Sequence[BackupSet], timeline: int, dated: M
             reached = Segment(archive.owner(timeline, number), number)
         last, newest = reached.name(), max(dated.get(reached, start.stopped_at), start.stopped_at)
     text = "" if left is None else f"{left >> 32:X}/{left & 0xFFFFFFFF:X}"
-    return PointLine(timeline=timeline, parent=parent, left_at=text, last=last, newest=newest)
+    return CatalogTimeline(timeline=timeline, parent=parent, left_at=text, last=last, newest=newest)
 
 
 def _holes(archive: Archive, usable: Sequence[BackupSet], dated: Mapping[Segment, datetime]) -> Iterator[Hole]:

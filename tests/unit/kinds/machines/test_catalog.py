@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from drillbook.kinds.machines.held import held_of
+from drillbook.kinds.machines.catalog import catalog_of
 from drillbook.machines.backups import MachineBackups, TakenBackup
 from drillbook.model import Backup
 
@@ -21,7 +21,7 @@ def backup(host: str, hours: int, *verified: bool | None) -> TakenBackup:
 
 
 def test_oldest_and_newest_are_moments_at_which_the_group_is_whole() -> None:
-    found = held_of(
+    found = catalog_of(
         [
             MachineBackups("web", (backup("web", 0), backup("web", 4))),
             MachineBackups("db", (backup("db", 1), backup("db", 3))),
@@ -38,16 +38,16 @@ def test_oldest_and_newest_are_moments_at_which_the_group_is_whole() -> None:
 
 
 def test_a_machine_without_a_good_backup_is_a_hole() -> None:
-    found = held_of([MachineBackups("web", (backup("web", 0),)), MachineBackups("db", (backup("db", 1, False),))])
+    found = catalog_of([MachineBackups("web", (backup("web", 0),)), MachineBackups("db", (backup("db", 1, False),))])
     assert (found.oldest, found.newest, found.restorable) == (None, None, False)
     assert [hole.missing[0] for hole in found.holes] == ["db"]
     assert [one.host for one in found.sets if not one.usable] == ["db"]
 
 
 def test_a_damaged_backup_with_a_good_copy_is_good() -> None:
-    assert held_of([MachineBackups("web", (backup("web", 0, False, True),))]).restorable
+    assert catalog_of([MachineBackups("web", (backup("web", 0, False, True),))]).restorable
 
 
 def test_a_group_that_was_never_backed_up_has_nothing() -> None:
-    assert held_of([]).restorable is False
-    assert [hole.missing[0] for hole in held_of([MachineBackups("web", ())]).holes] == ["web"]
+    assert catalog_of([]).restorable is False
+    assert [hole.missing[0] for hole in catalog_of([MachineBackups("web", ())]).holes] == ["web"]

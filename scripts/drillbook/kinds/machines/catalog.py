@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
-from drillbook.model import Held, Hole, PointSet
+from drillbook.model import Catalog, CatalogSet, Hole
 
 _NOTE = "each machine's newest backup is as new or newer"
 _DAMAGED = "its provider read it again and found it damaged"
 
 
-def held_of(machines: Sequence[MachineBackups]) -> Held:
+def catalog_of(machines: Sequence[MachineBackups]) -> Catalog:
     """A group can be restored from the first moment at which each of its machines has a good backup."""
     sets = tuple(sorted(_sets(machines), key=lambda one: (one.restorable_at, one.host)))
     good = {
         one.host: [found.restorable_at for found in sets if found.host == one.host and found.usable] for one in machines
     }
     whole = bool(good) and all(good.values())
-    return Held(
+    return Catalog(
         sets=sets,
         holes=tuple(_hole(host) for host, moments in good.items() if not moments),
         oldest=max(min(moments) for moments in good.values()) if whole else None,
@@ -25,10 +25,10 @@ def held_of(machines: Sequence[MachineBackups]) -> Held:
     )
 
 
-def _sets(machines: Sequence[MachineBackups]) -> Iterator[PointSet]:
+def _sets(machines: Sequence[MachineBackups]) -> Iterator[CatalogSet]:
     for one in machines:
         for taken in one.backups:
-            yield PointSet(
+            yield CatalogSet(
                 label=taken.copies[0].identifier,
                 type="backup",
                 host=one.host,
