@@ -70,9 +70,13 @@ def test_the_loss_of_the_primarys_host_loses_nothing(
     figure(f"host loss: write outage {', '.join(outages)} s, 0 commits lost in {repeat} repetitions")
 
 
-def test_site_changes_nothing_after_a_failover(platform: Platform) -> None:
+@pytest.mark.parametrize(
+    "options", [pytest.param(("--check",), id="predicted"), pytest.param((), id="done", marks=pytest.mark.slow)]
+)
+def test_site_changes_nothing_after_a_failover(platform: Platform, options: tuple[str, ...]) -> None:
+    """What is done, not predicted, is shown by default after a restore (`test_restore_in_place.py`)."""
     platform.lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
-    recap = platform.lab.playbook("site")
+    recap = platform.lab.playbook("site", *options)
     assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
 
 

@@ -42,6 +42,11 @@ class Ran:
     def failed_checks(self) -> list[str]:
         return [check["name"] for check in self.record["checks"] if check["status"] == "failed"]
 
+    def check(self, name: str) -> str:
+        """What the check of this name found, and its message."""
+        (found,) = (check for check in self.record["checks"] if check["name"] == name)
+        return f"{found['actual']} {found['message']}"
+
     def why(self) -> str:
         """Everything that the record says about why it is red."""
         error = self.record["error"] or {}
