@@ -228,20 +228,26 @@ class SegmentObject:
 
 
 @pytest.fixture
-def archived(drills: Drills, repository: Bucket, host: Callable[[str], Host]) -> Iterator[SegmentObject]:
-    """A segment that no backup needs to be whole, and not the last; no timer takes a backup behind it meanwhile."""
+def no_timed_backup(drills: Drills, host: Callable[[str], Host]) -> Iterator[Host]:
+    """The leader, with no timer that takes a backup meanwhile, and none being taken."""
     leader = host(drills.lab.leader())
     leader.check_output(f"bash -c 'systemctl stop {BACKUP_TIMERS}'")
     try:
         leader.check_output(f'timeout 120 bash -c "until {NO_BACKUP_IS_BEING_TAKEN}; do sleep 1; done"')
-        end_segments(leader, 3)
-        wait_until_archived(leader)
-        stop = max(str(entry["archive"]["stop"]) for entry in backup_sets(drills.lab))
-        found = [
-            SegmentObject(key, match[1])
-            for key, _size in sorted(repository.keys("pgbackrest/archive/main/"))
-            if (match := SEGMENT.search(key)) and match[1] > stop
-        ]
-        yield found[-2]
+        yield leader
     finally:
         leader.check_output(f"bash -c 'systemctl start {BACKUP_TIMERS}'")
+
+
+@pytest.fixture
+def archived(drills: Drills, repository: Bucket, no_timed_backup: Host) -> SegmentObject:
+    """A segment that no backup needs to be whole, and not the last."""
+    end_segments(no_timed_backup, 3)
+    wait_until_archived(no_timed_backup)
+    stop = max(str(entry["archive"]["stop"]) for entry in backup_sets(drills.lab))
+    found = [
+        SegmentObject(key, match[1])
+        for key, _size in sorted(repository.keys("pgbackrest/archive/main/"))
+        if (match := SEGMENT.search(key)) and match[1] > stop
+    ]
+    return found[-2]
