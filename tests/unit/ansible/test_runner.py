@@ -64,6 +64,38 @@ def test_mitogen_keeps_no_process_from_a_core(tmp_path: Path) -> None:
         playbooks(tmp_path, mitogen=True).run(any_order, Seen(), lambda: None)
 
 
+FILTER = """\
+import os
+from pathlib import Path
+
+with Path(__file__).with_name("loaded").open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+
+
+class FilterModule:
+    def filters(self):
+        return {"same": lambda value: value}
+"""
+FILTERED = """\
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {msg: "{{ 'one' | same }}"}
+    - ansible.builtin.debug: {msg: "{{ 'two' | same }}"}
+    - ansible.builtin.debug: {msg: "{{ 'three' | same }}"}
+"""
+
+
+def test_with_mitogen_a_filter_is_loaded_once_and_not_in_each_task(tmp_path: Path) -> None:
+    """Ansible's own strategies load it in the process of each task, with all others that there are."""
+    any_order = order(tmp_path, tmp_path / "run", FILTERED)
+    (tmp_path / "plugins").symlink_to(ROOT / "plugins")
+    (tmp_path / "filter_plugins").mkdir()
+    (tmp_path / "filter_plugins/same.py").write_text(FILTER)
+    playbooks(tmp_path, mitogen=True).run(any_order, Seen(), lambda: None)
+    assert len((tmp_path / "filter_plugins/loaded").read_text().split()) == 1
+
+
 PLAY = """\
 - name: "(1/1) transfer: Try"
   hosts: localhost
