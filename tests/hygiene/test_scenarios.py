@@ -149,6 +149,7 @@ def test_the_samples_call_what_exists() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "docs/how-to/ci").glob("*.yml")]
     assert len(texts) == 2
     for text in texts:
-        for command in ("scripts/test --fast", "scripts/roles", "scripts/test --lab"):
+        parts = [f"scripts/test --{part}" for part in ("lint", "unit", "contract", "lab")]
+        for command in (*parts, "scripts/roles"):
             assert command in text
             assert (ROOT / command.split()[0]).exists()
