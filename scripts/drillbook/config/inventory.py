@@ -12,6 +12,8 @@ from drillbook import process
 from drillbook.errors import ConfigurationError
 
 _TIMEOUT = timedelta(minutes=2)
+_SHOWN = 1200
+_UNSAFE = "__ansible_unsafe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ class Inventory:
             name: Group(
                 hosts=tuple(group.get("hosts", ())),
                 children=tuple(group.get("children", ())),
-                variables=group.get("vars", {}),
+                variables=_plain(group.get("vars", {})),
             )
             for name, group in data.items()
             if name != "_meta"
         }
-        return cls(groups=groups, host_variables=data.get("_meta", {}).get("hostvars", {}))
+        return cls(groups=groups, host_variables=_plain(data.get("_meta", {}).get("hostvars", {})))
 
     def hosts_of(self, group: str) -> tuple[str, ...]:
         """Hosts of a group and of the groups below it, each once, in order."""
@@ -55,6 +57,18 @@ class Inventory:
         yield from group.hosts
         for child in group.children:
             yield from self._walk(child)
+
+
+def _plain(value: Any) -> Any:
+    """The values as they are used: ansible-inventory wraps what an inventory plug-in composed, so that it is never rendered."""
+    if isinstance(value, Mapping):
+        return value[_UNSAFE] if value.keys() == {_UNSAFE} else {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _shortened(text: str) -> str:
+    """The beginning, which names the cause, and the end."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} [...] {text[-_SHOWN // 2 :]}"
 
 
 def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
@@ -78,7 +92,7 @@ def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
     where = ", ".join(str(source) for source in sources)
     if done.returncode != 0:
         raise ConfigurationError(
-            f"ansible-inventory failed: {done.stderr.strip()[-1000:]}", where=where, remedy="Correct the inventory."
+            f"ansible-inventory failed: {_shortened(done.stderr.strip())}", where=where, remedy="Correct the inventory."
         )
     try:
         return Inventory.parse(json.loads(done.stdout))

@@ -19,6 +19,7 @@ from drillbook.providers.protocols import (
     LockExplaining,
     Machines,
     PartialBackups,
+    Pools,
     PowerReading,
     Snapshots,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Machines",
     "PartialBackups",
     "Place",
+    "Pools",
     "PowerReading",
     "Recoveries",
     "Restores",

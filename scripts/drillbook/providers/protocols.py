@@ -130,6 +130,15 @@ class Backups(Machines, Protocol):
 
 
 @runtime_checkable
+class Pools(Protocol):
+    """Its machines are in pools, on which rights are given: one that comes back outside its pool is out of reach."""
+
+    def in_its_pool(self, machine: Machine, backup: Backup) -> bool | None:
+        """Whether it is in the pool that it was backed up in; None where the backup or the credential leaves that unknown."""
+        ...
+
+
+@runtime_checkable
 class PartialBackups(Protocol):
     """Its backups may leave disks out."""
 

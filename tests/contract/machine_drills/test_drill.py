@@ -173,6 +173,26 @@ def test_what_must_turn_it_red(world: DrillWorld, driver: Driver, cause: str) ->
     assert driver.kinds() == ["opened", "closed"]
 
 
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("db.example.org", "the inventory says no address of other, so it was not tried"),
+        (None, "the inventory has no other host, so no address of production was tried"),
+    ],
+)
+def test_silence_where_nothing_of_production_was_tried_proves_nothing(
+    world: DrillWorld, address: str | None, why: str
+) -> None:
+    inventory = world.inventory()
+    if address is None:
+        inventory["others"]["hosts"] = []
+    else:
+        inventory["_meta"]["hostvars"]["other"] = {"ansible_host": address}
+    outcome = Driver(inventory).run()
+    found = check(outcome, "shop-db: nothing of production answers")
+    assert (found["status"], found["message"], outcome.verdict) == ("skipped", why, Verdict.UNPROVEN)
+
+
 def test_an_old_disk_in_a_new_backup_misses_the_rpo(world: DrillWorld, driver: Driver) -> None:
     lost_too_much(world)
     outcome = driver.run()

@@ -15,6 +15,7 @@ from tests.contract.machine_drills.test_drill import check, failed, posts
 from tests.contract.machine_drills.test_killed import finish, running, start, wait_for
 from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, RUNBOOK, DrillWorld, documented_roles, shop
 from tests.support.proxmox import ProxmoxServer, add_machine
+from tests.support.proxmox.state import Volume
 
 from drillbook.errors import RefusedError
 from drillbook.model import Heartbeat, Verdict, format_instant
@@ -104,6 +105,7 @@ def test_machines_that_are_gone_come_back_as_they_were(world: DrillWorld, driver
         assert set(kept) == {"name", "net0", "tags", "onboot"}
     assert 4 < outcome.record["tracks"][0]["rpo"]["actual_seconds"] < 60
     assert check(outcome, "what stands was named")["actual"] == "gone: shop-db, shop-web1"
+    assert check(outcome, "shop-db: in its pool")["status"] == "passed"
     assert outcome.record["leftovers"] == []
 
 
@@ -119,6 +121,37 @@ def test_what_stands_is_lost_only_where_it_is_named(world: DrillWorld, driver: D
     restored = {int(one["parameters"]["vmid"]): one["parameters"] for one in posts(world, "/qemu")}
     assert "force" in restored[100]
     assert "force" not in restored[101], "what is gone is restored over nothing"
+
+
+def test_a_machine_outside_its_pool_is_red(world: DrillWorld, driver: Driver) -> None:
+    """One that stands is restored over where it stands, unless it is known to be in no pool."""
+    for grant in world.server.state.grants:
+        grant.path = "/pool/shop" if grant.role == "DrillbookRecoveryPools" else grant.path
+    world.server.state.pools["shop"].vms.remove(100)
+    outcome = driver.restore(*REPLACE_ALL)
+    assert (outcome.verdict, failed(outcome)) == (Verdict.FAIL, ["shop-db: in its pool"])
+    assert check(outcome, "shop-web1: in its pool")["status"] == "passed"
+
+
+def test_a_machine_that_is_in_no_pool_comes_back_into_its_own(world: DrillWorld, driver: Driver) -> None:
+    world.server.state.pools["shop"].vms.remove(100)
+    assert good(driver.restore(*REPLACE_ALL))
+    assert sorted(world.server.state.pools["shop"].vms) == [100, 101]
+
+
+@pytest.mark.parametrize(
+    ("noted", "status", "verdict"), [("", "skipped", Verdict.UNPROVEN), ("-", "passed", Verdict.PASS)]
+)
+def test_where_the_backup_does_not_say_its_pool_that_stays_unproven(
+    world: DrillWorld, driver: Driver, noted: str, status: str, verdict: Verdict
+) -> None:
+    """`-` is a machine that was in none."""
+    for volume in world.server.state.volumes.values():
+        volume.notes = volume.notes.replace("pool=shop", f"pool={noted}")
+    lose(world, *HOSTS)
+    outcome = driver.restore()
+    assert (check(outcome, "shop-db: in its pool")["status"], outcome.verdict) == (status, verdict)
+    assert world.server.state.pools["shop"].vms == []
 
 
 OTHERS: dict[str, tuple[Callable[[DrillWorld], object], str]] = {
@@ -189,6 +222,28 @@ def test_it_comes_back_on_another_node_where_its_own_is_away(world: DrillWorld, 
     outcome = driver.restore()
     assert good(outcome), outcome.record
     assert world.server.state.guests[101].node == "pve1"
+
+
+def test_what_stands_is_replaced_only_when_what_is_gone_is_back(world: DrillWorld, driver: Driver) -> None:
+    """The lost machine's configuration was removed with its dead node, and its cloud-init drive stayed on the storage."""
+    state = world.server.state
+    left = "ceph:vm-101-cloudinit"
+    for volume in state.volumes.values():
+        if volume.archive is not None and volume.vmid == 101:
+            volume.archive.config["ide2"] = f"{left},media=cdrom"
+    lose(world, "shop-web1")
+    state.volumes[f"|{left}"] = Volume(left, "", "ceph", "images", "raw", 4 << 20, 101)
+    world.write("shop-db", "/etc/later", "written after the backup")
+    outcome = driver.restore("shop-db")
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERROR, 3)
+    assert "shop-web1" in outcome.record["error"]["message"]
+    assert "pvesm free" in outcome.record["error"]["message"]
+    assert world.control.read(world.disk(100), "/etc/later", "pve1") is not None
+    assert state.guests[100].running, "and the machine that was well was not touched"
+    del state.volumes[f"|{left}"]
+    again = driver.restore("shop-db", "shop-web1")
+    assert good(again), again.record
+    assert state.guests[101].config["ide2"] == f"{left},media=cdrom"
 
 
 def test_a_restore_that_fails_is_named_and_can_be_made_again(world: DrillWorld, driver: Driver) -> None:
@@ -269,4 +324,4 @@ def test_each_documented_privilege_is_needed(world: DrillWorld, driver: Driver, 
     lose(world, *HOSTS)
     world.server.state.roles[role].remove(privilege)
     outcome = driver.restore()
-    assert outcome.verdict in (Verdict.ERROR, Verdict.FAIL), f"{privilege} is given for nothing"
+    assert outcome.verdict is not Verdict.PASS, f"{privilege} is given for nothing"

@@ -17,8 +17,8 @@ from tests.support.proxmox import add_machine
 
 from drillbook.clock import SystemClock
 from drillbook.journal.ledger import Ledger, machine_resource
-from drillbook.model import Claim
-from drillbook.providers.proxmox.restores import run_tag
+from drillbook.model import Claim, Verdict
+from drillbook.providers.proxmox.drill_machines import run_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,10 @@ def hostile(world: DrillWorld, driver: Driver, identifier: str, run_id: str = "d
 
 CLAIMS = {
     "a machine of production": ("qemu/100", "is not in the drill range"),
-    "another's in the range, not in the pool": ("qemu/9001", "it is not in the pool drill"),
+    "another's in the range, not in the pool": (
+        "qemu/9001",
+        "is not in the pool drill, so this drill may not even read it",
+    ),
     "another run's in range and pool": ("qemu/9002", "does not carry the tag drillbook-dead"),
     "another's with nothing but a name": ("qemu/9003", "does not carry the tag drillbook-dead"),
 }
@@ -119,6 +122,19 @@ def test_a_hostile_ledger_removes_nothing(world: DrillWorld, driver: Driver, wha
     assert why in said
     assert set(state.guests) == {*HOSTS.values(), *RANGE[1:4]}
     assert [one for one in world.control.served("DELETE") if one["status"] == 200] == []
+
+
+def test_what_a_creation_without_a_worker_left_is_told_with_what_removes_it(world: DrillWorld, driver: Driver) -> None:
+    world.control.faults(no_worker={"qmcreate": 1})
+    outcome = driver.run()
+    assert "got no worker upid - start worker failed" in outcome.record["error"]["message"]
+    assert (outcome.exit_code, len(outcome.record["leftovers"])) == (4, 1)
+    (number,) = world.drill_guests()
+    (entry,) = driver.cleaner().clean()
+    assert f"qm unlock {number}; qm destroy {number}" in str(entry.problem)
+    del world.server.state.guests[number]
+    (entry,) = driver.cleaner().clean()
+    assert (entry.problem, driver.run().verdict) == (None, Verdict.PASS)
 
 
 def test_a_claim_of_another_run_is_left_alone(world: DrillWorld, driver: Driver) -> None:

@@ -42,6 +42,8 @@ def overreach_of(world: DrillWorld) -> str | None:
 @pytest.mark.parametrize(("role", "privilege"), NEEDED)
 def test_each_documented_privilege_is_needed(world: DrillWorld, driver: Driver, role: str, privilege: str) -> None:
     world.server.state.roles[role].remove(privilege)
+    # pve-manager 9.0.11 shows a pool's members to everybody; a version that keeps to its schema does not.
+    world.control.faults(pools_audited=privilege == "Pool.Audit")
     outcome = driver.run()
     assert outcome.verdict in (Verdict.ERROR, Verdict.FAIL), f"{privilege} is given for nothing"
 

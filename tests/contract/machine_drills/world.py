@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 HOW_TO = DOCS / "how-to/drill-machines.md"
+BACKUPS = DOCS / "how-to/backups.md"
 RUNBOOK = DOCS / "runbooks/restore-machines-in-place.md"
 RECOVERY_USER = "drillbook-recovery@pve"
+BACKUP_USER = "backup@pve"
 USER, TOKEN, SECRET = "drillbook-drill@pve", "drill", "not-so-secret"
 HOSTS = {"shop-db": 100, "shop-web1": 101}
 ADDRESSES = {"shop-db": "192.0.2.11", "shop-web1": "192.0.2.12", "other": "192.0.2.50"}
@@ -39,7 +41,7 @@ RANGE = range(9000, 9004)
 def documented_grants(page: Path = HOW_TO, user: str = USER, token: str = TOKEN) -> list[Grant]:
     """What a page's commands give to whom; the roles are put into the state by `shop`."""
     found = re.findall(r"pveum acl modify (\S+) \$who --roles (\S+)", page.read_text(encoding="utf-8"))
-    assert len(found) == 4
+    assert len(found) == (5 if page == RUNBOOK else 4)
     subjects = (("user", user), ("token", f"{user}!{token}"))
     return [Grant(path, kind, subject, role) for path, role in found for kind, subject in subjects]
 
@@ -118,10 +120,17 @@ class DrillWorld:
         return volume
 
     def taker(self) -> ProxmoxBackups:
-        """What takes backups there, by a token that may do everything: its limits are others' tests."""
-        self.server.state.users["root@pam"].tokens["backups"] = Token(SECRET, privsep=False)
+        """What takes backups there, by a token with the roles of the how-to."""
+        state = self.server.state
+        state.roles |= documented_roles(BACKUPS)
+        state.users[BACKUP_USER] = User(tokens={"backups": Token(SECRET)})
+        state.grants += [
+            Grant(path, kind, subject, role)
+            for path, role in (("/pool/shop", "DrillbookBackups"), ("/storage/backups", "DrillbookBackupStorage"))
+            for kind, subject in (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!backups"))
+        ]
         token = self.tokens / "backups.json"
-        token.write_text(json.dumps({"id": "root@pam!backups", "secret": SECRET}))
+        token.write_text(json.dumps({"id": f"{BACKUP_USER}!backups", "secret": SECRET}))
         endpoint = ProxmoxEndpoint("127.0.0.1", self.server.port, Path(self.server.ca), token)
         return ProxmoxBackups(ProxmoxApi(endpoint), SystemClock())
 

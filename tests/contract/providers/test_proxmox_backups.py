@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.providers.proxmox import ProxmoxWorld, documented_backup_roles, shop
+from tests.contract.providers.proxmox import BACKUP_USER, TOKEN, ProxmoxWorld, documented_backup_roles, shop
 from tests.support.proxmox import ProxmoxServer
+from tests.support.proxmox.state import Grant
 
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Backup, BackupMode, BackupNote, Machine
@@ -274,6 +275,27 @@ def test_a_call_that_was_cut_off_is_looked_up_and_never_made_again(
     assert proxmox.stored() == 1
 
 
+def test_a_pool_that_the_token_is_not_shown_is_warned_of(proxmox: ProxmoxWorld) -> None:
+    proxmox.server.state.roles["DrillbookBackups"].remove("Pool.Audit")
+    made = back_up(proxmox)
+    assert " pool= " in made.note
+    (warning,) = made.warnings
+    assert "the pool shop, which the token is not shown" in warning
+    assert "Pool.Audit on /pool/shop" in warning
+
+
+def test_a_machine_in_no_pool_is_said_to_be_in_none(proxmox: ProxmoxWorld) -> None:
+    """Where the token is shown all pools: else it can't tell."""
+    state = proxmox.server.state
+    state.pools["shop"].vms.remove(100)
+    subjects = (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!{TOKEN}"))
+    state.grants += [Grant("/vms/100", kind, subject, "DrillbookBackups") for kind, subject in subjects]
+    assert " pool= " in back_up(proxmox).note
+    state.grants += [Grant("/pool", kind, subject, "DrillbookBackups") for kind, subject in subjects]
+    made = back_up(ProxmoxWorld(proxmox.server, proxmox.place.tokens_directory), run="two")
+    assert (" pool=- " in made.note, made.warnings) == (True, ())
+
+
 def test_who_may_not_see_backups_is_told_so_and_not_that_there_are_none(proxmox: ProxmoxWorld) -> None:
     """Proxmox VE leaves out of the list what one may not see."""
     assert proxmox.backups.backups((HOST,), proxmox.rules) == ()
@@ -366,6 +388,7 @@ def use_all(world: ProxmoxWorld) -> None:
     (found,) = world.backups.find((HOST,))
     assert world.backups.refusal(found, rules) is None
     made = back_up(world, fleecing_storage="thin")
+    assert (" pool=shop " in made.note, made.warnings) == (True, ())
     assert made in world.backups.backups((HOST,), rules)
     assert world.backups.fault(made, rules, LIMIT) is None
     world.backups.protect(made, protected=True)

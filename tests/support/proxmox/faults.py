@@ -52,6 +52,10 @@ class Faults:
     abort: dict[str, int] = field(default_factory=dict)
     warn: dict[str, int] = field(default_factory=dict)
     fail: dict[str, list[str]] = field(default_factory=dict)
+    # Whether GET /pools shows members to auditors of the pool only, as GET /pools/{poolid} does; pve-manager 9.0.11 does not.
+    pools_audited: bool = False
+    # How many of the next tasks of a kind find no worker: what the call wrote before it wanted one stays.
+    no_worker: dict[str, int] = field(default_factory=dict)
     nextid_taken: int = 0
     answers: list[Answer] = field(default_factory=list)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 from tests.support.proxmox.cluster.nodes import new_node
+from tests.support.proxmox.guests.cloud_init import cloud_init_drives
+from tests.support.proxmox.guests.drives import volume_id
 from tests.support.proxmox.state import GIBIBYTE, Config, Guest, State, Storage, User, Volume
 
 ROOT_PASSWORD = "secret"
@@ -71,6 +73,9 @@ def add_machine(state: State, vmid: int, node: str, storage: str = "zfs", **conf
         },
     )
     state.guests[vmid] = guest
+    for _, line in cloud_init_drives(guest.config):
+        drive = volume_id(line)
+        _add_disk(state, vmid, node, state.storages[drive.partition(":")[0]], drive, "raw", "images")
     return guest
 
 

@@ -70,6 +70,8 @@ class Tasks:
 
     def start(self, node: str, kind: str, subject: str | int, who: Identity, work: Work) -> str:
         """Start a worker and return its UPID."""
+        if self.faults.strikes(self.faults.no_worker, kind):
+            raise PveError("got no worker upid - start worker failed")
         pid = _FIRST_PID + self.state.next_number()
         record = TaskRecord(
             upid="",

@@ -10,6 +10,7 @@ from drillbook.providers import (
     LiveRestores,
     LockExplaining,
     PartialBackups,
+    Pools,
     PowerReading,
 )
 from drillbook.providers.ec2.backups import Ec2Backups
@@ -32,6 +33,7 @@ ABILITIES = (
     LiveRestores,
     LockExplaining,
     PartialBackups,
+    Pools,
     PowerReading,
 )
 
@@ -42,7 +44,7 @@ ABILITIES = (
         (ProxmoxSnapshots, {Freezing, LockExplaining, PowerReading}),
         (ProxmoxBackups, {LockExplaining}),
         (ProxmoxRestores, {HostSettings, LimitedCredential, LiveRestores}),
-        (ProxmoxRecoveries, {PartialBackups}),
+        (ProxmoxRecoveries, {PartialBackups, Pools}),
         (Ec2Snapshots, {LateSnapshots}),
         (Ec2Backups, set()),
         (Ec2Restores, {LimitedCredential, LiveRestores}),

@@ -43,6 +43,11 @@ TEXTS: dict[str, tuple[type[DrillbookError], str]] = {
     "connection check for storage 'nas' failed - timeout": (InfrastructureError, "storage's server"),
     "storage 'nas' is disabled": (ConfigurationError, "Enable that storage"),
     "can't remove VM 100 - protection mode enabled": (RefusedError, "option `protection`"),
+    "pool 'shop' does not exist": (ConfigurationError, "pveum pool add"),
+    "command 'zstd | vma extract' failed: disk image '/srv/images/132/vm-132-cloudinit.qcow2' already exists": (InfrastructureError, "pvesm free"),
+    "zfs error: cannot create 'rpool/data/vm-132-cloudinit': dataset already exists": (InfrastructureError, "pvesm free"),
+    "rbd create 'vm-132-cloudinit' error: rbd: create error: (17) File exists": (InfrastructureError, "pvesm free"),
+    "got no worker upid - start worker failed": (InfrastructureError, "lock: create"),
     "something that nobody has seen yet": (InfrastructureError, "task log"),
 }  # fmt: skip
 

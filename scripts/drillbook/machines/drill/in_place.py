@@ -9,7 +9,7 @@ from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.steps import MachineSteps
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
-from drillbook.providers import PartialBackups, Recoveries
+from drillbook.providers import PartialBackups, Pools, Recoveries
 from drillbook.run.plan import Plan, Track
 from drillbook.run.work import Run
 
@@ -62,20 +62,25 @@ class InPlaceWork(MachineSteps):
         raise_failures(looked, what="reading the backup", group=self._group.name, remedy="Nothing was touched.")
 
     def _restore(self, step: Step, run: Run) -> None:
-        """All at once, over what still stands; nothing is started yet."""
+        """Those that are gone first: what still stands is lost only once they are back. Nothing is started yet."""
         backups = self._selection().backups
         standing = self._standing(backups)
-        self._restored(
-            backups,
-            lambda backup: self._provider.put_back(backup, standing.get(backup.host), step.timeout),
-            run,
-            _REMEDY,
-        )
+        gone = [backup for backup in backups if backup.host not in standing]
+        left = [backup for backup in backups if backup.host in standing]
+        for some in filter(None, (gone, left)):
+            self._restored(
+                some,
+                lambda backup: self._provider.put_back(backup, standing.get(backup.host), step.timeout),
+                run,
+                _REMEDY,
+            )
         of_host = {backup.host: backup for backup in backups}
         for machine in self._machines:
             own = self._provider.has_own_cards(machine, of_host[machine.host])
             run.seen.check(_card_check(machine, own=own))
             run.seen.check(_disk_check(machine, self._left_behind(machine, of_host[machine.host])))
+            if isinstance(self._provider, Pools):
+                run.seen.check(_pool_check(machine, self._provider.in_its_pool(machine, of_host[machine.host])))
 
     def _left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         return self._provider.left_behind(machine, backup) if isinstance(self._provider, PartialBackups) else ()
@@ -116,6 +121,28 @@ def _card_check(machine: Machine, *, own: bool) -> Check:
         remedy=""
         if own
         else "Compare its configuration with the backup's note, and correct it before clients come back.",
+    )
+
+
+def _pool_check(machine: Machine, inside: bool | None) -> Check:
+    """Rights are given on pools: outside of its own a machine is neither backed up nor provisioned any more."""
+    name = f"{machine.host}: in its pool"
+    if inside is None:
+        return Check(
+            name,
+            Stage.VERIFY,
+            CheckStatus.SKIPPED,
+            message="the backup does not say its pool, or the credential is not shown that pool",
+            remedy="Look where it is, and give the credentials of backups and restores the right to see pools.",
+        )
+    return Check(
+        name,
+        Stage.VERIFY,
+        CheckStatus.PASSED if inside else CheckStatus.FAILED,
+        expected="that of the machine that was backed up",
+        actual="that" if inside else "another, or none",
+        message="" if inside else "it is not in the pool of the machine that was backed up",
+        remedy="" if inside else "Put it there: who has rights on that pool alone can't back it up any more.",
     )
 
 

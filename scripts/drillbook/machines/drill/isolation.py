@@ -72,7 +72,7 @@ class Isolation:
                 machine,
                 [*forbidden, *self.outside],
                 self._controls(restored, own[machine.host]),
-                unknown,
+                _untried(forbidden, unknown),
             ),
             workers,
         )
@@ -97,7 +97,7 @@ class Isolation:
         machine: Machine,
         forbidden: Sequence[Endpoint],
         controls: Sequence[Endpoint],
-        unknown: Sequence[str],
+        unproven: str,
     ) -> tuple[Check, ...]:
         scripts = reach_scripts([*forbidden, *controls], self.names)
         try:
@@ -105,7 +105,7 @@ class Isolation:
         except (CannotProbeError, DrillbookError) as error:
             return (_check(f"{machine.host}: egress probed from inside", CheckStatus.FAILED, message=str(error)),)
         return (
-            _silence(machine, seen, {str(entry) for entry in forbidden} | set(self.names), unknown),
+            _silence(machine, seen, {str(entry) for entry in forbidden} | set(self.names), unproven),
             _control(machine, seen, {str(entry) for entry in controls}),
         )
 
@@ -166,20 +166,27 @@ def _escape_check(machine: Machine, found: Sequence[str]) -> Check:
     )
 
 
-def _silence(machine: Machine, seen: Reached, forbidden: set[str], unknown: Sequence[str]) -> Check:
-    """Silence of hosts whose address nobody said proves nothing: then it stays unproven."""
+def _untried(production: Sequence[Endpoint], unknown: Sequence[str]) -> str:
+    """Why silence would prove nothing: hosts whose address nobody said, or no other host at all. "" where it does."""
+    if unknown:
+        return f"the inventory says no address of {', '.join(unknown)}, so {'they were' if unknown[1:] else 'it was'} not tried"
+    return "" if production else "the inventory has no other host, so no address of production was tried"
+
+
+def _silence(machine: Machine, seen: Reached, forbidden: set[str], unproven: str) -> Check:
+    """Silence that proves nothing stays unproven, while an answer is one in any case."""
     name = f"{machine.host}: nothing of production answers"
     expected = f"silence from {len(forbidden)} endpoints and names"
     untried = forbidden - seen.tried
     answered = sorted(seen.answered & forbidden)
-    if unknown and not answered and not untried:
+    if unproven and not answered and not untried:
         return Check(
             name,
             Stage.ISOLATION,
             CheckStatus.SKIPPED,
             expected=expected,
-            message=f"the inventory says no address of {', '.join(unknown)}, so {'they were' if unknown[1:] else 'it was'} not tried",
-            remedy="Give each host its ansible_host as a literal address.",
+            message=unproven,
+            remedy="Have all hosts of production in the inventory, each with its ansible_host as a literal address.",
         )
     if untried:
         return _check(name, CheckStatus.FAILED, expected=expected, message=f"{len(untried)} were not tried")

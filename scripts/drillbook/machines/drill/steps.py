@@ -70,10 +70,11 @@ class MachineSteps(ABC):
         return self._chosen
 
     def _restored(self, backups: Sequence[Backup], restore: Callable[[Backup], Machine], run: Run, remedy: str) -> None:
-        """Restore all of them side by side, and say which machines that gave; raises DrillbookError when one failed."""
+        """Restore all of these side by side, and say which machines there are now; raises DrillbookError when one failed."""
         made: Sequence[Result[Backup, Machine]] = concurrently(backups, restore, self._workers)
         raise_failures(made, what="restoring", group=self._group.name, remedy=remedy)
-        self._machines = tuple(one.value for one in made if one.value is not None)
+        now = [*self._machines, *(one.value for one in made if one.value is not None)]
+        self._machines = tuple(sorted(now, key=lambda machine: self._group.hosts.index(machine.host)))
         run.seen.fact(
             "machines", [{"host": machine.host, "identifier": machine.identifier} for machine in self._machines]
         )

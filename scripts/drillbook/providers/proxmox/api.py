@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.errors import from_answer
 
-__all__ = ["ProxmoxApi", "ProxmoxEndpoint", "UnknownOutcomeError", "is_verdict"]
+__all__ = ["ProxmoxApi", "ProxmoxEndpoint", "Token", "UnknownOutcomeError", "is_verdict"]
 
 _TIMEOUT = timedelta(seconds=30)
 _VERDICT = 500
@@ -32,19 +32,33 @@ class ProxmoxEndpoint:
     token: Path
 
 
-class ProxmoxApi:
-    """Calls by path."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token; ``identifier`` is user@realm!name."""
 
-    def __init__(self, endpoint: ProxmoxEndpoint) -> None:
+    identifier: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> "Token":
+        """Read it from its file; raises ConfigurationError."""
         identifier, secret = read_credentials(
-            endpoint.token,
+            path,
             ("id", "secret"),
             what="the token's id and secret",
             remedy='Write {"id": "user@realm!name", "secret": "..."} there, mode 0600.',
             fault=ConfigurationError,
         )
-        user, _, name = identifier.partition("!")
-        self.user = identifier
+        return cls(identifier, secret)
+
+
+class ProxmoxApi:
+    """Calls by path, with the endpoint's token unless one is given."""
+
+    def __init__(self, endpoint: ProxmoxEndpoint, token: Token | None = None) -> None:
+        token = token or Token.read(endpoint.token)
+        user, _, name = token.identifier.partition("!")
+        self.user = token.identifier
         self._where = f"{endpoint.host}:{endpoint.port}"
         self._local = threading.local()  # a session of requests belongs to one thread
         self._connect: Callable[[], ProxmoxAPI] = partial(
@@ -53,7 +67,7 @@ class ProxmoxApi:
             port=endpoint.port,
             user=user,
             token_name=name,
-            token_value=secret,
+            token_value=token.secret,
             verify_ssl=str(endpoint.ca_file) if endpoint.ca_file else True,
             timeout=int(_TIMEOUT.total_seconds()),
             service="PVE",

@@ -13,6 +13,7 @@ from drillbook.providers.proxmox.api import ProxmoxApi, is_verdict
 from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_of
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
 from drillbook.providers.proxmox.notes import with_machine
+from drillbook.providers.proxmox.pools import VisiblePools
 from drillbook.providers.proxmox.tasks import FIRST_POLL, Tasks
 from drillbook.providers.waiting import wait_until
 
@@ -33,6 +34,7 @@ class ProxmoxBackups(ProxmoxMachines):
         self._clock = clock
         self._tasks = Tasks(api, clock)
         self._storages = BackupStorages(api)
+        self._pools = VisiblePools(api)
 
     def refusal(self, machine: Machine, rules: BackupRules) -> str | None:
         """Two calls, or three: the storages as its node sees them now, and its configuration."""
@@ -59,7 +61,8 @@ class ProxmoxBackups(ProxmoxMachines):
             )
         place = place_of(machine.place, storage)
         config: Mapping[str, Any] = self._api.get(f"{base(machine)}/config", current=1)
-        text = with_machine(note, machine, config)
+        pool = machine.pool or self._pools.unseen_as
+        text = with_machine(note, machine, pool, config)
         before = {backup.identifier for backup in self._storages.of_machine(machine.place, place, vmid(machine))}
         warnings = self._tasks.run(
             lambda: self._start(machine, _parameters(machine, rules, storage, text)),
@@ -71,7 +74,7 @@ class ProxmoxBackups(ProxmoxMachines):
         )
         for backup in self._storages.of_machine(machine.place, place, vmid(machine)):
             if backup.identifier not in before and backup.note == text:
-                return replace(backup, warnings=warnings)
+                return replace(backup, warnings=(*warnings, *(() if pool else self._pools.warnings)))
         raise InfrastructureError(
             f"the task ended well, and no backup with our note is on {place}",
             where=f"{machine.host} ({machine.identifier})",

@@ -45,7 +45,10 @@ _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
     (r"Configuration file '.*' does not exist", ConfigurationError, "There is no such machine on that node any more: look where it went."),
     (r"unable to find VM '\d+'", ConfigurationError, "There is no such machine on that node any more."),
     (r"Permission check failed", ConfigurationError, _MAY_NOT),
-    (r"hostname lookup '.*' failed", ConfigurationError, "There is no such node: correct the inventory."),
+    (r"hostname lookup '.*' failed", ConfigurationError, "There is no such node: correct the inventory. One that is off is called so, too: bring it back."),
+    (r"pool '.*' does not exist", ConfigurationError, "Correct the pool's name, or make it: `pveum pool add NAME`."),
+    (r"cloudinit.*(already exists|File exists)", InfrastructureError, "A gone machine left it. As root: `pvesm free STORAGE:VOLUME`, and run this again."),
+    (r"start worker failed", InfrastructureError, "Run it again. If it left a number with `lock: create`, as root: `qm unlock VMID; qm destroy VMID`."),
 )  # fmt: skip
 _UNKNOWN = "See the node's task log and journal."
 

@@ -1,7 +1,7 @@
 """What drillbook writes into a backup's notes: whose it is, where that machine was, and which network cards it had.
 
 ``drillbook/1 host=shop-db group=shop run=... source=qemu/100 node=pve1 pool=shop cards=net0/virtio/BC:24:11:00:00:64``: the machine
-may be gone when this is read.
+may be gone when this is read. ``pool=-`` is a machine that was in none, ``pool=`` one whose pool the credential was not shown.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any
 
 from drillbook.model import Backup, Machine
 
+NO_POOL = "-"
 _MARK = "drillbook/1"
 _CARD = re.compile(r"^net\d+$")
 _FIRST = re.compile(r"^([a-z0-9-]+)(?:=((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}))?$")
@@ -42,9 +43,9 @@ def write_note(host: str, group: str, config: Mapping[str, Any]) -> str:
     return with_cards(f"{_MARK} host={host} group={group}", config)
 
 
-def with_machine(note: str, machine: Machine, config: Mapping[str, Any]) -> str:
+def with_machine(note: str, machine: Machine, pool: str, config: Mapping[str, Any]) -> str:
     """Return the note with what a restore needs to know of the machine behind it."""
-    return with_cards(f"{note} node={machine.place} pool={machine.pool}", config)
+    return with_cards(f"{note} node={machine.place} pool={pool}", config)
 
 
 def with_cards(note: str, config: Mapping[str, Any]) -> str:

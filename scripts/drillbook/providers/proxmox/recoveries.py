@@ -12,17 +12,19 @@ from drillbook.providers.proxmox.archived import devices_of, left_behind, presen
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, power_of, vmid
-from drillbook.providers.proxmox.notes import Note, cards_of, read_note
+from drillbook.providers.proxmox.notes import NO_POOL, Note, cards_of, read_note
+from drillbook.providers.proxmox.pools import AUDIT, VisiblePools
 
 _ONLINE = "online"
 
 
 class ProxmoxRecoveries(ProxmoxInside):
-    """Implements `Recoveries` and `PartialBackups`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
+    """Implements `Recoveries`, `PartialBackups` and `Pools`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api, clock)
         self._backups = ProxmoxBackups(api, clock)
+        self._pools = VisiblePools(api)
         self._texts: dict[str, str] = {}
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
@@ -62,7 +64,7 @@ class ProxmoxRecoveries(ProxmoxInside):
         if over is not None:
             self.stop(over, timeout)
             parameters["force"] = 1
-        elif note.pool:
+        if note.pool not in ("", NO_POOL) and (over is None or self._in_no_pool(over)):
             parameters["pool"] = note.pool
         node = over.place if over is not None else self._node(backup, note)
         machine = Machine(backup.host, f"qemu/{number}", node, Power.STOPPED)
@@ -81,9 +83,24 @@ class ProxmoxRecoveries(ProxmoxInside):
         config = self._api.get(f"{base(machine)}/config")
         return cards_of(config) == self._note(backup).cards
 
+    def in_its_pool(self, machine: Machine, backup: Backup) -> bool | None:
+        """One call: the list of guests; and where that shows none, one more: whether this credential would be shown it."""
+        pool = self._note(backup).pool
+        if pool in ("", NO_POOL):
+            return True if pool else None
+        guests = self._api.get("/cluster/resources", type="vm")
+        if any(entry["id"] == machine.identifier and entry.get("pool") == pool for entry in guests):
+            return True
+        path = f"/pool/{pool}"
+        return False if AUDIT in (self._api.get("/access/permissions", path=path).get(path) or {}) else None
+
     def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         """One call: its configuration, against the one in the archive."""
         return left_behind(self._text(backup), self._api.get(f"{base(machine)}/config"), vmid(machine))
+
+    def _in_no_pool(self, machine: Machine) -> bool:
+        """What a failed restore left is in none; where not all pools are shown, it may be in one."""
+        return not machine.pool and self._pools.unseen_as == NO_POOL
 
     def _left(self, backup: Backup, entry: Mapping[str, Any]) -> Machine:
         """What is left of a machine: itself, or what a failed restore of it left; raises RefusedError for anything else."""
@@ -95,7 +112,7 @@ class ProxmoxRecoveries(ProxmoxInside):
                 where=f"{backup.host}, VM {number}",
                 remedy="Bring the node back; or switch it off for good, and move the guest's configuration to a node that is there.",
             )
-        machine = Machine(backup.host, str(entry["id"]), node, power)
+        machine = Machine(backup.host, str(entry["id"]), node, power, pool=str(entry.get("pool") or ""))
         config = self._api.get(f"{base(machine)}/config")
         if entry["type"] != "qemu" or not (called == backup.host or is_empty(config)):
             raise _taken(backup, f"its number {number} is that of the {entry['type']} guest {called}")

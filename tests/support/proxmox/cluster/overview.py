@@ -45,7 +45,7 @@ def resources(call: Call) -> Any:
     if kind in {None, "vm"}:
         pools = {vmid: pool.name for pool in call.state.pools.values() for vmid in pool.vms}
         listed += [
-            _guest(call, guest, pools.get(guest.vmid))
+            _guest(call, guest, _shown_pool(call, pools.get(guest.vmid)))
             for guest in call.state.guests.values()
             if call.may(f"/vms/{guest.vmid}", "VM.Audit")
         ]
@@ -73,6 +73,11 @@ def resources(call: Call) -> Any:
     if kind in {None, "sdn"}:
         listed += _zones(call)
     return listed
+
+
+def _shown_pool(call: Call, pool: str | None) -> str | None:
+    """Return a guest's pool, which is shown to those who may audit the pool, whatever they may do with the guest."""
+    return pool if pool and call.may(f"/pool/{pool}", "Pool.Audit") else None
 
 
 def _guest(call: Call, guest: Guest, pool: str | None) -> dict[str, Any]:

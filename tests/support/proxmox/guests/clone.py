@@ -6,9 +6,20 @@ from uuid import uuid4
 
 from tests.support.proxmox.calls import Call, handles
 from tests.support.proxmox.errors import PveError, forbid
+from tests.support.proxmox.guests.cloud_init import copy_cloud_init_drives
 from tests.support.proxmox.guests.config_permissions import check_bridges
 from tests.support.proxmox.guests.configuration import check_lock
-from tests.support.proxmox.guests.drives import NIC, UNUSED, complete_nic, disks, drives, is_drive, write_size
+from tests.support.proxmox.guests.drives import (
+    NIC,
+    UNUSED,
+    complete_nic,
+    disks,
+    drives,
+    is_cdrom,
+    is_cloud_init,
+    is_drive,
+    write_size,
+)
 from tests.support.proxmox.property_strings import read_options, write_options
 from tests.support.proxmox.state import Config, Files, Guest, Volume
 from tests.support.proxmox.storage.volumes import allocate, copy_files, default_format, release, storage_on
@@ -41,9 +52,10 @@ def clone(call: Call) -> str:
         made: list[Volume] = []
         try:
             await task.work()
-            copy.config |= {key: value for key, value in config.items() if _copied(guest.kind, key)}
+            copy.config |= {key: value for key, value in config.items() if _copied(guest.kind, key, str(value))}
             for key, line in drives(guest.kind, config):
                 copy.config[key] = _copy_disk(call, copy, made, contents[key], line)
+            copy_cloud_init_drives(call.engine, copy, config, call.get("storage"))
         except BaseException:
             for volume in made:
                 release(call.engine, target, volume.volid)
@@ -86,8 +98,11 @@ def _check(call: Call, guest: Guest, config: Config, target: str) -> None:
     check_bridges(call, config)
 
 
-def _copied(kind: str, key: str) -> bool:
-    return key not in _NOT_COPIED and not is_drive(kind, key) and not UNUSED.match(key)
+def _copied(kind: str, key: str, line: str) -> bool:
+    """Say whether a line is copied as it is: other CD drives are, disks and cloud-init drives become new volumes."""
+    if is_drive(kind, key):
+        return is_cdrom(line) and not is_cloud_init(line)
+    return key not in _NOT_COPIED and not UNUSED.match(key)
 
 
 def _copy_disk(call: Call, copy: Guest, made: list[Volume], source: tuple[Volume, Files], line: str) -> str:

@@ -9,6 +9,7 @@ from tests.support.proxmox.calls import Call, handles
 from tests.support.proxmox.engine import Engine
 from tests.support.proxmox.errors import PveError, refuse_parameters
 from tests.support.proxmox.formats import split_list
+from tests.support.proxmox.guests.cloud_init import make_cloud_init_drive
 from tests.support.proxmox.guests.config_permissions import check_bridges, check_disk_sources, check_keys
 from tests.support.proxmox.guests.drives import (
     NIC,
@@ -48,7 +49,6 @@ _CALL_ONLY = {
     "background_delay",
     "import-working-storage",
 }
-CLOUD_INIT_SIZE = 4 << 20
 
 
 def check_lock(guest: Guest, *, skip: bool = False) -> None:
@@ -80,8 +80,7 @@ def place_disk(engine: Engine, guest: Guest, key: str, line: str, shape: str | N
     container = guest.kind == "lxc"
     image = options.pop("format", None) or shape
     if wanted == "cloudinit":
-        made = allocate(engine, guest.node, storage, guest.vmid, CLOUD_INIT_SIZE, "raw", stem="cloudinit")
-        return write_options({"": made.volid, "media": "cdrom"})
+        return make_cloud_init_drive(engine, guest, storage)
     if re.fullmatch(r"\d+(\.\d+)?", wanted):
         source = options.pop("import-from", None)
         origin = find_volume(engine, guest.node, source) if source else None

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from tests.support.proxmox.calls import Call, handles
 from tests.support.proxmox.errors import PveError, forbid, refuse_parameters
+from tests.support.proxmox.guests.cloud_init import cloud_init_drives
 from tests.support.proxmox.guests.config_permissions import check_bridges, check_disk_sources, check_keys
 from tests.support.proxmox.guests.configuration import apply_changes
 from tests.support.proxmox.guests.drives import NIC, drives, is_drive
@@ -103,7 +104,8 @@ async def _restore(call: Call, task: Task, guest: Guest, archive: str, changes: 
         _refuse_overwriting(guest)
         check_restored(call, archive, changes)
         begun = True
-        erase_replaced(call.engine, guest, check_archive(call, archive).disks)
+        held = check_archive(call, archive)
+        erase_replaced(call.engine, guest, [*held.disks, *(key for key, _ in cloud_init_drives(held.config))])
         from_server = call.state.storages[archive.partition(":")[0]].kind in BACKUP_ONLY
         guest.config = {**_UNFINISHED, **({"lock": "create"} if from_server or guest.kind == "lxc" else {})}
         guest.snapshots, guest.parent, guest.mounts = {}, None, {}

@@ -73,6 +73,8 @@ def start(call: Call) -> str:
                 if guest.kind == "qemu"
                 else "you can't start a CT if it's a template"
             )
+        if guest.running and guest.config.get("lock") == "backup":
+            return  # the process that its backup runs in goes on as the machine itself
         check_lock(guest, skip=skip)
         if guest.running:
             raise PveError(f"VM {guest.vmid} already running")

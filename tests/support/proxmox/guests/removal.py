@@ -9,7 +9,7 @@ from tests.support.proxmox.engine import Engine
 from tests.support.proxmox.errors import PveError
 from tests.support.proxmox.formats import split_list
 from tests.support.proxmox.guests.configuration import check_lock, check_skiplock
-from tests.support.proxmox.guests.drives import UNUSED, is_cdrom, is_drive, volume_id
+from tests.support.proxmox.guests.drives import UNUSED, is_cdrom, is_cloud_init, is_drive, volume_id
 from tests.support.proxmox.state import Guest
 from tests.support.proxmox.storage.access import describe_volume
 from tests.support.proxmox.storage.volumes import release, volumes_on
@@ -28,9 +28,9 @@ def erase_disks(engine: Engine, guest: Guest) -> None:
 
 
 def erase_replaced(engine: Engine, guest: Guest, restored: Collection[str]) -> None:
-    """Remove the disks in whose places a restore puts others, and the saved memory of snapshots; all others stay."""
+    """Remove the drives in whose places a restore puts others, and the saved memory of snapshots; all others stay."""
     lines = [str(guest.config[key]) for key in restored if key in guest.config]
-    named = [volume_id(line) for line in lines if not is_cdrom(line)]
+    named = [volume_id(line) for line in lines if is_cloud_init(line) or not is_cdrom(line)]
     named += [snapshot.vmstate for snapshot in guest.snapshots.values() if snapshot.vmstate]
     for volid in named:
         if ":" in volid and describe_volume(volid) == ("images", guest.vmid):

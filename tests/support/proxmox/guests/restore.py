@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from tests.support.proxmox.calls import Call
 from tests.support.proxmox.errors import PveError
+from tests.support.proxmox.guests.cloud_init import copy_cloud_init_drives
 from tests.support.proxmox.guests.config_permissions import check_bridges, check_devices
 from tests.support.proxmox.guests.configuration import apply_changes
 from tests.support.proxmox.guests.drives import (
@@ -13,6 +14,8 @@ from tests.support.proxmox.guests.drives import (
     UNUSED,
     complete_nic,
     drives,
+    is_cdrom,
+    is_cloud_init,
     is_drive,
     render,
     volume_id,
@@ -69,7 +72,8 @@ def restore_into(call: Call, task: Task, guest: Guest, volid: str, changes: Conf
         raise PveError(
             f"unable to restore: '{volid}' can't be read to its end"
         )  # the text differs by storage and version
-    guest.config |= {key: value for key, value in archive.config.items() if _survives(guest.kind, key)}
+    guest.config |= {key: value for key, value in archive.config.items() if _survives(guest.kind, key, str(value))}
+    _make_cloud_init(call, guest, archive, volid)
     for key, line in drives(guest.kind, archive.config):
         if key in archive.disks:
             guest.config[key] = _restore_disk(call, task, guest, archive, key, line)
@@ -98,16 +102,27 @@ def leave_disks(call: Call, guest: Guest, volid: str) -> None:
         allocate(call.engine, guest.node, storage, guest.vmid, archive.sizes[key], default_format(storage))
 
 
+def _make_cloud_init(call: Call, guest: Guest, archive: Archive, volid: str) -> None:
+    """Make the volumes of cloud-init drives anew; of a file it is the reading command that says why that failed."""
+    try:
+        copy_cloud_init_drives(call.engine, guest, archive.config, call.get("storage"))
+    except PveError as error:
+        storage = call.state.storages[volid.partition(":")[0]]
+        if storage.kind in BACKUP_ONLY:
+            raise
+        command = f"set -o pipefail && zstd -q -d -c {file_path(storage, volid)} | vma extract -v -r /var/tmp/vzdumptmp.fifo - /var/tmp/vzdumptmp"
+        raise PveError(f"command '{command}' failed: {error.message}") from error
+
+
 def _storage_for(call: Call, line: str) -> str:
     return str(call.get("storage") or volume_id(line).partition(":")[0])
 
 
-def _survives(kind: str, key: str) -> bool:
-    return (
-        key not in _DROPPED
-        and not UNUSED.match(key)
-        and not any(key == drive for drive, _ in drives(kind, {key: "x:1"}))
-    )
+def _survives(kind: str, key: str, line: str) -> bool:
+    """Say whether a line is taken as it is: other CD drives are, disks and cloud-init drives become new volumes."""
+    if is_drive(kind, key):
+        return is_cdrom(line) and not is_cloud_init(line)
+    return key not in _DROPPED and not UNUSED.match(key)
 
 
 def _log_beginning(call: Call, task: Task, volid: str, archive: Archive) -> None:

@@ -1,0 +1,39 @@
+"""Which pools a credential is shown: Proxmox VE tells a guest's pool only to those who have Pool.Audit on it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.notes import NO_POOL
+
+_POOLS = "/pool"
+AUDIT = "Pool.Audit"
+
+
+class VisiblePools:
+    """What the credential's own permissions say of pools; read once."""
+
+    def __init__(self, api: ProxmoxApi) -> None:
+        self._api = api
+
+    @property
+    def unseen_as(self) -> str:
+        """What a guest without a shown pool is: in none, where all pools are shown, and else unknown ("")."""
+        everywhere = (self._permissions.get(path) or {} for path in ("/", _POOLS))
+        return NO_POOL if any(AUDIT in found for found in everywhere) else ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One for each pool whose guests the credential may back up, and which it is not shown."""
+        return tuple(
+            f"WARN: it may be in the pool {path.removeprefix(_POOLS + '/')}, which the token is not shown: a machine restored from "
+            f"this backup comes back outside of it. Give the token {AUDIT} on {path} (docs/how-to/backups.md)."
+            for path, granted in sorted(self._permissions.items())
+            if path.startswith(f"{_POOLS}/") and "VM.Backup" in granted and AUDIT not in granted
+        )
+
+    @cached_property
+    def _permissions(self) -> Mapping[str, Mapping[str, Any]]:
+        found: Mapping[str, Mapping[str, Any]] = self._api.get("/access/permissions")
+        return found
