@@ -36,6 +36,10 @@ def test_only_the_opened_port_is_reached_from_outside(
     assert not answers(address, UNOPENED)
 
 
+def test_rules_that_somebody_wrote_are_kept(host: Host) -> None:
+    assert "byhand" in host.file("/etc/nftables.conf.before-drillbook").content_string
+
+
 def test_an_opening_that_nobody_declares_any_more_is_gone(host: Host) -> None:
     assert not host.file("/etc/nftables.d/drillbook-forgotten.nft").exists
 
