@@ -6,7 +6,7 @@ An ability that not every provider has is a Protocol of its own, and who has it 
 by ``isinstance``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -133,8 +133,11 @@ class Backups(Machines, Protocol):
 class Pools(Protocol):
     """Its machines are in pools, on which rights are given: one that comes back outside its pool is out of reach."""
 
-    def in_its_pool(self, machine: Machine, backup: Backup) -> bool | None:
-        """Whether it is in the pool that it was backed up in; None where the backup or the credential leaves that unknown."""
+    def in_their_pools(self, backups: Sequence[Backup]) -> Mapping[str, bool | None]:
+        """Whether each machine that was put back is in the pool that it was backed up in, by host.
+
+        None where the backup or the credential leaves that unknown.
+        """
         ...
 
 

@@ -79,8 +79,9 @@ class InPlaceWork(MachineSteps):
             own = self._provider.has_own_cards(machine, of_host[machine.host])
             run.seen.check(_card_check(machine, own=own))
             run.seen.check(_disk_check(machine, self._left_behind(machine, of_host[machine.host])))
-            if isinstance(self._provider, Pools):
-                run.seen.check(_pool_check(machine, self._provider.in_its_pool(machine, of_host[machine.host])))
+        if isinstance(self._provider, Pools):
+            for host, inside in self._provider.in_their_pools(backups).items():
+                run.seen.check(_pool_check(host, inside=inside))
 
     def _left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         return self._provider.left_behind(machine, backup) if isinstance(self._provider, PartialBackups) else ()
@@ -124,9 +125,9 @@ def _card_check(machine: Machine, *, own: bool) -> Check:
     )
 
 
-def _pool_check(machine: Machine, inside: bool | None) -> Check:
+def _pool_check(host: str, *, inside: bool | None) -> Check:
     """Rights are given on pools: outside of its own a machine is neither backed up nor provisioned any more."""
-    name = f"{machine.host}: in its pool"
+    name = f"{host}: in its pool"
     if inside is None:
         return Check(
             name,

@@ -8,7 +8,7 @@ from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.notes import NO_POOL
 
 _POOLS = "/pool"
-AUDIT = "Pool.Audit"
+_AUDIT = "Pool.Audit"
 
 
 class VisiblePools:
@@ -16,21 +16,29 @@ class VisiblePools:
 
     def __init__(self, api: ProxmoxApi) -> None:
         self._api = api
+        self._shown: dict[str, bool] = {}
+
+    def shows(self, pool: str) -> bool:
+        """Whether the credential is shown which guests are in the pool; one call for a pool, by which rights from above count."""
+        path = f"{_POOLS}/{pool}"
+        if pool not in self._shown:
+            self._shown[pool] = _AUDIT in (self._api.get("/access/permissions", path=path).get(path) or {})
+        return self._shown[pool]
 
     @property
     def unseen_as(self) -> str:
         """What a guest without a shown pool is: in none, where all pools are shown, and else unknown ("")."""
         everywhere = (self._permissions.get(path) or {} for path in ("/", _POOLS))
-        return NO_POOL if any(AUDIT in found for found in everywhere) else ""
+        return NO_POOL if any(_AUDIT in found for found in everywhere) else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """One for each pool whose guests the credential may back up, and which it is not shown."""
         return tuple(
             f"WARN: it may be in the pool {path.removeprefix(_POOLS + '/')}, which the token is not shown: a machine restored from "
-            f"this backup comes back outside of it. Give the token {AUDIT} on {path} (docs/how-to/backups.md)."
+            f"this backup comes back outside of it. Give the token {_AUDIT} on {path} (docs/how-to/backups.md)."
             for path, granted in sorted(self._permissions.items())
-            if path.startswith(f"{_POOLS}/") and "VM.Backup" in granted and AUDIT not in granted
+            if path.startswith(f"{_POOLS}/") and "VM.Backup" in granted and _AUDIT not in granted
         )
 
     @cached_property

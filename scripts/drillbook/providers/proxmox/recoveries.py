@@ -13,7 +13,7 @@ from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, power_of, vmid
 from drillbook.providers.proxmox.notes import NO_POOL, Note, cards_of, read_note
-from drillbook.providers.proxmox.pools import AUDIT, VisiblePools
+from drillbook.providers.proxmox.pools import VisiblePools
 
 _ONLINE = "online"
 
@@ -83,16 +83,17 @@ class ProxmoxRecoveries(ProxmoxInside):
         config = self._api.get(f"{base(machine)}/config")
         return cards_of(config) == self._note(backup).cards
 
-    def in_its_pool(self, machine: Machine, backup: Backup) -> bool | None:
-        """One call: the list of guests; and where that shows none, one more: whether this credential would be shown it."""
-        pool = self._note(backup).pool
-        if pool in ("", NO_POOL):
-            return True if pool else None
-        guests = self._api.get("/cluster/resources", type="vm")
-        if any(entry["id"] == machine.identifier and entry.get("pool") == pool for entry in guests):
-            return True
-        path = f"/pool/{pool}"
-        return False if AUDIT in (self._api.get("/access/permissions", path=path).get(path) or {}) else None
+    def in_their_pools(self, backups: Sequence[Backup]) -> Mapping[str, bool | None]:
+        """One call: the list of guests; and one for each pool that it does not show."""
+        shown = {int(entry["vmid"]): entry.get("pool") for entry in self._api.get("/cluster/resources", type="vm")}
+        found: dict[str, bool | None] = {}
+        for backup in backups:
+            pool = self._note(backup).pool
+            if pool in ("", NO_POOL):
+                found[backup.host] = True if pool else None
+            else:
+                found[backup.host] = shown.get(_number(backup)) == pool or (False if self._pools.shows(pool) else None)
+        return found
 
     def left_behind(self, machine: Machine, backup: Backup) -> tuple[str, ...]:
         """One call: its configuration, against the one in the archive."""
