@@ -92,19 +92,26 @@ def before_drop(platform: Platform) -> datetime:
     return moment
 
 
-def test_point_in_time_to_just_before_a_drop(platform: Platform, before_drop: datetime) -> None:
-    """Over a cluster that was itself restored, and stands."""
+@pytest.fixture(scope="module")
+def went_back(platform: Platform, before_drop: datetime) -> datetime:
+    """That moment, gone back to once."""
     assert not has_table(platform.lab, "precious")
     go_back_to(platform.lab, before_drop)
+    return before_drop
+
+
+@pytest.mark.usefixtures("went_back")
+def test_point_in_time_to_just_before_a_drop(platform: Platform) -> None:
+    """Over a cluster that was itself restored, and stands."""
     assert (has_table(platform.lab, "precious"), len(timelines(platform.lab))) == (True, 1)
 
 
 @pytest.mark.slow
-def test_the_same_point_again(platform: Platform, before_drop: datetime) -> None:
+def test_the_same_point_again(platform: Platform, went_back: datetime) -> None:
     """Now the target lies before the first branch, so it needs the old timeline."""
     with platform.lab.service().connect() as connection:
         connection.execute("drop table precious")
-    go_back_to(platform.lab, before_drop)
+    go_back_to(platform.lab, went_back)
     assert (has_table(platform.lab, "precious"), len(timelines(platform.lab))) == (True, 1)
 
 

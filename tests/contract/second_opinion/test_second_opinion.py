@@ -170,7 +170,7 @@ AGREED: dict[str, tuple[Callable[[World], object], type[DrillbookError], str]] =
     "unknown storage": (
         lambda w: w.api.get(f"{NODE}/storage/nope/content"), ConfigurationError, "storage 'nope' does not exist",
     ),
-    "unknown pool": (lambda w: w.api.get("/pools", poolid="nope"), InfrastructureError, "pool 'nope' does not exist"),
+    "unknown pool": (lambda w: w.api.get("/pools", poolid="nope"), ConfigurationError, "pool 'nope' does not exist"),
     "unknown node": (lambda w: w.api.get("/nodes/ghost/storage"), ConfigurationError, "hostname lookup 'ghost' failed"),
     "unknown method": (lambda w: w.api.post("/version"), ConfigurationError, "does not know the call: Method 'POST /"),
 }  # fmt: skip
@@ -281,7 +281,8 @@ def test_a_server_that_is_gone_is_named(other: World) -> None:
         other.snapshots.snapshots(machine)
 
 
-# From below the API's own sources: the kernel's words, the cluster's file system, the agent's socket, Perl's resolver.
+# From below the API's own sources: the kernel's words, the cluster's file system, the agent's socket, Perl's resolver, the storages' tools,
+# and the server that starts workers.
 NOT_OF_THE_SOURCES = (
     "No space left",
     "/etc/pve/",
@@ -290,6 +291,8 @@ NOT_OF_THE_SOURCES = (
     "guest-",
     "hostname lookup",
     "most recent",
+    "cloudinit",
+    "start worker failed",
 )
 
 
