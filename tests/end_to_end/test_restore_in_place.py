@@ -79,6 +79,7 @@ def before_drop(platform: Platform) -> datetime:
     """A moment just before a table was dropped, with traffic behind it."""
     lab = platform.lab
     with lab.service().connect() as connection:
+        connection.execute("drop table if exists precious, later")
         connection.execute("create table precious as select generate_series(1, 1000) as n")
     lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
     with lab.service().connect() as connection:
