@@ -284,6 +284,19 @@ def test_a_pool_that_the_token_is_not_shown_is_warned_of(proxmox: ProxmoxWorld) 
     assert "Pool.Audit on /pool/shop" in warning
 
 
+def test_one_pool_that_is_hidden_among_all_others_is_not_taken_for_none(proxmox: ProxmoxWorld) -> None:
+    """What is granted on a pool takes the place of what is granted on all of them."""
+    state = proxmox.server.state
+    state.roles["DrillbookBackups"].remove("Pool.Audit")
+    state.roles["Auditor"] = ["Pool.Audit"]
+    state.grants += [
+        Grant("/pool", kind, subject, "Auditor")
+        for kind, subject in (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!{TOKEN}"))
+    ]
+    made = back_up(proxmox)
+    assert (" pool= " in made.note, len(made.warnings)) == (True, 1)
+
+
 def test_a_machine_in_no_pool_is_said_to_be_in_none(proxmox: ProxmoxWorld) -> None:
     """Where the token is shown all pools: else it can't tell."""
     state = proxmox.server.state

@@ -12,7 +12,7 @@ _AUDIT = "Pool.Audit"
 
 
 class VisiblePools:
-    """What the credential's own permissions say of pools; read once."""
+    """What the credential's own permissions say of pools. Each is read once; reading raises DrillbookError."""
 
     def __init__(self, api: ProxmoxApi) -> None:
         self._api = api
@@ -27,9 +27,15 @@ class VisiblePools:
 
     @property
     def unseen_as(self) -> str:
-        """What a guest without a shown pool is: in none, where all pools are shown, and else unknown ("")."""
-        everywhere = (self._permissions.get(path) or {} for path in ("/", _POOLS))
-        return NO_POOL if any(_AUDIT in found for found in everywhere) else ""
+        """What a guest without a shown pool is: in none, where all pools are shown, and else unknown ("").
+
+        A right counts for what is below it where it propagates (1), unless something is granted there: that takes its place.
+        """
+        everywhere = any((self._permissions.get(path) or {}).get(_AUDIT) for path in ("/", _POOLS))
+        hidden = any(
+            _AUDIT not in granted for path, granted in self._permissions.items() if path.startswith(f"{_POOLS}/")
+        )
+        return NO_POOL if everywhere and not hidden else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
