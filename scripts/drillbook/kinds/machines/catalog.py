@@ -4,24 +4,30 @@ from collections.abc import Iterator, Sequence
 
 from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
 from drillbook.model import Catalog, CatalogSet, Hole
+from drillbook.model.instants import format_instant
 
-_NOTE = "each machine's newest backup is as new or newer"
 _DAMAGED = "its provider read it again and found it damaged"
 
 
 def catalog_of(machines: Sequence[MachineBackups]) -> Catalog:
-    """A group can be restored from the first moment at which each of its machines has a good backup."""
+    """A group can be restored from the first moment at which each of its machines has a good backup.
+
+    Its newest moment is that of the machine whose newest backup is the oldest. Machines are backed up one after another: where one
+    has a single backup, which completed the group, the two moments are one.
+    """
     sets = tuple(sorted(_sets(machines), key=lambda one: (one.restorable_at, one.host)))
     good = {
         one.host: [found.restorable_at for found in sets if found.host == one.host and found.usable] for one in machines
     }
     whole = bool(good) and all(good.values())
+    oldest = max(min(moments) for moments in good.values()) if whole else None
+    newest, behind = min((max(moments), host) for host, moments in good.items()) if whole else (None, "")
     return Catalog(
         sets=sets,
         holes=tuple(_hole(host) for host, moments in good.items() if not moments),
-        oldest=max(min(moments) for moments in good.values()) if whole else None,
-        newest=min(max(moments) for moments in good.values()) if whole else None,
-        note=_NOTE if whole else "",
+        oldest=oldest,
+        newest=max(oldest, newest) if oldest and newest else None,
+        note=f"the oldest of the machines' newest backups is of {behind}, {format_instant(newest)}" if newest else "",
     )
 
 

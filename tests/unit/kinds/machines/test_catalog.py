@@ -35,6 +35,13 @@ def test_oldest_and_newest_are_moments_at_which_the_group_is_whole() -> None:
         ("web", "web-4-0", 5),
     ]
     assert found.holes == ()
+    assert found.note == "the oldest of the machines' newest backups is of db, 2026-01-31T15:00:00.000Z"
+
+
+def test_machines_with_one_backup_each_have_one_moment_which_is_that_of_the_last() -> None:
+    found = catalog_of([MachineBackups("web", (backup("web", 0),)), MachineBackups("db", (backup("db", 1),))])
+    assert found.oldest == found.newest == NOON + timedelta(hours=1)
+    assert found.note.endswith("is of web, 2026-01-31T12:00:00.000Z")
 
 
 def test_a_machine_without_a_good_backup_is_a_hole() -> None:
