@@ -66,16 +66,25 @@ class Drills:
         self._directory = directory
 
     def arguments(self, **variables: Any) -> list[str]:
-        """The --inventory options; variables of the group `all`, or of a host when the key is `host_NAME`."""
+        """The --inventory options; variables of the group `all`, of a host where the key is `host_NAME`, or of a `group_NAME`."""
         if not variables:
             return []
         hosts = {key.removeprefix("host_"): value for key, value in variables.items() if key.startswith("host_")}
-        shared = {key: value for key, value in variables.items() if not key.startswith("host_")}
+        groups = {key.removeprefix("group_"): value for key, value in variables.items() if key.startswith("group_")}
+        groups["all"] = {key: value for key, value in variables.items() if not key.startswith(("host_", "group_"))}
         overlay = self._directory / f"overlay-{time.monotonic_ns()}"
         (overlay / "group_vars").mkdir(parents=True)
         (overlay / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
-        (overlay / "group_vars/all.yml").write_text(yaml.safe_dump(shared), encoding="utf-8")
+        for name, of_group in groups.items():
+            (overlay / f"group_vars/{name}.yml").write_text(yaml.safe_dump(of_group), encoding="utf-8")
         return ["--inventory", str(self.lab.root / "inventories/lab"), "--inventory", str(overlay)]
+
+    def with_rpo(self, seconds: int) -> dict[str, Any]:
+        """Variables with which the lab's cluster promises so much: what is too old for it need not be waited for long."""
+        path = self.lab.root / "inventories/lab/group_vars/postgresql_main/drillbook.yml"
+        service = yaml.safe_load(path.read_text(encoding="utf-8"))["drillbook_service"]
+        service["objectives"]["rpo_seconds"] = seconds
+        return {"group_postgresql_main": {"drillbook_service": service}}
 
     def run(self, *options: str, **variables: Any) -> Ran:
         completed = self.lab.run(

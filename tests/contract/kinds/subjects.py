@@ -227,9 +227,12 @@ class PostgresqlSubject:
         """Every object of the copy is dated now, and all of it restores; its newest heartbeat still says how old it is."""
         for key, _size in self._repository.keys("pgbackrest/"):
             self._repository.copy(key, self._copy + key)
-        self._overlay = {"host_sandbox1": {"lab_repository_path": f"/{self._copy}pgbackrest"}}
+        self._overlay = {
+            "host_sandbox1": {"lab_repository_path": f"/{self._copy}pgbackrest"},
+            **self._drills.with_rpo(seconds=33),
+        }
         try:
-            time.sleep(75)  # longer than the objective; production goes on meanwhile
+            time.sleep(36)  # production goes on meanwhile
             yield
         finally:
             self._overlay = {}
