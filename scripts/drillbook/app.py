@@ -152,9 +152,9 @@ class App:
         """What does a track's steps that are no playbooks."""
         return work_for(self.configuration, self.clock, plan, track, stops)
 
-    def limits_of_machine_drills(self) -> tuple[Check, ...]:
-        """Prove, once for each group of machines that is drilled, that its drill's credential can do nothing to them."""
-        drills = {drill.service.group: drill for drill in self.configuration.drills}
+    def limits_of_drills(self) -> tuple[Check, ...]:
+        """Prove, once for each group that is drilled, that its drill's credential can do nothing to production."""
+        drills = {(drill.service.group, drill.sandbox): drill for drill in self.configuration.drills}
         plans = [plan_drill(self.configuration, drill) for drill in drills.values()]
         works = (self.work(plan, track, Stops(self.clock)) for plan in plans for track in plan.tracks)
         return tuple(check for work in works if work is not None for check in work.gate())

@@ -18,7 +18,7 @@ def preflight(inventory: Inventories = None, as_json: AsJson = False) -> None:
             where=f"ledger of {run_id}",
             remedy="Run `drillbook drill clean`.",
         )
-    checks = opened.preflight().prove(Mode.SANDBOX) + opened.limits_of_machine_drills()
+    checks = opened.preflight().prove(Mode.SANDBOX) + opened.limits_of_drills()
     rows = [(check.status.value, check.name, check.actual) for check in checks]
 
     def text(console: Console) -> None:

@@ -1,6 +1,7 @@
 """Reads the inventory as Ansible sees it: groups, their hosts and their own variables."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from drillbook import process
 from drillbook.errors import ConfigurationError
 
 _TIMEOUT = timedelta(minutes=2)
+_ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 _SHOWN = 1200
 _UNSAFE = "__ansible_unsafe"
 
@@ -49,6 +51,11 @@ class Inventory:
     def hosts_of(self, group: str) -> tuple[str, ...]:
         """Hosts of a group and of the groups below it, each once, in order."""
         return tuple(dict.fromkeys(self._walk(group)))
+
+    def address_of(self, host: str) -> str | None:
+        """Where a host is reached; None where that is not said as an address (a name, a template, nothing)."""
+        said = str(self.host_variables.get(host, {}).get("ansible_host", ""))
+        return said if _ADDRESS.match(said) else None
 
     def _walk(self, name: str) -> Iterable[str]:
         group = self.groups.get(name)

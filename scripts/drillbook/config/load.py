@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -38,7 +37,6 @@ from drillbook.model import (
 from drillbook.providers import Place
 
 PREFIX = "drillbook_"
-_ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -135,7 +133,8 @@ def configuration(inventory: Inventory, kinds: Mapping[str, ServiceKind] = KINDS
     )
     _refuse_twins([(found.name, found.service.group) for found in drills], "drillbook_drills.name")
     whole = _assemble(general, services, drills, machines, places, _digest(found))
-    return replace(whole, sandboxes=sandboxes, addresses=_addresses(inventory))
+    addresses = {host: inventory.address_of(host) for host in inventory.hosts_of("all")}
+    return replace(whole, sandboxes=sandboxes, addresses=addresses)
 
 
 def _assemble(
@@ -227,14 +226,6 @@ def _refuse_host_variables(inventory: Inventory) -> None:
                 where=f"host {host}",
                 remedy="Write it in the group_vars of `all` or of the service's group.",
             )
-
-
-def _addresses(inventory: Inventory) -> dict[str, str | None]:
-    """Where each host is reached; None where that is not said as an address (a name, a template, nothing)."""
-    said = {
-        host: str(inventory.host_variables.get(host, {}).get("ansible_host", "")) for host in inventory.hosts_of("all")
-    }
-    return {host: address if _ADDRESS.match(address) else None for host, address in said.items()}
 
 
 def _refuse_unrendered(value: object, group: str, key: str) -> None:

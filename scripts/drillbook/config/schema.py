@@ -55,7 +55,7 @@ class SandboxVariables(Strict):
     disk_bytes: int = Field(
         default=0,
         ge=0,
-        description="size of a disk of its own for the data; 0: the data lies on the machine's own disk",
+        description="what its disk must be at least; the lab gives it a disk of its own for the data. 0: as its template",
     )
 
 

@@ -19,7 +19,7 @@ from drillbook.model import (
     SandboxHost,
     Service,
 )
-from drillbook.providers import Place, makes_sandboxes
+from drillbook.providers import Place, lacking_for_sandboxes
 
 SANDBOX_GROUP = "sandbox"
 
@@ -55,15 +55,21 @@ def sandbox_host(values: SandboxVariables, inventory: Inventory, places: Sequenc
     key = f"drillbook_sandboxes, host {values.host}"
     _refuse_unsafe_sandbox(values.host, "all", inventory, key)
     place = declared_place(values.provider, places, "all", key)
-    if not makes_sandboxes(place):
+    lacking = lacking_for_sandboxes(place)
+    if lacking:
         raise fault(
-            f"the provider {place.name} ({place.kind}) makes no sandbox hosts yet",
+            f"the provider {place.name} ({place.kind}) makes no sandbox hosts: {lacking}",
             "all",
             key,
-            "Name one of the kind lab; on others, drills restore whole machines.",
+            f"Correct drillbook_providers, {place.name}, or name another provider.",
         )
-    _refuse_without_range(place)
-    return SandboxHost(host=values.host, provider=values.provider, disk_bytes=values.disk_bytes)
+    return SandboxHost(
+        host=values.host,
+        provider=values.provider,
+        disk_bytes=values.disk_bytes,
+        address=inventory.address_of(values.host) or "",
+        ssh_args=str(inventory.host_variables.get(values.host, {}).get("ansible_ssh_args", "")),
+    )
 
 
 def sandbox(

@@ -8,7 +8,7 @@ from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureE
 from drillbook.inquiry.asking import Asking, PlaceAnswer, Read, Reader
 from drillbook.inquiry.question import Heard, Question, open_question
 from drillbook.machines.drill import make_sandbox, write_run_inventory
-from drillbook.model import Asked, Mode, SandboxHost
+from drillbook.model import Asked, Login, Mode, SandboxHost
 from drillbook.providers import open_sandboxes
 from drillbook.run.gate import leftovers
 from drillbook.run.hold import hold
@@ -135,7 +135,7 @@ def _controller(question: Question, programs: Sequence[str], read: Reader[Read],
         tried.add(CONTROLLER, f"{', '.join(lacking)} is not installed here")
         return None
     question.asking.tell("asking from here")
-    inventory = write_run_inventory(question.directory, _CONTROLLER_HOST, _HERE)
+    inventory = write_run_inventory(question.directory, _CONTROLLER_HOST, Login(_HERE))
     heard = question.play(CONTROLLER, [_CONTROLLER_HOST], inventory, recovery_points_scratch=str(question.scratch()))
     return _read(_CONTROLLER_HOST, Asked(CONTROLLER, CONTROLLER), heard, read, tried)
 

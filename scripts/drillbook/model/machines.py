@@ -131,12 +131,26 @@ class Claim:
 class SandboxHost:
     """A host of the inventory that drills restore into: it is there only while a run needs it, and ``provider`` makes it then.
 
-    ``disk_bytes`` is the size of a disk of its own for the restored data; 0 where the data lies on the machine's own disk.
+    ``disk_bytes`` is the least that its disk must hold; 0 where that of its template will do. ``address`` and ``ssh_args`` are what the
+    inventory says as `ansible_host` and `ansible_ssh_args`; "" where it says none.
     """
 
     host: str
     provider: str
     disk_bytes: int = 0
+    address: str = ""
+    ssh_args: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a new host is logged in to: Ansible's ``variables``, and its public ``host_key`` (``ssh-ed25519 AAAA...``), read from the host itself.
+
+    The key is "" where the controller knows it already.
+    """
+
+    variables: Mapping[str, str]
+    host_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from drillbook.providers.protocols import (
     Snapshots,
 )
 from drillbook.providers.registry import (
-    makes_sandboxes,
+    lacking_for_sandboxes,
     open_backups,
     open_recoveries,
     open_restores,
@@ -52,7 +52,7 @@ __all__ = [
     "Sandboxes",
     "Snapshots",
     "find_each",
-    "makes_sandboxes",
+    "lacking_for_sandboxes",
     "open_backups",
     "open_recoveries",
     "open_restores",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Machine, NetworkCard, SandboxHost
+from drillbook.model import Backup, BackupRules, Claim, GuestAnswer, Login, Machine, NetworkCard, SandboxHost
 
 
 class Inside(Protocol):
@@ -53,8 +53,8 @@ class Sandboxes(DrillMachines, Protocol):
         """
         ...
 
-    def reach(self, machine: Machine, timeout: timedelta) -> Mapping[str, str]:
-        """Wait until it can be logged in to; return the variables by which Ansible reaches it, over those of the inventory."""
+    def reach(self, machine: Machine, timeout: timedelta) -> Login:
+        """Wait until it can be logged in to; return how, over what the inventory says."""
         ...
 
 

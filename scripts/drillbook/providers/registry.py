@@ -46,9 +46,13 @@ def open_recoveries(place: Place, clock: Clock) -> Recoveries:
     return opened
 
 
-def makes_sandboxes(place: Place) -> bool:
-    """Whether a place of this kind makes sandbox hosts."""
-    return hasattr(import_module(_OPENERS[place.kind]), "open_sandboxes")
+def lacking_for_sandboxes(place: Place) -> str:
+    """What a place must declare, or be, to make sandbox hosts; "" where it makes them."""
+    if not hasattr(import_module(_OPENERS[place.kind]), "open_sandboxes"):
+        return "drills of its kind restore whole machines"
+    if place.drill is None:
+        return "it has no range for drills (`drill`)"
+    return "" if getattr(place.drill, "sandboxes", True) else "`drill.sandboxes` says nothing about them"
 
 
 def _range(place: Place) -> Any:

@@ -41,7 +41,7 @@ RANGE = range(9000, 9004)
 def documented_grants(page: Path = HOW_TO, user: str = USER, token: str = TOKEN) -> list[Grant]:
     """What a page's commands give to whom; the roles are put into the state by `shop`."""
     found = re.findall(r"pveum acl modify (\S+) \$who --roles (\S+)", page.read_text(encoding="utf-8"))
-    assert len(found) == (5 if page == RUNBOOK else 4)
+    assert len(found) == (5 if page == RUNBOOK else 4), page
     subjects = (("user", user), ("token", f"{user}!{token}"))
     return [Grant(path, kind, subject, role) for path, role in found for kind, subject in subjects]
 

@@ -12,7 +12,7 @@ from tests.contract.providers.lab import OPTIONS, LabWorld
 
 from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
-from drillbook.model import Claim, SandboxHost
+from drillbook.model import Claim, Login, SandboxHost
 from drillbook.providers import Sandboxes, open_restores, open_sandboxes
 from drillbook.providers.lab.place import LabDrillRange
 
@@ -82,16 +82,19 @@ def template(world: LabWorld, network: str, *options: str) -> str:
 def test_one_is_made_like_its_template_reached_and_removed(world: LabWorld, reachable: str, tmp_path: Path) -> None:
     sandboxes = sandboxes_on(world, reachable)
     subprocess.run(["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
-    like = template(world, reachable, f"--volume={tmp_path}/key:{KEY}:ro", "--add-host=store1:10.0.0.9")
+    keys = (f"--volume={tmp_path}/key:{KEY}:ro", f"--volume={tmp_path}/key.pub:{KEY}.pub:ro")
+    like = template(world, reachable, *keys, "--add-host=store1:10.0.0.9")
     claim = sandboxes.claim("sandbox1", RUN, ())
     machine = sandboxes.make(claim, HOST, LIMIT)
     assert (machine.host, machine.identifier) == ("sandbox1", claim.identifier)
     reached = sandboxes.reach(machine, LIMIT)
     made = world.inspect(claim.identifier)
-    assert reached == {"ansible_host": made["NetworkSettings"]["Networks"][reachable]["IPAddress"]}
+    address = made["NetworkSettings"]["Networks"][reachable]["IPAddress"]
+    key = " ".join((tmp_path / "key.pub").read_text().split()[:2])
+    assert reached == Login({"ansible_host": address}, key)
     own = {"drillbook.lab": world.prefix, "drillbook.host": "sandbox1", "drillbook.run": RUN, "drillbook.drill": "true"}
     assert made["Config"]["Labels"] == {**own, "drillbook.image": "base"}
-    assert [mount["Destination"] for mount in made["Mounts"]] == [KEY]
+    assert {mount["Destination"] for mount in made["Mounts"]} == {KEY, f"{KEY}.pub"}
     assert "10.0.0.9" in world.podman("exec", claim.identifier, "cat", "/etc/hosts")
     with pytest.raises(ConfigurationError, match="no container"):
         world.snapshots.find(("sandbox1",))

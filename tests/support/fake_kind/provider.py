@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drillbook.errors import InfrastructureError
-from drillbook.model import Claim, Machine, Power, SandboxHost
+from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from drillbook.clock import Clock
     from drillbook.providers.lab.place import LabDrillRange, LabPlace
@@ -45,9 +45,9 @@ class FolderSandboxes:
         self._hang("sandbox", timeout)
         return Machine(claim.host, claim.identifier, self._name, Power.RUNNING)
 
-    def reach(self, machine: Machine, timeout: timedelta) -> Mapping[str, str]:
+    def reach(self, machine: Machine, timeout: timedelta) -> Login:
         assert timeout > timedelta()
-        return {"fake_reached": machine.identifier}
+        return Login({"fake_reached": machine.identifier})
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         self._hang("teardown", timeout)

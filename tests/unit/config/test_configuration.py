@@ -15,6 +15,21 @@ from drillbook.config.docs import CONFIGURATION_PAGE, SCHEMA_FILE, configuration
 from drillbook.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
+PROXMOX = {
+    "name": "lab",
+    "kind": "proxmox",
+    "host": "pve1.example.org",
+    "tokens_directory": "/etc/drillbook/tokens",
+    "drill": {
+        "first_vmid": 9000,
+        "last_vmid": 9003,
+        "pool": "drill",
+        "node": "pve1",
+        "storage": "scratch",
+        "bridge": "vmbr9",
+        "backup_storage": "backups-reader",
+    },
+}
 Spoil = Callable[[dict[str, Any]], object]
 
 
@@ -139,13 +154,18 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         lambda data: everywhere(data).update(
             drillbook_providers=[{"name": "lab", "kind": "ec2", "region": "eu-central-1"}]
         ),
-        "makes no sandbox hosts yet",
+        "drills of its kind restore whole machines",
         "drillbook_sandboxes, host sandbox1",
     ),
     "sandbox without a range": (
         lambda data: everywhere(data)["drillbook_providers"][0].pop("drill"),
-        "has no range for drills",
-        "drillbook_providers.drill",
+        "it has no range for drills",
+        "drillbook_sandboxes, host sandbox1",
+    ),
+    "sandbox of a provider without a template": (
+        lambda data: everywhere(data).update(drillbook_providers=[PROXMOX]),
+        "`drill.sandboxes` says nothing about them",
+        "drillbook_sandboxes, host sandbox1",
     ),
     "declared sandbox in no such group": (
         lambda data: everywhere(data)["drillbook_sandboxes"].append({"host": "db1", "provider": "lab"}),

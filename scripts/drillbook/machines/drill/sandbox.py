@@ -1,18 +1,27 @@
 """The one step that a drill of roles does itself: it has the provider make the empty host that the playbooks configure."""
 
-from collections.abc import Mapping
+import shlex
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.machines.drill.claims import Claimant, Claims
-from drillbook.model import Check, Machine, SandboxHost, Step
+from drillbook.machines.drill.limits import limits_of
+from drillbook.model import Check, Login, Machine, SandboxHost, Step
 from drillbook.providers import Sandboxes, open_sandboxes
 from drillbook.run.stops import StoppableClock
 from drillbook.run.work import RUN_INVENTORY, Opening, Run
+
+_KNOWN_HOSTS = "known_hosts"
+# Ansible's own lookup of its configuration would answer with the variable that this stands in.
+_CONFIGURED_ARGS = (
+    "{{ lookup('ansible.builtin.env', 'ANSIBLE_SSH_ARGS') or lookup('ansible.builtin.ini', 'ssh_args', "
+    "section='ssh_connection', file=lookup('ansible.builtin.env', 'ANSIBLE_CONFIG')) }}"
+)
 
 
 class SandboxWork:
@@ -24,8 +33,8 @@ class SandboxWork:
         self._clock = clock
 
     def gate(self) -> tuple[Check, ...]:
-        """None: that the host is cut off is proven from inside, before anything is restored into it."""
-        return ()
+        """Prove that the credential that makes the host can do no more; that it is cut off is proven later, from inside."""
+        return limits_of(self._provider, self._sandbox.provider, (self._sandbox.host,))
 
     def carry_out(self, step: Step, run: Run) -> None:
         """Claim the host, make it, wait until it can be logged in to; raises DrillbookError."""
@@ -39,8 +48,8 @@ def make_sandbox(provider: Sandboxes, sandbox: SandboxHost, clock: Clock, run: C
     claimed = Claims(provider, run)
     claimed.take(sandbox.host)
     machine = claimed.made(sandbox.host, lambda claim: provider.make(claim, sandbox, deadline - clock.monotonic()))
-    reached = provider.reach(machine, deadline - clock.monotonic())
-    write_run_inventory(run.ledger.path.parent, sandbox.host, reached)
+    login = provider.reach(machine, deadline - clock.monotonic())
+    write_run_inventory(run.ledger.path.parent, sandbox.host, login, sandbox.ssh_args)
     return machine
 
 
@@ -56,8 +65,33 @@ def open_sandbox_work(opening: Opening) -> SandboxWork:
     return SandboxWork(open_sandboxes(opening.place, clock), opening.sandbox, clock)
 
 
-def write_run_inventory(directory: Path, host: str, variables: Mapping[str, str]) -> Path:
-    """Write down, in a run's directory, how its playbooks reach a host; return the file."""
+def write_run_inventory(directory: Path, host: str, login: Login, ssh_args: str = "") -> Path:
+    """Write down, in a run's directory, how its playbooks reach a host; return the file.
+
+    A host key that was read from the host itself is pinned: no other one is believed, whatever the inventory says. ``ssh_args`` are the host's
+    own `ansible_ssh_args`; those of the configuration hold where it has none. Ways to it, as a jump host, stay the inventory's.
+    """
+    variables: dict[str, Any] = dict(login.variables)
+    if login.host_key:
+        known = directory / _KNOWN_HOSTS
+        known.write_text(f"{host} {login.host_key}\n", encoding="utf-8")
+        variables |= {
+            "ansible_ssh_args": f"{_pinned(known, host)} {ssh_args or _CONFIGURED_ARGS}",
+            # Without these, what was configured for all hosts would come before the arguments.
+            "ansible_host_key_checking": True,
+            "ansible_ssh_host_key_checking": True,
+        }
     path = directory / RUN_INVENTORY
-    path.write_text(yaml.safe_dump({"all": {"hosts": {host: dict(variables)}}}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"all": {"hosts": {host: variables}}}), encoding="utf-8")
     return path
+
+
+def _pinned(known: Path, host: str) -> str:
+    """The first of two options is the one that ssh takes, and these stand before all others."""
+    options = {
+        "UserKnownHostsFile": f'"{known}"',
+        "GlobalKnownHostsFile": "none",
+        "HostKeyAlias": host,
+        "StrictHostKeyChecking": "yes",
+    }
+    return " ".join(f"-o {shlex.quote(f'{key}={value}')}" for key, value in options.items())

@@ -2,14 +2,14 @@
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently, raise_failures
-from drillbook.errors import RefusedError, UntriedError
 from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.claims import Claims
 from drillbook.machines.drill.isolation import Isolation, card_checks
+from drillbook.machines.drill.limits import limits_of
 from drillbook.machines.drill.selection import choose_backups
 from drillbook.machines.drill.steps import MachineSteps
-from drillbook.model import Check, CheckStatus, MachineGroup, Stage, Step
-from drillbook.providers import HostSettings, LimitedCredential, LiveRestores, Restores
+from drillbook.model import Check, MachineGroup, Step
+from drillbook.providers import HostSettings, LiveRestores, Restores
 from drillbook.run.work import Run
 
 _REMEDY = "Read the message of each; what was made is removed by the run's teardown."
@@ -33,29 +33,8 @@ class MachineWork(MachineSteps):
         self._given: dict[str, tuple[str, ...]] = {}
 
     def gate(self) -> tuple[Check, ...]:
-        """Prove that the drill's credential can do nothing to the machines that the backups are of; no check where it has none of its own.
-
-        Where nothing was there to be tried, the check is skipped, and the run can't be PASS.
-        """
-        provider = self._provider
-        if not isinstance(provider, LimitedCredential) or not provider.separate():
-            return ()
-        name = f"the drill's credential at {self._group.provider} is limited to its range"
-        expected = "no right on production"
-        try:
-            found = provider.overreach(self._group.hosts)
-        except UntriedError as error:
-            skipped = Check(
-                name, Stage.GATE, CheckStatus.SKIPPED, expected, "not tried", message=error.message, remedy=error.remedy
-            )
-            return (skipped,)
-        if found is not None:
-            raise RefusedError(
-                f"the drill's credential is too strong: {found}",
-                where=f"provider {self._group.provider}",
-                remedy="Take that privilege away (docs/how-to/drill-machines.md); a drill must not be able to harm production.",
-            )
-        return (Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="none"),)
+        """Prove that the drill's credential can do nothing to the machines that the backups are of."""
+        return limits_of(self._provider, self._group.provider, self._group.hosts)
 
     def _select(self, _step: Step, run: Run) -> None:
         backups = self._provider.backups(self._group.hosts, open_rules(self._group))

@@ -1,12 +1,11 @@
 """Sandbox hosts: containers made like their template, which stands stopped among the lab's containers."""
 
 import socket
-from collections.abc import Mapping
 from datetime import timedelta
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError
-from drillbook.model import Claim, Machine, Power, SandboxHost
+from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.lab.copies import networks_of
 from drillbook.providers.lab.drill_machines import RUN_LABEL, LabDrillMachines
 from drillbook.providers.lab.machines import DRILL_LABEL, TEMPLATE
@@ -17,6 +16,7 @@ from drillbook.providers.waiting import wait_until
 
 _POLL = timedelta(milliseconds=200)
 _SSH = 22
+_HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 
 
 class LabSandboxes(LabDrillMachines):
@@ -48,8 +48,8 @@ class LabSandboxes(LabDrillMachines):
             self._podman.call("exec", name, "chmod", "1777", self._range.data_path, where=claim.host)
         return Machine(claim.host, name, self._podman.place.name, Power.RUNNING)
 
-    def reach(self, machine: Machine, timeout: timedelta) -> Mapping[str, str]:
-        """Wait for the greeting of its ssh server, at its address on the drill's network."""
+    def reach(self, machine: Machine, timeout: timedelta) -> Login:
+        """Wait for the greeting of its ssh server, at its address on the drill's network; read its host key inside, not by ssh."""
         address = self._address(machine)
         late = InfrastructureError(
             f"its ssh server did not answer at {address} within {timeout.total_seconds():.0f} s",
@@ -58,7 +58,8 @@ class LabSandboxes(LabDrillMachines):
         )
         deadline = self._clock.monotonic() + timeout
         wait_until(self._clock, lambda: _greets(address), deadline=deadline, every=_POLL, late=late)
-        return {"ansible_host": address}
+        key = self._podman.call("exec", machine.identifier, "cat", _HOST_KEY, where=machine.host)
+        return Login({"ansible_host": address}, " ".join(key.split()[:2]))
 
     def _disk(self, sandbox: SandboxHost) -> tuple[str, ...]:
         if not sandbox.disk_bytes:

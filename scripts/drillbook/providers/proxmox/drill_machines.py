@@ -104,7 +104,7 @@ class ProxmoxDrillMachines(ProxmoxInside):
 
         def unlocked() -> bool:
             nonlocal config, lock
-            busy = self._tasks.stop_own(self._drill.node, str(number))
+            busy = self._tasks.stop_own(self._drill.node, str(number)) or self._cloning()
             if number in self._members():
                 config = dict(self._api.get(f"/nodes/{self._drill.node}/qemu/{number}/config"))
                 lock = str(config.get("lock") or "") or ("by a task" if busy else "")
@@ -126,6 +126,16 @@ class ProxmoxDrillMachines(ProxmoxInside):
         wait_until(self._clock, unlocked, deadline=deadline, every=_POLL, late=late)
         return config
 
+    def _cloning(self) -> bool:
+        """Whether our token clones the sandboxes' template: the task is the template's, and which number it makes it does not say.
+
+        It is waited for, for it may be another run's.
+        """
+        if self._drill.sandboxes is None:
+            return False
+        found = self._tasks.own(self._drill.sandboxes.node, vmid=self._drill.sandboxes.template, typefilter="qmclone")
+        return bool(found)
+
     def _members(self) -> frozenset[int]:
         pools = self._api.get("/pools", poolid=self._drill.pool)
         return frozenset(
@@ -135,7 +145,8 @@ class ProxmoxDrillMachines(ProxmoxInside):
     def _refuse_foreign(self, claim: Claim, number: int, config: Mapping[str, Any]) -> None:
         """A guest without the run's tag is another's, unless it has nothing at all: so a restore that failed leaves it."""
         tags = re.split(r"[;, ]+", str(config.get("tags") or ""))
-        if run_tag(claim.run_id) not in tags and not is_empty(config):
+        described = str(config.get("description") or "").strip() == mark_of(claim.run_id)
+        if run_tag(claim.run_id) not in tags and not described and not is_empty(config):
             raise self._foreign(claim, f"{number} does not carry the tag {run_tag(claim.run_id)}")
 
     def _outside(self, claim: Claim, number: int) -> RefusedError:
@@ -153,6 +164,11 @@ class ProxmoxDrillMachines(ProxmoxInside):
             where=f"{self._provider}, run {claim.run_id}",
             remedy="Keep others' guests out of the drill's range and pool.",
         )
+
+
+def mark_of(run_id: str) -> str:
+    """A run's mark in a description: a clone has no tag of its own before it is configured."""
+    return f"drillbook {run_id}"
 
 
 def run_tag(run_id: str) -> str:

@@ -38,7 +38,7 @@ _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
     (r"guest agent is not running|agent not running", UnreachedError, "Start qemu-guest-agent in the guest, or leave this machine out."),
     (r"'guest-.*' failed - got timeout", InfrastructureError, "See the guest agent's log; restart it there."),
     (r"No QEMU guest agent configured", ConfigurationError, "Set agent=1 for this machine."),
-    (r"already exists on node", TakenError, "That number is taken: nothing was written over it."),
+    (r"already exists on node|config file already exists", TakenError, "That number is taken: nothing was written over it."),
     (r"VM \d+ is not running|VM is not running", UnreachedError, "Start it first."),
     (r"interrupted by signal|received interrupt", InfrastructureError, "Somebody stopped the task; see who in the node's task list."),
     (r"can't rollback, .* is not most recent|not most recent snapshot", RefusedError, "This storage goes back to the newest snapshot only: remove newer ones."),

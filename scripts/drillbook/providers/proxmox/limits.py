@@ -33,14 +33,28 @@ def find_overreach(api: ProxmoxApi, drill: ProxmoxDrillRange, backups: Sequence[
     return _stated(api, drill) or next((said for said in _tried(api, drill, backups) if said), None)
 
 
+def find_overreach_beside(api: ProxmoxApi, drill: ProxmoxDrillRange, template: int, node: str) -> str | None:
+    """As `find_overreach`, for a token that clones a template and restores no machine's backup: tried on the template."""
+    tries = _changes(api, f"/nodes/{node}/qemu/{template}")
+    return _stated(api, drill) or next(
+        (f"it may {one.what} (template, VMID {template})" for one in tries if not _denied(one.attempt)), None
+    )
+
+
 def _stated(api: ProxmoxApi, drill: ProxmoxDrillRange) -> str | None:
     permissions: Mapping[str, Mapping[str, int]] = api.get("/access/permissions")
     members = _members(api, drill)
     for path, privileges in sorted(permissions.items()):
-        beyond = sorted(set(privileges) - _HARMLESS)
+        beyond = sorted(set(privileges) - _HARMLESS - _of_the_template(path, drill))
         if beyond and not _own(path, drill, members):
             return f"it has {', '.join(beyond)} on {path}"
     return None
+
+
+def _of_the_template(path: str, drill: ProxmoxDrillRange) -> frozenset[str]:
+    """What the token may do to the template of sandbox hosts: clone it, and no more."""
+    is_it = drill.sandboxes is not None and path == f"/vms/{drill.sandboxes.template}"
+    return frozenset({"VM.Clone"}) if is_it else frozenset()
 
 
 def _own(path: str, drill: ProxmoxDrillRange, members: frozenset[str]) -> bool:
@@ -94,6 +108,10 @@ def _tries(api: ProxmoxApi, drill: ProxmoxDrillRange, number: str, backup: Backu
         "back it up, and so restore over it",
         lambda: api.get(f"/nodes/{drill.node}/vzdump/extractconfig", volume=volume),
     )
+    yield from _changes(api, guest)
+
+
+def _changes(api: ProxmoxApi, guest: str) -> Iterator[_Try]:
     word = secrets.token_hex(8)
     yield _Try("change it", lambda: api.put(f"{guest}/config", digest=_NO_DIGEST, description=word))
     yield _Try("take snapshots of it", lambda: api.post(f"{guest}/snapshot", snapname="current"))

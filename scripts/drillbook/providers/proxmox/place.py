@@ -7,6 +7,30 @@ from pydantic import Field, model_validator
 from drillbook.strict import AbsolutePath, Name, Strict
 
 
+class ProxmoxSandboxTemplate(Strict):
+    """What sandbox hosts are cloned from, and what cloud-init tells them."""
+
+    template: int = Field(
+        ge=100, lt=1000000000, description="number of the template; it has a cloud-init drive and the guest agent"
+    )
+    node: str = Field(description="node that the template is on")
+    user: str = Field(default="debian", pattern=r"^[a-z_][a-z0-9_-]*$", description="user that cloud-init makes")
+    public_key_file: AbsolutePath = Field(description="public ssh key that this user accepts")
+    prefix_length: int = Field(
+        default=24, ge=1, le=32, description="of the isolated network that the sandbox's `ansible_host` is in"
+    )
+    gateway: str = Field(
+        default="",
+        pattern=r"^($|[0-9.]+$)",
+        description="address in the isolated network that leads to the object store; none if left out",
+    )
+    nameserver: str = Field(
+        default="",
+        pattern=r"^($|[0-9. ]+$)",
+        description="resolvers in the isolated network; Proxmox VE gives the node's own if left out, which may be out of reach",
+    )
+
+
 class ProxmoxDrillRange(Strict):
     """The only guests that a drill makes and removes: by number, pool and the tag of the run, all three."""
 
@@ -19,7 +43,8 @@ class ProxmoxDrillRange(Strict):
     storage: str = Field(description="storage for their disks")
     bridge: str = Field(description="isolated bridge or VNet that each of their network cards is put on")
     backup_storage: str = Field(
-        description="storage entry that backups are read by: the same Proxmox Backup Server with an account that only reads"
+        default="",
+        description="storage entry that backups are read by: the same Proxmox Backup Server with an account that only reads; drills of machines need it",
     )
     control: str = Field(
         default="",
@@ -30,6 +55,10 @@ class ProxmoxDrillRange(Strict):
     live: bool = Field(
         default=False,
         description="live-restore: start at once, fetch the disks meanwhile (Proxmox Backup Server); both times are reported",
+    )
+
+    sandboxes: ProxmoxSandboxTemplate | None = Field(
+        default=None, description="how sandbox hosts are made; none are if left out"
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from drillbook.errors import ConfigurationError, InfrastructureError, RefusedErr
 from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
-from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines, run_tag
+from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines, mark_of, run_tag
 from drillbook.providers.proxmox.escapes import escapes_in
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base
@@ -56,7 +56,7 @@ class ProxmoxRestores(ProxmoxDrillMachines):
         mark = {
             "tags": run_tag(claim.run_id),
             "name": f"drill-{claim.host}",
-            "description": f"drillbook {claim.run_id}",
+            "description": mark_of(claim.run_id),
         }
         path, pool = f"/nodes/{self._drill.node}/qemu", self._drill.pool
         self._tasks.run(

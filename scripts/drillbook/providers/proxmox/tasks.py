@@ -83,11 +83,14 @@ class Tasks:
 
     def stop_own(self, node: str, vmid: str) -> bool:
         """Have our own tasks about a guest ended that still run; True where there was one. Each is told so once in a call."""
-        running = running_tasks(self._api, node, vmid=int(vmid))
-        mine = [upid for upid in running if Upid.parse(upid).user == self._api.user]
+        mine = self.own(node, vmid=int(vmid))
         for upid in mine:
             self._api.delete(f"/nodes/{node}/tasks/{upid}")
         return bool(mine)
+
+    def own(self, node: str, **about: Any) -> list[str]:
+        """Our own tasks of a node that still run. ``about`` narrows the call."""
+        return [upid for upid in running_tasks(self._api, node, **about) if Upid.parse(upid).user == self._api.user]
 
     def _status(self, node: str, upid: str) -> Mapping[str, Any] | None:
         try:

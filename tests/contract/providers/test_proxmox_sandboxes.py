@@ -1,0 +1,164 @@
+"""Sandbox hosts of Proxmox VE: cloned, cut off before they are started, known by their own key, and removed by their claim alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from tests.contract.providers.proxmox_sandboxes import (
+    HOST,
+    HOST_KEY,
+    KEY,
+    LIMIT,
+    OTHER_RUN,
+    RUN,
+    SandboxWorld,
+    sandbox_world,
+)
+from tests.support.proxmox import add_machine
+
+from drillbook.clock import SystemClock
+from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, TakenError
+from drillbook.model import Claim, Power, SandboxHost
+from drillbook.providers import open_restores, open_sandboxes
+from drillbook.providers.proxmox.drill_machines import run_tag
+
+__all__ = ["sandbox_world"]
+
+
+@pytest.fixture
+def world(sandbox_world: SandboxWorld) -> SandboxWorld:
+    return sandbox_world
+
+
+def test_one_is_cloned_cut_off_reached_and_removed(world: SandboxWorld) -> None:
+    world.boots()
+    claim = world.sandboxes.claim("sandbox1", RUN, ())
+    machine = world.sandboxes.make(claim, HOST, LIMIT)
+    assert (machine.identifier, machine.place, machine.power) == ("qemu/9000", "pve3", Power.RUNNING)
+    config = world.config(9000)
+    assert (config["name"], config["tags"], config["onboot"], config["ciupgrade"]) == (
+        "drill-sandbox1",
+        run_tag(RUN),
+        0,
+        0,
+    )
+    assert config["net0"].endswith("bridge=vmbr9")
+    assert config["ipconfig0"] == "ip=198.51.100.41/24,gw=198.51.100.1"
+    assert (config["ciuser"], unquote(config["sshkeys"])) == ("debian", KEY)
+    assert config["scsi0"].startswith("scratch:vm-9000-disk-0")
+    assert 9000 in world.server.state.pools["drill"].vms
+    reached = world.sandboxes.reach(machine, LIMIT)
+    assert (reached.variables, reached.host_key) == ({"ansible_user": "debian"}, " ".join(HOST_KEY.split()[:2]))
+    world.sandboxes.destroy(claim, LIMIT)
+    assert 9000 not in world.server.state.guests
+    assert not [volid for volid in world.control.state()["volumes"] if "vm-9000-" in volid]
+
+
+@pytest.mark.parametrize(("wanted", "size"), [(50 * (1 << 30) + 1, "51G"), (8 * (1 << 30), "8G"), (1, "8G")])
+def test_its_disk_is_as_large_as_is_wanted_at_least(world: SandboxWorld, wanted: int, size: str) -> None:
+    host = SandboxHost("sandbox1", "cluster", wanted, "198.51.100.41")
+    world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), host, LIMIT)
+    assert world.config(9000)["scsi0"] == f"scratch:vm-9000-disk-0,size={size}"
+
+
+def test_which_disk_is_to_grow_must_be_said(world: SandboxWorld) -> None:
+    world.config(900)["boot"] = "order=ide2;net0"
+    host = SandboxHost("sandbox1", "cluster", 50 * (1 << 30), "198.51.100.41")
+    with pytest.raises(ConfigurationError, match="nothing says which disk it starts from"):
+        world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), host, LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [({"hookscript": "local:snippets/x.sh"}, "hookscript"), ({"serial0": "/dev/ttyS0"}, "serial0: /dev/ttyS0")],
+)
+def test_what_leads_around_the_network_is_refused_before_the_start(
+    world: SandboxWorld, line: dict[str, str], why: str
+) -> None:
+    world.config(900).update(line)
+    with pytest.raises(RefusedError, match=f"it would not be isolated: {why}"):
+        world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    assert world.server.state.guests[9000].status == "stopped"
+
+
+def test_other_cards_of_the_template_go(world: SandboxWorld) -> None:
+    world.config(900)["net1"] = "virtio=BC:24:11:00:09:01,bridge=vmbr9"
+    world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    assert [key for key in world.config(9000) if key.startswith("net")] == ["net0"]
+
+
+def test_a_template_on_production_s_bridge_can_t_be_cloned_by_the_drill(world: SandboxWorld) -> None:
+    world.config(900)["net0"] = "virtio=BC:24:11:00:09:00,bridge=vmbr0"
+    with pytest.raises(ConfigurationError, match=r"SDN\.Use"):
+        world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    assert 9000 not in world.server.state.guests
+
+
+def test_what_cloud_init_could_not_do_is_said(world: SandboxWorld) -> None:
+    world.boots("('users', TypeError())")
+    machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    with pytest.raises(InfrastructureError, match=r"cloud-init failed: \('users'"):
+        world.sandboxes.reach(machine, LIMIT)
+
+
+def test_one_whose_agent_is_silent_is_said(world: SandboxWorld) -> None:
+    world.boots()
+    machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    world.control.faults(silent_agents=[9000])
+    with pytest.raises(InfrastructureError, match="cloud-init was not done within 1 s"):
+        world.sandboxes.reach(machine, timedelta(seconds=1))
+
+
+def test_a_number_that_somebody_took_meanwhile_is_taken(world: SandboxWorld) -> None:
+    claim = world.sandboxes.claim("sandbox1", RUN, ())
+    add_machine(world.server.state, 9000, "pve2", "ceph", name="another-s")
+    with pytest.raises(TakenError, match="config file already exists"):
+        world.sandboxes.make(claim, HOST, LIMIT)
+    with pytest.raises(RefusedError, match="is not in the pool drill"):
+        world.sandboxes.destroy(claim, LIMIT)
+    assert world.config(9000)["name"] == "another-s"
+
+
+def test_a_clone_that_was_not_configured_yet_is_its_run_s(world: SandboxWorld) -> None:
+    """Its name and description are the mark until it has the tag, for it has the template's tags."""
+    claim = world.sandboxes.claim("sandbox1", RUN, ())
+    world.control.faults(fail={"qmconfig": ["got timeout"]})
+    with pytest.raises(InfrastructureError, match="got timeout"):
+        world.sandboxes.make(claim, HOST, LIMIT)
+    assert world.config(9000)["tags"] == "production"
+    with pytest.raises(RefusedError, match="does not carry the tag"):
+        world.sandboxes.destroy(Claim("cluster", "sandbox1", "qemu/9000", OTHER_RUN), LIMIT)
+    world.sandboxes.destroy(claim, LIMIT)
+    assert 9000 not in world.server.state.guests
+
+
+def test_a_clone_under_way_is_waited_for_and_removed(world: SandboxWorld) -> None:
+    """The run that asked for it was killed: its task is the template's, and goes on."""
+    claim = world.sandboxes.claim("sandbox1", RUN, ())
+    world.control.faults(slow={"qmclone": 1.5})
+    with pytest.raises(InfrastructureError, match="was not done after"):
+        world.sandboxes.make(claim, HOST, timedelta(seconds=0.3))
+    assert world.config(9000) == {"lock": "clone"}
+    world.sandboxes.destroy(claim, LIMIT)
+    assert 9000 not in world.server.state.guests
+
+
+def test_without_a_template_or_an_address_nothing_is_made(world: SandboxWorld) -> None:
+    claim = world.sandboxes.claim("sandbox1", RUN, ())
+    with pytest.raises(ConfigurationError, match="says no address of sandbox1"):
+        world.sandboxes.make(claim, SandboxHost("sandbox1", "cluster"), LIMIT)
+    assert world.place.drill is not None
+    without = world.place.model_copy(update={"drill": world.place.drill.model_copy(update={"sandboxes": None})})
+    with pytest.raises(ConfigurationError, match="no template for sandbox hosts"):
+        open_sandboxes(without, SystemClock())
+    (world.place.tokens_directory / "controller.pub").unlink()
+    with pytest.raises(ConfigurationError, match="public key can't be read"):
+        world.sandboxes.make(claim, HOST, LIMIT)
+    assert 9000 not in world.server.state.guests
+
+
+def test_without_a_storage_of_backups_whole_machines_are_not_drilled(world: SandboxWorld) -> None:
+    with pytest.raises(ConfigurationError, match="nothing says where a drill reads the machines' backups"):
+        open_restores(world.place, SystemClock())
