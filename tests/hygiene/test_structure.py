@@ -32,7 +32,7 @@ ONE_PER_VERB = "cli"
 SHARED = {
     "main": "what `python -m` enters; each program has one",
     **dict.fromkeys(
-        ("open_snapshots", "open_backups", "open_restores", "open_recoveries", "open_sandboxes"),
+        ("open_snapshots", "open_backups", "open_restores", "open_removal", "open_recoveries", "open_sandboxes"),
         "each vendor opens what the registry opens for all of them",
     ),
     "find_overreach": "one ability of Restores, by vendor",

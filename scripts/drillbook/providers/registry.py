@@ -5,7 +5,7 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
-from drillbook.providers.drill_protocols import Recoveries, Restores, Sandboxes
+from drillbook.providers.drill_protocols import DrillMachines, Recoveries, Restores, Sandboxes
 from drillbook.providers.place import Place
 from drillbook.providers.protocols import Backups, Snapshots
 
@@ -31,6 +31,12 @@ def open_backups(place: Place, clock: Clock) -> Backups:
 def open_restores(place: Place, clock: Clock) -> Restores:
     """Return what makes a drill's machines there; raises ConfigurationError when it has no drill range."""
     opened: Restores = _opener(place, "open_restores", "drills")(place, _range(place), clock)
+    return opened
+
+
+def open_removal(place: Place, clock: Clock) -> DrillMachines:
+    """Return what removes what drills made there, whole machines and sandbox hosts; raises ConfigurationError as `open_restores`."""
+    opened: DrillMachines = _opener(place, "open_removal", "drills")(place, _range(place), clock)
     return opened
 
 

@@ -19,6 +19,8 @@ from drillbook.providers.proxmox.place import ProxmoxDrillRange, ProxmoxPlace, P
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.proxmox.state import State
+
 HOW_TO = DOCS / "how-to/sandbox-hosts.md"
 LIMIT = timedelta(seconds=20)
 HOST = SandboxHost("sandbox1", "cluster", address="198.51.100.41")
@@ -31,11 +33,11 @@ DISK = "ceph:vm-900-disk-0"
 class SandboxWorld:
     """The drill range, and a template that its token may clone."""
 
-    def __init__(self, server: ProxmoxServer, folder: Path) -> None:
+    def __init__(self, server: ProxmoxServer, folder: Path, public_key: str = f"{KEY}\n") -> None:
         self.server = server
         self.control = server.control
         (folder / "drill.json").write_text(json.dumps({"id": f"{USER}!{TOKEN}", "secret": SECRET}))
-        (folder / "controller.pub").write_text(f"{KEY}\n")
+        (folder / "controller.pub").write_text(public_key)
         self.place = ProxmoxPlace(
             name="cluster",
             kind="proxmox",
@@ -67,9 +69,8 @@ class SandboxWorld:
         self.control.write(DISK, "/etc/ssh/ssh_host_ed25519_key.pub", f"{HOST_KEY}\n".encode(), "pve1")
 
 
-@pytest.fixture
-def sandbox_world(tmp_path: Path) -> Iterator[SandboxWorld]:
-    """And in the end: every request was one that the official schema knows."""
+def sandbox_state() -> State:
+    """The shop, a template beside it, and a token that makes sandbox hosts of that."""
     state = shop()
     add_machine(
         state, 900, "pve1", "ceph", name="debian-13-postgresql", ide2="ceph:vm-900-cloudinit,media=cdrom",
@@ -77,6 +78,12 @@ def sandbox_world(tmp_path: Path) -> Iterator[SandboxWorld]:
     )  # fmt: skip
     state.roles |= documented_roles(HOW_TO)
     state.grants = documented_grants(HOW_TO)
-    with ProxmoxServer(state) as server:
+    return state
+
+
+@pytest.fixture
+def sandbox_world(tmp_path: Path) -> Iterator[SandboxWorld]:
+    """And in the end: every request was one that the official schema knows."""
+    with ProxmoxServer(sandbox_state()) as server:
         yield SandboxWorld(server, tmp_path)
         assert server.control.invalid() == []

@@ -73,5 +73,5 @@ def open_sandboxes(place: LabPlace, _drill: LabDrillRange, clock: Clock) -> Fold
     return FolderSandboxes(place, clock)
 
 
-open_restores = open_sandboxes
+open_removal = open_sandboxes
 """Who removes a machine asks for this one; it removes in the same way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.support.proxmox.access.checks import Checks
 from tests.support.proxmox.access.login import Login
@@ -12,6 +12,9 @@ from tests.support.proxmox.errors import PveError
 from tests.support.proxmox.faults import Faults
 from tests.support.proxmox.state import Guest, State
 from tests.support.proxmox.tasks import Tasks
+
+if TYPE_CHECKING:
+    from tests.support.proxmox.guests.bodies import Bodies
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class Engine:
         self.privileges = Privileges(state)
         self.checks = Checks(self.privileges, self._groups_of)
         self.served: list[Served] = []
+        # What guests really are, where a test brings that; elsewhere they are records.
+        self.bodies: Bodies | None = None
 
     @property
     def local(self) -> str:
@@ -53,6 +58,10 @@ class Engine:
         if guest is None or guest.kind != kind or guest.node != node:
             raise PveError(f"Configuration file '{config_path(kind, node, vmid)}' does not exist")
         return guest
+
+    def body_of(self, guest: Guest) -> Bodies | None:
+        """What has a body for this guest; None where it is a record."""
+        return self.bodies if self.bodies is not None and self.bodies.has(guest) else None
 
     def _groups_of(self, userid: str) -> list[str]:
         user = self.state.users.get(userid)

@@ -18,6 +18,7 @@ from tests.support.proxmox.certificate import Certificate, make_certificate
 from tests.support.proxmox.client import Control
 from tests.support.proxmox.control import ControlDoor
 from tests.support.proxmox.engine import Engine
+from tests.support.proxmox.guests.bodies import Bodies
 from tests.support.proxmox.layout import empty_cluster
 from tests.support.proxmox.state import State
 
@@ -47,8 +48,9 @@ async def close(runner: web.AppRunner) -> None:
 class ProxmoxServer:
     """A server in a thread; the state that it was given is the one that it changes."""
 
-    def __init__(self, state: State | None = None) -> None:
+    def __init__(self, state: State | None = None, bodies: Bodies | None = None) -> None:
         self.state = state or empty_cluster()
+        self._bodies = bodies
         self.port = 0
         self._directory = tempfile.TemporaryDirectory(prefix="drillbook-pve-")
         self._certificate = make_certificate(Path(self._directory.name))
@@ -83,6 +85,7 @@ class ProxmoxServer:
 
     async def _run(self) -> None:
         engine = Engine(self.state)
+        engine.bodies = self._bodies
         runner, self.port = await listen(engine, ControlDoor(engine), self._certificate, 0)
         self._ready.set()
         await self._stop.wait()

@@ -19,10 +19,12 @@ from drillbook.providers.ec2.snapshots import Ec2Snapshots
 from drillbook.providers.lab.backups import LabBackups
 from drillbook.providers.lab.recoveries import LabRecoveries
 from drillbook.providers.lab.restores import LabRestores
+from drillbook.providers.lab.sandboxes import LabSandboxes
 from drillbook.providers.lab.snapshots import LabSnapshots
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.recoveries import ProxmoxRecoveries
 from drillbook.providers.proxmox.restores import ProxmoxRestores
+from drillbook.providers.proxmox.sandboxes import ProxmoxSandboxes
 from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
 ABILITIES = (
@@ -44,6 +46,7 @@ ABILITIES = (
         (ProxmoxSnapshots, {Freezing, LockExplaining, PowerReading}),
         (ProxmoxBackups, {LockExplaining}),
         (ProxmoxRestores, {HostSettings, LimitedCredential, LiveRestores}),
+        (ProxmoxSandboxes, {LimitedCredential}),
         (ProxmoxRecoveries, {PartialBackups, Pools}),
         (Ec2Snapshots, {LateSnapshots}),
         (Ec2Backups, set()),
@@ -51,6 +54,7 @@ ABILITIES = (
         (LabSnapshots, {Freezing}),
         (LabBackups, set()),
         (LabRestores, set()),
+        (LabSandboxes, set()),
         (LabRecoveries, set()),
     ],
 )

@@ -10,7 +10,7 @@ from drillbook.machines.drill.isolation import Isolation
 from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.machines.drill.work import MachineWork
 from drillbook.model import Claim, Mode
-from drillbook.providers import DrillMachines, Place, open_recoveries, open_restores
+from drillbook.providers import DrillMachines, Place, open_recoveries, open_removal, open_restores
 from drillbook.run.stops import StoppableClock
 from drillbook.run.work import Opening, Work
 
@@ -57,6 +57,6 @@ class ProviderMachines:
         """Remove it; raises DrillbookError. Each provider is opened once."""
         opened = self._opened.get(claim.provider)
         if opened is None:
-            opened = open_restores(self._provider(claim.provider), self._clock)
+            opened = open_removal(self._provider(claim.provider), self._clock)
             self._opened[claim.provider] = opened
         opened.destroy(claim, timeout)

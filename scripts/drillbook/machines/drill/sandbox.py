@@ -20,7 +20,7 @@ _KNOWN_HOSTS = "known_hosts"
 # Ansible's own lookup of its configuration would answer with the variable that this stands in.
 _CONFIGURED_ARGS = (
     "{{ lookup('ansible.builtin.env', 'ANSIBLE_SSH_ARGS') or lookup('ansible.builtin.ini', 'ssh_args', "
-    "section='ssh_connection', file=lookup('ansible.builtin.env', 'ANSIBLE_CONFIG')) }}"
+    "section='ssh_connection', file=lookup('ansible.builtin.config', 'CONFIG_FILE')) }}"
 )
 
 

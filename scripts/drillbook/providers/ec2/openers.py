@@ -2,7 +2,7 @@
 
 from drillbook.clock import Clock
 from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, SNAPSHOTS_USER
-from drillbook.providers.drill_protocols import Restores
+from drillbook.providers.drill_protocols import DrillMachines, Restores
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.backups import Ec2Backups
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
@@ -19,6 +19,11 @@ def open_snapshots(place: Ec2Place, clock: Clock) -> Snapshots:
 def open_backups(place: Ec2Place, clock: Clock) -> Backups:
     """Images of instances."""
     return Ec2Backups(Ec2Api(place, BACKUPS_USER), clock)
+
+
+def open_removal(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> DrillMachines:
+    """By the keys that made them."""
+    return open_restores(place, drill, clock)
 
 
 def open_restores(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Restores:

@@ -1,8 +1,9 @@
 """What the lab's containers offer."""
 
 from drillbook.clock import Clock
-from drillbook.providers.drill_protocols import Recoveries, Restores, Sandboxes
+from drillbook.providers.drill_protocols import DrillMachines, Recoveries, Restores, Sandboxes
 from drillbook.providers.lab.backups import LabBackups
+from drillbook.providers.lab.drill_machines import LabDrillMachines
 from drillbook.providers.lab.place import LabDrillRange, LabPlace
 from drillbook.providers.lab.podman import Podman
 from drillbook.providers.lab.recoveries import LabRecoveries
@@ -25,6 +26,11 @@ def open_backups(place: LabPlace, clock: Clock) -> Backups:
 def open_restores(place: LabPlace, drill: LabDrillRange, clock: Clock) -> Restores:
     """A drill's containers."""
     return LabRestores(Podman(place), drill, clock)
+
+
+def open_removal(place: LabPlace, _drill: LabDrillRange, _clock: Clock) -> DrillMachines:
+    """By label."""
+    return LabDrillMachines(Podman(place))
 
 
 def open_sandboxes(place: LabPlace, drill: LabDrillRange, clock: Clock) -> Sandboxes:

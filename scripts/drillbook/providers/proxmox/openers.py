@@ -3,10 +3,11 @@
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, RECOVERY_USER, SNAPSHOTS_USER
-from drillbook.providers.drill_protocols import Recoveries, Restores, Sandboxes
+from drillbook.providers.drill_protocols import DrillMachines, Recoveries, Restores, Sandboxes
 from drillbook.providers.protocols import Backups, Snapshots
 from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
 from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines
 from drillbook.providers.proxmox.place import ProxmoxDrillRange, ProxmoxPlace
 from drillbook.providers.proxmox.recoveries import ProxmoxRecoveries
 from drillbook.providers.proxmox.restores import ProxmoxRestores
@@ -33,6 +34,11 @@ def open_restores(place: ProxmoxPlace, drill: ProxmoxDrillRange, clock: Clock) -
             remedy="Name the storage entry whose account only reads (docs/how-to/drill-machines.md).",
         )
     return ProxmoxRestores(_api(place, DRILL_USER), place.name, drill, clock)
+
+
+def open_removal(place: ProxmoxPlace, drill: ProxmoxDrillRange, clock: Clock) -> DrillMachines:
+    """By the token that made them."""
+    return ProxmoxDrillMachines(_api(place, DRILL_USER), place.name, drill, clock)
 
 
 def open_sandboxes(place: ProxmoxPlace, drill: ProxmoxDrillRange, clock: Clock) -> Sandboxes:

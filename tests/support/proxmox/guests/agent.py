@@ -65,10 +65,14 @@ def locate(call: Call, guest: Guest, path: str) -> tuple[Volume, str]:
 
 def read_in_guest(call: Call, guest: Guest, path: str) -> bytes:
     """Return a file's content as the guest reads it."""
-    volume, inside = locate(call, guest, path)
-    if inside not in volume.files:
+    if body := call.engine.body_of(guest):
+        content = body.read(guest, path)
+    else:
+        volume, inside = locate(call, guest, path)
+        content = volume.files.get(inside)
+    if content is None:
         raise _failed(f"failed to open file '{path}' (mode: 'r'): No such file or directory")
-    return volume.files[inside]
+    return content
 
 
 @handles("POST", f"{_BASE}/ping")

@@ -146,7 +146,7 @@ def migrate(call: Call) -> str:
         finally:
             guest.config.pop("lock", None)
         if guest.running and guest.kind == "lxc":
-            power_off(guest)
+            power_off(call.engine, guest)
             power_on(call.engine, guest)
 
     return call.task("qmigrate" if guest.kind == "qemu" else "vzmigrate", guest.vmid, work)

@@ -11,6 +11,7 @@ from tests.support.proxmox.errors import PveError
 from tests.support.proxmox.guests import high_availability
 from tests.support.proxmox.guests.configuration import check_lock, check_skiplock, disk_usage
 from tests.support.proxmox.guests.drives import NIC, disks, is_drive, volume_id
+from tests.support.proxmox.guests.no_cloud import no_cloud_files
 from tests.support.proxmox.guests.readings import container_reading, machine_reading
 from tests.support.proxmox.property_strings import read_options
 from tests.support.proxmox.state import Guest
@@ -38,15 +39,19 @@ def power_on(engine: Engine, guest: Guest) -> None:
     guest.status = "running"
     guest.started = time.time()
     guest.pid = 24000 + engine.state.next_number()
+    if body := engine.body_of(guest):
+        body.power_on(guest, no_cloud_files(guest))
 
 
-def power_off(guest: Guest) -> None:
+def power_off(engine: Engine, guest: Guest) -> None:
     """Stop a guest; what was only in its memory is gone."""
     guest.status = "stopped"
     guest.memory = {}
     guest.frozen = False
     guest.executions = {}
     guest.pid = 0
+    if body := engine.body_of(guest):
+        body.power_off(guest)
 
 
 def _prefix(call: Call) -> str:
@@ -96,12 +101,12 @@ def _stop(call: Call, action: str) -> str:
         raise PveError(f"CT {guest.vmid} not running")
     service = high_availability.service_of(call, guest)
     if service is not None and action == "stop":
-        return high_availability.request(call, guest, service, "stop", lambda: power_off(guest))
+        return high_availability.request(call, guest, service, "stop", lambda: power_off(call.engine, guest))
 
     async def work(task: Task) -> None:
         check_lock(guest, skip=skip)
         await task.work()
-        power_off(guest)
+        power_off(call.engine, guest)
 
     return call.task(f"{_prefix(call)}{action}", guest.vmid, work)
 
@@ -129,7 +134,7 @@ def reboot(call: Call) -> str:
     async def work(task: Task) -> None:
         check_lock(guest)
         await task.work()
-        power_off(guest)
+        power_off(call.engine, guest)
         power_on(call.engine, guest)
 
     return call.task(f"{_prefix(call)}reboot", guest.vmid, work)

@@ -86,6 +86,8 @@ def destroy(call: Call) -> str:
                 raise PveError(f"storage '{away}' is not online")
             for volid in own_images(call.engine, guest.node, guest.vmid):
                 release(call.engine, guest.node, volid)
+        if body := call.engine.body_of(guest):
+            body.remove(guest)
         call.state.guests.pop(guest.vmid, None)
         _forget_rights(call, guest.vmid)
         if call.get("purge"):

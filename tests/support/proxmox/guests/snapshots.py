@@ -156,7 +156,7 @@ def roll_back(call: Call) -> str:
         guest.config["lock"] = "rollback"
         try:
             await task.work()
-            power_off(guest)
+            power_off(call.engine, guest)
             _bring_back(call.engine, guest, snapshot)
         finally:
             guest.config.pop("lock", None)

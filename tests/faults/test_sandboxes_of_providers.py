@@ -1,0 +1,97 @@
+"""The same drill into a sandbox host of another provider: its guest boots from what the provider was told, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import wanting
+from tests.contract.machine_drills.world import SECRET, TOKEN, USER, documented_grants, documented_roles
+from tests.contract.providers.proxmox_sandboxes import HOW_TO
+from tests.support.guests import GuestContainers, ProxmoxGuests, guest_image, guests_of
+from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
+from tests.support.proxmox.state import Pool, Storage, Token
+from tests.support.proxmox.state import User as Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.faults.conftest import Drills
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+NUMBERS = range(9000, 9004)
+
+
+class Cluster:
+    """A Proxmox VE whose guests of the drill range are containers on the lab's networks."""
+
+    def __init__(self, drills: Drills, server: ProxmoxServer, guests: GuestContainers, tokens: Path) -> None:
+        self.drills = drills
+        self.server = server
+        self.guests = guests
+        lab = drills.lab
+        place = {
+            "name": "cluster",
+            "kind": "proxmox",
+            "host": "127.0.0.1",
+            "port": server.port,
+            "ca_file": server.ca,
+            "tokens_directory": str(tokens),
+            "drill": {
+                "first_vmid": NUMBERS[0],
+                "last_vmid": NUMBERS[-1],
+                "pool": "drill",
+                "node": "pve1",
+                "storage": "scratch",
+                "bridge": "vmbr9",
+                "sandboxes": {
+                    "template": 900,
+                    "node": "pve1",
+                    "public_key_file": str(lab.state / "ssh/id_ed25519.pub"),
+                    "nameserver": lab.address("store1", "sandbox"),
+                },
+            },
+        }
+        self.variables: dict[str, Any] = {
+            "drillbook_providers": [*lab.variables["drillbook_providers"], place],
+            "drillbook_sandboxes": [{"host": "sandbox1", "provider": "cluster"}],
+            "host_sandbox1": {"ansible_become": True},
+        }
+
+
+@pytest.fixture(scope="module")
+def cluster(drills: Drills, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    lab = drills.lab
+    state = empty_cluster(1)
+    state.pools["drill"] = Pool("drill")
+    state.storages["scratch"] = Storage("scratch", "rbd", "images", shared=True, options={"pool": "scratch"})
+    state.users[USER] = Account(tokens={TOKEN: Token(SECRET)})
+    add_machine(
+        state, 900, "pve1", "scratch", name="debian-13-postgresql", ide2="scratch:vm-900-cloudinit,media=cdrom",
+        template=1, net0="virtio=BC:24:11:00:09:00,bridge=vmbr9",
+    )  # fmt: skip
+    state.roles |= documented_roles(HOW_TO)
+    state.grants = documented_grants(HOW_TO)
+    tokens = tmp_path_factory.mktemp("tokens")
+    (tokens / "drill.json").write_text(json.dumps({"id": f"{USER}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
+    (tokens / "drill.json").chmod(0o600)
+    networks = {"vmbr0": f"{lab.prefix}-production", "vmbr9": f"{lab.prefix}-sandbox"}
+    guests = guests_of(lab, guest_image(lab), networks)
+    try:
+        with ProxmoxServer(state, ProxmoxGuests(guests, NUMBERS)) as server:
+            yield Cluster(drills, server, guests, tokens)
+            assert server.control.invalid() == []
+    finally:
+        guests.remove_all()
+
+
+def test_postgresql_is_drilled_in_a_clone_on_proxmox(cluster: Cluster) -> None:
+    ran = cluster.drills.run(**cluster.variables)
+    assert (wanting(ran.record), ran.code) == ([], 0), ran.why()
+    (machine,) = ran.record["tracks"][0]["facts"]["machines"]
+    assert machine == {"host": "sandbox1", "identifier": "qemu/9000"}
+    assert cluster.guests.names() == []
+    assert not set(cluster.server.state.guests) & set(NUMBERS)
