@@ -1,14 +1,16 @@
 """Reads the inventory as Ansible sees it: groups, their hosts and their own variables."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from drillbook import process
+from drillbook.config.files import files_naming
 from drillbook.errors import ConfigurationError
 
 _TIMEOUT = timedelta(minutes=2)
@@ -27,10 +29,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All groups, and what each host says for itself."""
+    """All groups, and what each host says for itself; ``sources`` are the files or directories that it was read from."""
 
     groups: Mapping[str, Group]
     host_variables: Mapping[str, Mapping[str, Any]]
+    sources: tuple[Path, ...] = ()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Inventory":
@@ -49,6 +52,11 @@ class Inventory:
     def hosts_of(self, group: str) -> tuple[str, ...]:
         """Hosts of a group and of the groups below it, each once, in order."""
         return tuple(dict.fromkeys(self._walk(group)))
+
+    def files_of(self, folder: str, owner: str, key: str) -> tuple[str, ...]:
+        """Files that name the variable at the beginning of ``key`` for a group (``group_vars``) or a host (``host_vars``)."""
+        variable = re.match(r"\w*", key)
+        return files_naming(self.sources, folder, owner, variable[0]) if variable and variable[0] else ()
 
     def _walk(self, name: str) -> Iterable[str]:
         group = self.groups.get(name)
@@ -95,7 +103,7 @@ def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
             f"ansible-inventory failed: {_shortened(done.stderr.strip())}", where=where, remedy="Correct the inventory."
         )
     try:
-        return Inventory.parse(json.loads(done.stdout))
+        return replace(Inventory.parse(json.loads(done.stdout)), sources=tuple(sources))
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"ansible-inventory printed something else than JSON: {error}", where=where, remedy="Correct the inventory."
