@@ -23,8 +23,8 @@ _HEAD = """\
 
 Everything that drillbook needs stands in the inventory, beside the variables of the roles: there is no second
 configuration file. It reads `ansible-inventory --list`, which renders no templates, so that every `drillbook_*` value is
-literal. A key that is not listed here is refused, and so is one that is written for a single host. The same as JSON
-Schema: [drillbook.schema.json](drillbook.schema.json).
+literal. A key that is not listed here is refused, and so is one that is written for a single host. `drillbook config check`
+shows all that is wrong. The same as JSON Schema: [drillbook.schema.json](drillbook.schema.json).
 """
 _PARTS = (
     (GlobalVariables, "For all: `group_vars/all/drillbook.yml`"),

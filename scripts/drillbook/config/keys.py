@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError, create_model
 
 from drillbook.config.faults import Faults
-from drillbook.config.spots import Owner, Spot, describe, describe_unknown, inside, spot
+from drillbook.config.spots import Owner, Spot, add_unknown, add_wrong, inside, spot
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Loc = tuple[int | str, ...]
@@ -48,11 +48,11 @@ def read_keys(
                 return Keys(read, frozenset(unsound))
             wrong = []
         unknown = [place for found, place in wrong if found["type"] == "extra_forbidden"]
-        if any([_rename(left, place, describe_unknown(place, owner, faults), guessed) for place in unknown]):  # noqa: C419 - all of them
+        if any([_rename(left, place, add_unknown(place, owner, faults), guessed) for place in unknown]):  # noqa: C419 - all of them
             continue
         for found, place in wrong:
             if not is_unrendered(found["input"]) and not any(place.path[: len(guess)] == guess for guess in guessed):
-                describe(found, place, owner.group, faults)
+                add_wrong(found, place, owner.group, faults)
         if not _set_aside(left, [*(place.path for _found, place in wrong), *aside], unsound):
             return None
         aside = []

@@ -69,7 +69,7 @@ def spot(model: type[BaseModel], said: Any, loc: tuple[int | str, ...]) -> Spot:
     return Spot(tuple(path), text or "drillbook_*", models)
 
 
-def describe(found: ErrorDetails, place: Spot, group: str, faults: Faults) -> None:
+def add_wrong(found: ErrorDetails, place: Spot, group: str, faults: Faults) -> None:
     """Add what pydantic found, but for an unknown key."""
     remedy = _REFERENCE
     if found["type"] == "union_tag_invalid":
@@ -78,7 +78,7 @@ def describe(found: ErrorDetails, place: Spot, group: str, faults: Faults) -> No
     faults.add(str(found["msg"]).removeprefix("Value error, "), group, place.text, remedy)
 
 
-def describe_unknown(place: Spot, owner: Owner, faults: Faults) -> str | None:
+def add_unknown(place: Spot, owner: Owner, faults: Faults) -> str | None:
     """Add that a key is unknown; return the known one that is proposed instead, None without one."""
     key = str(place.path[-1])
     kind = next((name for name, model in owner.services.items() if place.models == (model,)), None)

@@ -173,6 +173,18 @@ def test_nothing_is_held_against_what_can_t_be_read(tmp_path: Path) -> None:
     assert [fault.key for fault in faults(data)] == ["drillbook_object_store", "drillbook_providers[lab].prefix"]
 
 
+def test_a_sandbox_that_can_t_be_read_is_declared_all_the_same(tmp_path: Path) -> None:
+    data = inventory_json(tmp_path)
+    everywhere(data)["drillbook_sandboxes"][0]["disk_bytes"] = -1
+    assert [fault.key for fault in faults(data)] == ["drillbook_sandboxes[sandbox1].disk_bytes"]
+
+
+def test_machines_that_can_t_be_read_are_declared_all_the_same(tmp_path: Path) -> None:
+    data = spoiled(tmp_path, "machines that are not declared")
+    data["postgresql_main"]["vars"]["drillbook_machines"] = {"provider": "lab", "quiesce": "hard"}
+    assert [fault.key for fault in faults(data)] == ["drillbook_machines.quiesce"]
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path to each value below a value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
