@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from drillbook import __version__
 from drillbook.ansible.playbooks import Playbooks
 from drillbook.clock import Clock, SystemClock
-from drillbook.config import Configuration, configuration, read_inventory
+from drillbook.config import Configuration, Inventory, configuration, read_inventory
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.evidence import (
     Entry,
@@ -38,6 +37,7 @@ from drillbook.run.teardown import Removers
 from drillbook.run.tools import Tools
 from drillbook.run.work import Opening, Work
 from drillbook.stores.limits import READER, WRITER, Preflight
+from drillbook.version import told_version
 
 MITOGEN = "DRILLBOOK_MITOGEN"
 
@@ -47,9 +47,9 @@ class App:
 
     def __init__(self, inventories: Sequence[Path], root: Path | None = None) -> None:
         self._root = root or repository_root()
-        self._inventories = [path if path.is_absolute() else _found(path, self._root) for path in inventories]
+        self._inventories = [_found(path, self._root) for path in inventories]
         self.clock = SystemClock()
-        self.configuration: Configuration = configuration(read_inventory(self._inventories, root=self._root))
+        self.configuration: Configuration = configuration(inventory_at(self._inventories, self._root))
 
     @property
     def runs(self) -> Path:
@@ -177,7 +177,7 @@ class App:
                 gate=self.gate(),
                 published=self.published,
                 cleaner=Cleaner(self.configuration.state_directory, self.clock, removers, evidence),
-                who=Who(operator=operator(), tool_version=__version__),
+                who=Who(operator=operator(), tool_version=told_version()),
                 state_directory=self.configuration.state_directory,
                 clock_offset_limit=self.configuration.clock_offset_limit,
                 reporters=(*reporters, write_reports),
@@ -289,6 +289,12 @@ def repository_root() -> Path:
     return root
 
 
+def inventory_at(inventories: Sequence[Path], root: Path | None = None) -> Inventory:
+    """Read inventories as Ansible sees them; raises ConfigurationError where one is not there or can't be read."""
+    root = root or repository_root()
+    return read_inventory([_found(path, root) for path in inventories], root=root)
+
+
 def _found(path: Path, root: Path) -> Path:
     """An inventory's path as the operator means it: from here, or else from the repository."""
-    return path.resolve() if path.exists() else root / path
+    return path if path.is_absolute() else path.resolve() if path.exists() else root / path

@@ -10,7 +10,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 FLOORS = (
     {"errors", "clock", "strict"},
     {"process", "concurrently", "credentials"},
-    {"model"},
+    {"model", "version"},
     {"escrow", "journal"},
     {"stores", "providers", "ansible"},
     {"evidence"},

@@ -8,6 +8,7 @@ import typer
 
 from drillbook.app import App
 from drillbook.cli.backup_text import newest_of, outcome_of, size_of, verdict_of, why_of
+from drillbook.cli.examples import examples
 from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError
@@ -26,7 +27,12 @@ from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups, find_each, open_backups
 from drillbook.run.hold import hold
 
-app = typer.Typer(no_args_is_help=True, help="Backups of groups of machines.")
+PAGE = "docs/how-to/backups.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Backups of groups of machines.",
+    epilog=examples("drillbook backup create shop", "drillbook backup list shop", page=PAGE),
+)
 GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.")]
 Named = Annotated[
     str, typer.Option("--backup", help="A backup's identifier, or a run: all machines' backups of it.", metavar="NAME")
@@ -63,7 +69,7 @@ def _tell(line: str) -> None:
     console(stderr=True).print(line, markup=False)
 
 
-@app.command()
+@app.command(epilog=examples("drillbook backup create shop --check", "drillbook backup create shop", page=PAGE))
 def create(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Take a backup of every member. Exit code 3 when one failed, which stops no other; 1 when the provider warned of one."""
     opened = open_app(inventory)
@@ -89,7 +95,7 @@ def create(group: GroupName, inventory: Inventories = None, check: DryRun = Fals
         raise typer.Exit(1)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("drillbook backup list shop", page=PAGE))
 def list_backups(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """List the backups of every member, also of one that is gone. What drillbook did not take is not listed."""
     found = [taken for one in _open(open_app(inventory), group).held for taken in one.backups]
@@ -115,7 +121,7 @@ def list_backups(group: GroupName, inventory: Inventories = None, as_json: AsJso
     )
 
 
-@app.command()
+@app.command(epilog=examples("drillbook backup verify shop", page=PAGE))
 def verify(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Say whether each member has a good backup that is new enough. Exit code 1 when not. Only a drill proves what is in it."""
     opened = open_app(inventory)
@@ -133,7 +139,7 @@ def verify(group: GroupName, inventory: Inventories = None, as_json: AsJson = Fa
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("drillbook backup prune shop --check", "drillbook backup prune shop", page=PAGE))
 def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Remove the backups that no rule keeps, machine by machine. The newest good one and protected ones always stay."""
     opened = open_app(inventory)
@@ -154,7 +160,7 @@ def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False
     )
 
 
-@app.command()
+@app.command(epilog=examples("drillbook backup protect shop --backup drillbook-20260131T020000Z", page=PAGE))
 def protect(
     group: GroupName, backup: Named, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False
 ) -> None:
@@ -162,7 +168,7 @@ def protect(
     _set_protection(group, backup, inventory, protected=True, check=check, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("drillbook backup unprotect shop --backup drillbook-20260131T020000Z", page=PAGE))
 def unprotect(
     group: GroupName, backup: Named, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False
 ) -> None:

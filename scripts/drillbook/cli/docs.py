@@ -14,10 +14,12 @@ _HEAD = """\
 
 <!-- Written by `python -m drillbook.cli.docs`; change the texts in scripts/drillbook/cli. -->
 
-Every verb reads the inventory given with `--inventory` (again and again for several), else `$DRILLBOOK_INVENTORY`, else
-`inventories/lab`. Results go to standard output, progress and errors to standard error. With `--json`, standard output
-is one JSON document, also when the verb fails: then `{"error": {"class", "message", "where", "remedy"}}`.
-`DRILLBOOK_MITOGEN=1` runs the playbooks with Mitogen.
+Every verb reads the inventory given with `--inventory` (again and again for several), else `$DRILLBOOK_INVENTORY`. Without
+either it reads `inventories/lab` where this clone has raised that lab (`$DRILLBOOK_LAB`), and says so; elsewhere it refuses.
+`drillbook config check` shows all that is wrong with an inventory. Results go to standard output, progress and errors to
+standard error. With `--json`, standard output is one JSON document, also when the verb fails: then
+`{"error": {"class", "message", "where", "remedy"}}`. `DRILLBOOK_MITOGEN=1` runs the playbooks with Mitogen.
+`drillbook --install-completion` lets bash, zsh and fish complete commands and options.
 
 | exit code | meaning |
 |---|---|

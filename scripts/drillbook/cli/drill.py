@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from drillbook.cli.examples import examples
 from drillbook.cli.options import (
     AsJson,
     DisasterAt,
@@ -21,12 +22,17 @@ from drillbook.cli.output import show, table
 from drillbook.cli.points import chosen_point, disaster
 from drillbook.run.plan import plan_drill
 
-app = typer.Typer(no_args_is_help=True, help="Rehearse a restore into an isolated sandbox, timed and proven.")
+PAGE = "docs/how-to/run-a-drill.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Rehearse a restore into an isolated sandbox, timed and proven.",
+    epilog=examples("drillbook drill list", "drillbook drill run postgresql-latest", page=PAGE),
+)
 
 DrillName = Annotated[str, typer.Argument(help="The drill, as the inventory calls it.")]
 
 
-@app.command("list")
+@app.command("list", epilog=examples("drillbook drill list", "drillbook drill list --json", page=PAGE))
 def list_drills(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Show the drills that the inventory declares."""
     configuration = open_app(inventory).configuration
@@ -47,7 +53,13 @@ def list_drills(inventory: Inventories = None, as_json: AsJson = False) -> None:
     show(data, as_json=as_json, text=lambda console: console.print(table(headings, rows)))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "drillbook drill plan postgresql-latest",
+        "drillbook drill plan postgresql-latest --point time=2026-01-31T12:00:00Z",
+        page=PAGE,
+    )
+)
 def plan(
     name: DrillName,
     inventory: Inventories = None,
@@ -70,7 +82,13 @@ def plan(
     show_plan(made, as_json=as_json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "drillbook drill run postgresql-latest",
+        "drillbook drill run postgresql-latest --point oldest --keep",
+        page=PAGE,
+    )
+)
 def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
     name: DrillName,
     inventory: Inventories = None,
@@ -100,7 +118,7 @@ def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
     carry_out(opened, made, check=check, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples("drillbook drill clean --check", "drillbook drill clean", page=PAGE))
 def clean(inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """End orphans, remove what killed runs and `--keep` left, close their records. Exit code 4 if something stays."""
     cleaned = open_app(inventory).cleaner().clean(check=check)

@@ -3,12 +3,18 @@
 import typer
 from rich.console import Console
 
+from drillbook.cli.examples import examples
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import show, table
 from drillbook.escrow import check_escrow
 from drillbook.model import CheckStatus
 
-app = typer.Typer(no_args_is_help=True, help="Keys, CA and inventory outside the failure domain.")
+PAGE = "docs/reference/configuration.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Keys, CA and inventory outside the failure domain.",
+    epilog=examples("drillbook escrow check", page=PAGE),
+)
 
 
 @app.callback()
@@ -16,7 +22,7 @@ def escrow() -> None:
     """Keys, CA and inventory outside the failure domain."""
 
 
-@app.command()
+@app.command(epilog=examples("drillbook escrow check", "drillbook escrow check --json", page=PAGE))
 def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Read every declared copy and compare it with what is in use. Exit code 1 if one fails or none is declared."""
     checks = check_escrow(open_app(inventory).configuration.escrow)

@@ -9,12 +9,18 @@ import typer
 from rich.console import Console
 
 from drillbook.app import App
+from drillbook.cli.examples import examples
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import show, table
 from drillbook.errors import ConfigurationError
 from drillbook.evidence import Entry, render_html, render_json, render_junit, render_text, verify_log
 
-app = typer.Typer(no_args_is_help=True, help="The signed log of every run.")
+PAGE = "docs/how-to/verify-evidence.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The signed log of every run.",
+    epilog=examples("drillbook evidence list", "drillbook evidence verify", page=PAGE),
+)
 
 _RENDERERS: Mapping[str, Callable[[Entry], str]] = {
     "html": lambda entry: render_html(entry.body, entry),
@@ -26,7 +32,7 @@ _RENDERERS: Mapping[str, Callable[[Entry], str]] = {
 RunId = Annotated[str, typer.Argument(help="A run, or `last`.")]
 
 
-@app.command("list")
+@app.command("list", epilog=examples("drillbook evidence list", page=PAGE))
 def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Show all entries, oldest first."""
     entries = open_app(inventory).entries()
@@ -55,14 +61,18 @@ def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None
     show(data, as_json=as_json, text=lambda console: console.print(table(headings, rows)))
 
 
-@app.command("show")
+@app.command("show", epilog=examples("drillbook evidence show last", "drillbook evidence show last --json", page=PAGE))
 def show_record(run_id: RunId, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Show the record of a run."""
     record = closing_entry(open_app(inventory), run_id).body
     show(record, as_json=as_json, text=lambda console: console.print(render_text(record), markup=False, end=""))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "drillbook evidence verify", "drillbook evidence verify --public-key /media/safe/evidence.pub", page=PAGE
+    )
+)
 def verify(
     inventory: Inventories = None,
     expect_head: Annotated[
@@ -99,7 +109,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("drillbook evidence anchor", page="docs/reference/evidence.md"))
 def anchor(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Put into the anchor what could not be put there when it was written."""
     done = [entry.name for entry in open_app(inventory).evidence().anchor_pending()]
@@ -110,7 +120,13 @@ def anchor(inventory: Inventories = None, as_json: AsJson = False) -> None:
     )
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "drillbook evidence report last --output report.html",
+        "drillbook evidence report last --format junit",
+        page=PAGE,
+    )
+)
 def report(
     run_id: RunId,
     inventory: Inventories = None,

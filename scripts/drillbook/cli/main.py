@@ -6,21 +6,41 @@ from typing import Annotated
 
 import typer
 
-from drillbook import __version__
-from drillbook.cli import backup, drill, escrow, evidence, repository, snapshot
+from drillbook.cli import backup, config, drill, escrow, evidence, repository, snapshot
+from drillbook.cli.examples import examples
 from drillbook.cli.output import console
 from drillbook.cli.preflight import preflight
 from drillbook.cli.recovery_points import recovery_points
 from drillbook.cli.restore import restore
 from drillbook.cli.status import status
 from drillbook.errors import DrillbookError
+from drillbook.version import told_version
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+RUN_PAGE = "docs/how-to/run-a-drill.md"
+RESTORE_PAGE = "docs/runbooks/restore-postgresql-in-place.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("drillbook status", "drillbook drill run -h", page="docs/reference/cli.md"),
+)
 app.add_typer(drill.app, name="drill")
-app.command()(restore)
-app.command()(recovery_points)
-app.command()(preflight)
-app.command()(status)
+app.command(
+    epilog=examples(
+        "drillbook restore main --in-place --confirm postgresql_main --check",
+        "drillbook restore main --in-place --confirm postgresql_main --disaster-at 2026-01-31T12:00:00Z",
+        page=RESTORE_PAGE,
+    )
+)(restore)
+app.command(
+    epilog=examples(
+        "drillbook recovery-points main", "drillbook recovery-points main --from controller", page=RESTORE_PAGE
+    )
+)(recovery_points)
+app.command(epilog=examples("drillbook preflight", "drillbook preflight --json", page=RUN_PAGE))(preflight)
+app.command(epilog=examples("drillbook status", "drillbook status --json", page=RUN_PAGE))(status)
+app.add_typer(config.app, name="config")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(repository.app, name="repository")
 app.add_typer(escrow.app, name="escrow")
@@ -31,11 +51,11 @@ app.add_typer(backup.app, name="backup")
 @app.callback(invoke_without_command=True)
 def drillbook(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version, and in a clone the commit.")] = False,
 ) -> None:
     """Timed restore drills: RTO and RPO measured, proven, signed."""
     if version:
-        sys.stdout.write(f"drillbook {__version__}\n")
+        sys.stdout.write(f"drillbook {told_version()}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")

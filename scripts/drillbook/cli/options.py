@@ -1,19 +1,20 @@
 """Options that several verbs share."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from drillbook.app import App
+from drillbook.app import App, repository_root
+from drillbook.cli.inventories import chosen_inventories
+from drillbook.cli.output import console
 
 Inventories = Annotated[
     list[Path] | None,
     typer.Option(
         "--inventory",
         "-i",
-        help="Inventory; may be given several times. Default: $DRILLBOOK_INVENTORY or inventories/lab.",
+        help="Inventory; may be given several times. Default: $DRILLBOOK_INVENTORY, else that of this clone's lab.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -33,8 +34,10 @@ RepositoryTime = Annotated[
 
 
 def open_app(inventories: list[Path] | None) -> App:
-    """Read the inventory that was asked for."""
-    if not inventories:
-        named = os.environ.get("DRILLBOOK_INVENTORY", "inventories/lab")
-        inventories = [Path(part) for part in named.split(os.pathsep) if part]
-    return App(inventories)
+    """Read the inventory that was asked for; raises ConfigurationError where none was, and there is no lab."""
+    return App(named_inventories(inventories))
+
+
+def named_inventories(given: list[Path] | None) -> list[Path]:
+    """The inventories that were asked for, else the lab's; raises ConfigurationError where there is none."""
+    return chosen_inventories(given, repository_root, lambda line: console(stderr=True).print(line, markup=False))

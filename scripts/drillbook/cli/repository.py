@@ -6,12 +6,18 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from drillbook.cli.examples import examples
 from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
 from drillbook.cli.output import console, show
 from drillbook.errors import ConfigurationError
 from drillbook.model import format_instant, parse_instant
 
-app = typer.Typer(no_args_is_help=True, help="The backup repository itself.")
+PAGE = "docs/runbooks/restore-postgresql-in-place.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The backup repository itself.",
+    epilog=examples("drillbook repository recover --as-of 2026-01-31T12:00:00Z --check", page=PAGE),
+)
 
 
 @app.callback()
@@ -19,7 +25,13 @@ def repositories() -> None:
     """The backup repository itself."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "drillbook repository recover --as-of 2026-01-31T12:00:00Z --check",
+        "drillbook repository recover --as-of 2026-01-31T12:00:00Z",
+        page=PAGE,
+    )
+)
 def recover(
     as_of: Annotated[
         str, typer.Option(help="The moment to go back to: just before the deletion (RFC 3339).", metavar="TIME")

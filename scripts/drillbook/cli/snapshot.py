@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from drillbook.app import App
+from drillbook.cli.examples import examples
 from drillbook.cli.options import AsJson, DryRun, Inventories, open_app
 from drillbook.cli.output import console, show, table
 from drillbook.concurrently import concurrently, raise_failures
@@ -32,7 +33,12 @@ from drillbook.model import Machine, MachineGroup, Quiesce, format_instant
 from drillbook.providers import Snapshots, open_snapshots
 from drillbook.run.hold import hold
 
-app = typer.Typer(no_args_is_help=True, help="Snapshots of groups of machines.")
+PAGE = "docs/how-to/snapshots.md"
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Snapshots of groups of machines.",
+    epilog=examples("drillbook snapshot create shop", "drillbook snapshot list shop", page=PAGE),
+)
 GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]
 SetName = Annotated[
     str | None, typer.Option("--set", help="The set's name. Default: the newest whole one.", metavar="NAME")
@@ -82,7 +88,7 @@ def _tell(line: str) -> None:
     console(stderr=True).print(line, markup=False)
 
 
-@app.command()
+@app.command(epilog=examples("drillbook snapshot create shop --check", "drillbook snapshot create shop", page=PAGE))
 def create(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Take a set: all members or none. Exit code 1 when it is torn: its members are too far apart to be used together."""
     opened = open_app(inventory)
@@ -99,7 +105,7 @@ def create(group: GroupName, inventory: Inventories = None, check: DryRun = Fals
         raise typer.Exit(1)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("drillbook snapshot list shop", page=PAGE))
 def list_sets(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """List the sets that there are, oldest first. What drillbook did not take is not listed."""
     sets = _open(open_app(inventory), group).sets
@@ -114,7 +120,7 @@ def list_sets(group: GroupName, inventory: Inventories = None, as_json: AsJson =
     )
 
 
-@app.command()
+@app.command(epilog=examples("drillbook snapshot verify shop", page=PAGE))
 def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Say whether a set could be gone back to now. Exit code 1 when not. Only a drill proves what is in it."""
     world = _open(open_app(inventory), group)
@@ -130,7 +136,9 @@ def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = 
         raise typer.Exit(1)
 
 
-@app.command("prune")
+@app.command(
+    "prune", epilog=examples("drillbook snapshot prune shop --check", "drillbook snapshot prune shop", page=PAGE)
+)
 def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
     """Remove the sets that no rule of the group's retention keeps. The newest whole one always stays."""
     opened = open_app(inventory)
@@ -151,7 +159,11 @@ def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = 
     show(said, as_json=as_json, text=lambda screen: screen.print(table(["set", "", "because"], rows)))
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "drillbook snapshot restore shop --check", "drillbook snapshot restore shop --confirm shop", page=PAGE
+    )
+)
 def restore(
     group: GroupName,
     set_name: SetName = None,
@@ -174,7 +186,7 @@ def restore(
     show(wanted.as_json(), as_json=as_json, text=partial(_say_restored, wanted, check))
 
 
-@app.command()
+@app.command(epilog=examples("drillbook snapshot thaw shop", page=PAGE))
 def thaw(group: GroupName, inventory: Inventories = None) -> None:
     """Let every member go on, or with a hook the service, should something have left it at rest."""
     opened = open_app(inventory)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from drillbook.config.schema import GlobalVariables, group_variables
+from drillbook.config.schema import GlobalVariables, group_variables, models_in
 from drillbook.kinds.registry import KINDS
 
 CONFIGURATION_PAGE = Path("docs/reference/configuration.md")
@@ -23,8 +23,8 @@ _HEAD = """\
 
 Everything that drillbook needs stands in the inventory, beside the variables of the roles: there is no second
 configuration file. It reads `ansible-inventory --list`, which renders no templates, so that every `drillbook_*` value is
-literal. A key that is not listed here is refused, and so is one that is written for a single host. The same as JSON
-Schema: [drillbook.schema.json](drillbook.schema.json).
+literal. A key that is not listed here is refused, and so is one that is written for a single host. `drillbook config check`
+shows all that is wrong. The same as JSON Schema: [drillbook.schema.json](drillbook.schema.json).
 """
 _PARTS = (
     (GlobalVariables, "For all: `group_vars/all/drillbook.yml`"),
@@ -77,19 +77,11 @@ def _default(found: dict[str, Any]) -> str:
 def _nested(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
     """The models inside ``model`` with the key that leads to each, depth first; of several kinds of one key, each."""
     for name, field in model.model_fields.items():
-        for part in _models(field.annotation):
+        for part in models_in(field.annotation):
             kinds = get_args(part.model_fields["kind"].annotation) if "kind" in part.model_fields else ()
             key = f"{name}[kind={kinds[0]}]" if len(kinds) == 1 else name
             yield key, part
             yield from ((f"{key}.{inner}", found) for inner, found in _nested(part))
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a value of this type may hold, whatever it holds them in."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
 
 
 def main() -> int:

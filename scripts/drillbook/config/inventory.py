@@ -4,12 +4,13 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from drillbook import process
+from drillbook.config.files import files_naming
 from drillbook.errors import ConfigurationError
 
 _TIMEOUT = timedelta(minutes=2)
@@ -29,10 +30,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All groups, and what each host says for itself."""
+    """All groups, and what each host says for itself; ``sources`` are the files or directories that it was read from."""
 
     groups: Mapping[str, Group]
     host_variables: Mapping[str, Mapping[str, Any]]
+    sources: tuple[Path, ...] = ()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Inventory":
@@ -56,6 +58,11 @@ class Inventory:
         """Where a host is reached; None where that is not said as an address (a name, a template, nothing)."""
         said = str(self.host_variables.get(host, {}).get("ansible_host", ""))
         return said if _ADDRESS.match(said) else None
+
+    def files_of(self, folder: str, owner: str, key: str) -> tuple[str, ...]:
+        """Files that name the variable at the beginning of ``key`` for a group (``group_vars``) or a host (``host_vars``)."""
+        variable = re.match(r"\w*", key)
+        return files_naming(self.sources, folder, owner, variable[0]) if variable and variable[0] else ()
 
     def _walk(self, name: str) -> Iterable[str]:
         group = self.groups.get(name)
@@ -102,7 +109,7 @@ def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
             f"ansible-inventory failed: {_shortened(done.stderr.strip())}", where=where, remedy="Correct the inventory."
         )
     try:
-        return Inventory.parse(json.loads(done.stdout))
+        return replace(Inventory.parse(json.loads(done.stdout)), sources=tuple(sources))
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"ansible-inventory printed something else than JSON: {error}", where=where, remedy="Correct the inventory."

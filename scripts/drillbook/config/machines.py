@@ -1,11 +1,11 @@
 """A group's hosts as machines that are snapshotted together."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 
-from drillbook.config.errors import fault
-from drillbook.config.schema import GlobalVariables
+from drillbook.config.context import Context
+from drillbook.config.faults import Faults
 from drillbook.kinds.machines.settings import (
     BackupVariables,
     MachinesVariables,
@@ -17,32 +17,23 @@ from drillbook.model import (
     QuiesceHook,
     Retention,
 )
-from drillbook.providers import Place
 
-_KEY = "drillbook_machines"
+MACHINES_KEY = "drillbook_machines"
 _HOMES = {"storage": "proxmox", "fleecing_storage": "proxmox", "leave_out": "proxmox", "copy_to_region": "ec2"}
 """Rules for backups that only one kind of provider has."""
 
 
-def declared_place(name: str, places: Sequence[Place], group: str, key: str) -> Place:
-    """Return the place of a provider that ``group`` names under ``key``; raises ConfigurationError that lists the known ones."""
-    for place in places:
-        if place.name == name:
-            return place
-    known = ", ".join(place.name for place in places) or "none"
-    raise fault(f"there is no provider '{name}'", group, key, f"Known in drillbook_providers: {known}.")
-
-
-def machine_group(
-    name: str, values: MachinesVariables, general: GlobalVariables, hosts: tuple[str, ...]
-) -> MachineGroup:
-    """Build it; raises ConfigurationError when provider or order don't fit the inventory."""
-    place = declared_place(values.provider, general.drillbook_providers, name, f"{_KEY}.provider")
+def machine_group(name: str, values: MachinesVariables, context: Context) -> MachineGroup:
+    """Build it; adds a fault when provider, order, probes or rules don't fit the inventory."""
+    hosts, faults = context.inventory.hosts_of(name), context.faults
+    place = context.place(values.provider, name, f"{MACHINES_KEY}.provider")
     stages = values.order or (hosts,)
-    _refuse_wrong_order(name, stages, hosts)
-    unknown = sorted(set(values.probes) - set(hosts))
-    if unknown:
-        raise fault(f"{', '.join(unknown)} not in the group", name, f"{_KEY}.probes", "Name hosts of the group.")
+    _refuse_wrong_order(name, stages, hosts, faults)
+    _refuse_strangers(name, values.probes, hosts, f"{MACHINES_KEY}.probes", faults)
+    if values.backup is not None:
+        _refuse_strangers(name, values.backup.leave_out, hosts, f"{MACHINES_KEY}.backup.leave_out", faults)
+        if place is not None:
+            _refuse_foreign_rules(name, values.backup, place.kind, faults)
     return MachineGroup(
         name=name,
         provider=values.provider,
@@ -51,7 +42,7 @@ def machine_group(
         ram=values.ram,
         window=timedelta(seconds=values.window_seconds),
         retention=Retention(**values.retention.model_dump()),
-        backup=_backup(name, values.backup, place.kind, hosts) if values.backup else None,
+        backup=_backup(values.backup) if values.backup else None,
         probes={host: MachineProbes(**probes.model_dump()) for host, probes in values.probes.items()},
         heartbeat_file=values.heartbeat_file,
         ready_timeout=timedelta(seconds=values.ready_seconds),
@@ -70,20 +61,29 @@ def _hook(values: MachinesVariables) -> QuiesceHook | None:
     )
 
 
-def _backup(group: str, values: BackupVariables, kind: str, hosts: tuple[str, ...]) -> BackupRules:
+def _refuse_foreign_rules(group: str, values: BackupVariables, kind: str, faults: Faults) -> None:
     """What only one provider has is refused for the others: it would be believed to be done."""
     foreign = [key for key, home in _HOMES.items() if getattr(values, key) and kind != home]
     if foreign:
-        raise fault(
-            f"a provider of the kind {kind} has none of {', '.join(foreign)}", group, f"{_KEY}.backup", "Leave it out."
+        faults.add(
+            f"a provider of the kind {kind} has none of {', '.join(foreign)}",
+            group,
+            f"{MACHINES_KEY}.backup",
+            "Leave it out.",
         )
     if kind == "proxmox" and not values.storage:
-        raise fault("the storage is missing", group, f"{_KEY}.backup.storage", "Name a storage with content `backup`.")
-    unknown = sorted(set(values.leave_out) - set(hosts))
-    if unknown:
-        raise fault(
-            f"{', '.join(unknown)} not in the group", group, f"{_KEY}.backup.leave_out", "Name hosts of the group."
+        faults.add(
+            "the storage is missing", group, f"{MACHINES_KEY}.backup.storage", "Name a storage with content `backup`."
         )
+
+
+def _refuse_strangers(group: str, named: Iterable[str], hosts: tuple[str, ...], key: str, faults: Faults) -> None:
+    unknown = sorted(set(named) - set(hosts))
+    if unknown:
+        faults.add(f"{', '.join(unknown)} not in the group", group, key, "Name hosts of the group.")
+
+
+def _backup(values: BackupVariables) -> BackupRules:
     return BackupRules(
         storage=values.storage,
         mode=values.mode,
@@ -96,7 +96,7 @@ def _backup(group: str, values: BackupVariables, kind: str, hosts: tuple[str, ..
     )
 
 
-def _refuse_wrong_order(name: str, stages: tuple[tuple[str, ...], ...], hosts: tuple[str, ...]) -> None:
+def _refuse_wrong_order(name: str, stages: tuple[tuple[str, ...], ...], hosts: tuple[str, ...], faults: Faults) -> None:
     """Each host of the group once: one that is left out would be missing in every set."""
     ordered = Counter(host for stage in stages for host in stage)
     wrong = {
@@ -106,6 +106,9 @@ def _refuse_wrong_order(name: str, stages: tuple[tuple[str, ...], ...], hosts: t
     }
     said = [f"{', '.join(found)} {how}" for how, found in wrong.items() if found]
     if said or not hosts:
-        raise fault(
-            "; ".join(said) or "the group has no hosts", name, f"{_KEY}.order", "Name each host of the group once."
+        faults.add(
+            "; ".join(said) or "the group has no hosts",
+            name,
+            f"{MACHINES_KEY}.order",
+            "Name each host of the group once.",
         )

@@ -1,11 +1,11 @@
 """The one schema of the ``drillbook_*`` variables; validation, documentation and JSON Schema come from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import Field, create_model, model_validator
+from pydantic import BaseModel, Field, create_model, model_validator
 
 from drillbook.kinds.declaration import ServiceKind, ServiceVariables
 from drillbook.kinds.machines.settings import MachinesVariables
@@ -151,12 +151,6 @@ class GroupVariables(Strict):
     drillbook_drills: tuple[DrillVariables, ...] = Field(default=(), description="the service's drills")
     drillbook_machines: MachinesVariables | None = Field(default=None, description="its hosts as machines")
 
-    @model_validator(mode="after")
-    def _drills_are_of_a_service(self) -> Self:
-        if self.drillbook_drills and self.drillbook_service is None:
-            raise ValueError("drillbook_drills: there is no drillbook_service in this group")
-        return self
-
 
 def group_variables(kinds: Iterable[ServiceKind]) -> type[GroupVariables]:
     """The keys of a group, where a service is of one of ``kinds``: a key of another kind is unknown."""
@@ -166,3 +160,11 @@ def group_variables(kinds: Iterable[ServiceKind]) -> type[GroupVariables]:
     return create_model(
         "GroupVariables", __base__=GroupVariables, __doc__=GroupVariables.__doc__, drillbook_service=service
     )
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a value of this type may hold, whatever it holds them in."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)

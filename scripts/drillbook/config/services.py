@@ -1,20 +1,18 @@
 """The services of an inventory, and their drills: each with a sandbox that can harm nothing."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
-from drillbook.config.errors import fault
-from drillbook.config.inventory import Inventory
-from drillbook.config.machines import declared_place
+from drillbook.config.context import Context
+from drillbook.config.faults import Faults
+from drillbook.config.machines import MACHINES_KEY
 from drillbook.config.schema import DrillVariables, SandboxVariables
+from drillbook.errors import ConfigurationError
 from drillbook.kinds.declaration import ServiceKind, ServiceVariables
 from drillbook.model import (
     Destination,
     Drill,
-    MachineGroup,
     Mode,
     Objectives,
-    ObjectStore,
     PointRequest,
     SandboxHost,
     Service,
@@ -24,20 +22,14 @@ from drillbook.providers import Place, lacking_for_sandboxes
 SANDBOX_GROUP = "sandbox"
 
 
-def service(
-    group: str, values: ServiceVariables, kind: ServiceKind, inventory: Inventory, store: ObjectStore
-) -> Service:
-    """Build it; raises ConfigurationError when its group has no hosts, or the store not the repositories of its kind."""
-    _refuse_missing_repositories(group, kind, store)
-    hosts = inventory.hosts_of(group)
-    if not hosts:
-        raise fault("the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group.")
+def service(group: str, values: ServiceVariables, kind: ServiceKind, context: Context) -> Service:
+    """Build it; adds a fault when its group has no hosts, or the store not the repositories of its kind."""
     promised = values.objectives
     return Service(
         name=values.name,
         kind=kind,
         group=group,
-        hosts=hosts,
+        hosts=_hosts(group, kind, context),
         objectives=Objectives(
             rto=timedelta(seconds=promised.rto_seconds),
             rto_in_place=timedelta(seconds=promised.rto_in_place_seconds or promised.rto_seconds),
@@ -50,14 +42,29 @@ def service(
     )
 
 
-def sandbox_host(values: SandboxVariables, inventory: Inventory, places: Sequence[Place]) -> SandboxHost:
-    """Build it; raises ConfigurationError for a host of production, and for a provider that is not there or makes none."""
+def outlined_service(group: str, name: str, kind: ServiceKind, context: Context) -> Service:
+    """One whose variables are wrong, so that its drills can be looked at all the same. It promises nothing, and is never run."""
+    none = timedelta()
+    return Service(
+        name=name,
+        kind=kind,
+        group=group,
+        hosts=_hosts(group, kind, context),
+        objectives=Objectives(rto=none, rto_in_place=none, rpo=none),
+        heartbeat_interval=none,
+        heartbeat_publish_interval=none,
+        granularity=none,
+    )
+
+
+def sandbox_host(values: SandboxVariables, context: Context) -> SandboxHost:
+    """Build it; adds a fault for a host of production, and for a provider that is not there or makes none."""
     key = f"drillbook_sandboxes, host {values.host}"
-    _refuse_unsafe_sandbox(values.host, "all", inventory, key)
-    place = declared_place(values.provider, places, "all", key)
-    lacking = lacking_for_sandboxes(place)
-    if lacking:
-        raise fault(
+    _refuse_unsafe_sandbox(values.host, "all", key, context)
+    place = context.place(values.provider, "all", key)
+    lacking = lacking_for_sandboxes(place) if place is not None else ""
+    if place is not None and lacking:
+        context.faults.add(
             f"the provider {place.name} ({place.kind}) makes no sandbox hosts: {lacking}",
             "all",
             key,
@@ -67,28 +74,25 @@ def sandbox_host(values: SandboxVariables, inventory: Inventory, places: Sequenc
         host=values.host,
         provider=values.provider,
         disk_bytes=values.disk_bytes,
-        address=inventory.address_of(values.host) or "",
-        ssh_args=str(inventory.host_variables.get(values.host, {}).get("ansible_ssh_args", "")),
+        address=context.inventory.address_of(values.host) or "",
+        ssh_args=str(context.inventory.host_variables.get(values.host, {}).get("ansible_ssh_args", "")),
     )
 
 
-def sandbox(
-    values: DrillVariables,
-    service: Service,
-    inventory: Inventory,
-    machines: Sequence[MachineGroup],
-    places: Sequence[Place],
-    sandboxes: Sequence[SandboxHost],
-) -> str:
-    """Where a drill goes: a host of the group sandbox, or for machines the provider, which has a range for drills."""
+def sandbox(values: DrillVariables, service: Service, context: Context) -> str:
+    """Where a drill goes: a host of the group sandbox, or for machines the provider, which has a range for drills.
+
+    Empty where that is not said; then a fault was added, as for a place that it can't go to.
+    """
     key = f"drillbook_drills, drill {values.name}"
     if service.kind.destination is Destination.DRILL_RANGE:
-        return _provider_with_range(values, service, machines, places, key)
+        return _provider_with_range(values, service, key, context)
     if values.sandbox is None:
-        raise fault("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
-    _refuse_unsafe_sandbox(values.sandbox, service.group, inventory, key)
-    if values.sandbox not in {found.host for found in sandboxes}:
-        raise fault(
+        context.faults.add("the sandbox is missing", service.group, key, f"Name a host of the group {SANDBOX_GROUP}.")
+        return ""
+    safe = _refuse_unsafe_sandbox(values.sandbox, service.group, key, context)
+    if safe and context.sandboxes is not None and values.sandbox not in context.sandboxes:
+        context.faults.add(
             f"no provider is declared for the sandbox host {values.sandbox}",
             service.group,
             key,
@@ -97,37 +101,39 @@ def sandbox(
     return values.sandbox
 
 
-def _provider_with_range(
-    values: DrillVariables, service: Service, machines: Sequence[MachineGroup], places: Sequence[Place], key: str
-) -> str:
+def _provider_with_range(values: DrillVariables, service: Service, key: str, context: Context) -> str:
     if values.sandbox is not None:
-        raise fault(
+        context.faults.add(
             "machines go into the range of their provider, not into a sandbox host",
             service.group,
             key,
             "Leave sandbox out.",
         )
-    provider = next((group.provider for group in machines if group.name == service.group), None)
-    if provider is None:
-        raise fault(
+    if service.group not in context.machines:
+        context.faults.add(
             f"the kind {service.kind.name} needs drillbook_machines in the same group",
             service.group,
             "drillbook_service",
             "Say there where the group's machines are.",
         )
-    _refuse_without_range(declared_place(provider, places, service.group, key))
-    return provider
+    machines = context.machines.get(service.group)
+    place = context.place(machines.provider, service.group, f"{MACHINES_KEY}.provider") if machines else None
+    if place is not None:
+        _refuse_without_range(place, context.faults)
+    return machines.provider if machines else ""
 
 
-def drill(values: DrillVariables, service: Service, sandbox: str, limits: tuple[timedelta, timedelta]) -> Drill:
-    """Build it; raises ConfigurationError for a recovery point that its kind of service does not have."""
+def drill(
+    values: DrillVariables, service: Service, sandbox: str, limits: tuple[timedelta, timedelta], faults: Faults
+) -> Drill:
+    """Build it; adds a fault for a recovery point that its kind of service does not have."""
     promised = service.objectives
-    _refuse_foreign_point(values, service)
+    _refuse_foreign_point(values, service, faults)
     return Drill(
         name=values.name,
         service=service,
         sandbox=sandbox,
-        point=PointRequest(type=values.point.type, target=values.point.target, exclusive=values.point.exclusive),
+        point=_point(values, service, faults),
         objectives=Objectives(
             rto=timedelta(seconds=values.rto_seconds) if values.rto_seconds else promised.rto,
             rto_in_place=promised.rto_in_place,
@@ -140,38 +146,50 @@ def drill(values: DrillVariables, service: Service, sandbox: str, limits: tuple[
     )
 
 
-def _refuse_missing_repositories(group: str, kind: ServiceKind, store: ObjectStore) -> None:
-    missing = sorted(set(kind.repositories) - set(store.repositories))
-    if missing:
-        raise fault(
-            f"there is no repository '{missing[0]}', in which recovery points of the kind {kind.name} lie",
+def _point(values: DrillVariables, service: Service, faults: Faults) -> PointRequest:
+    point = values.point
+    try:
+        return PointRequest(type=point.type, target=point.target, exclusive=point.exclusive)
+    except ConfigurationError as error:
+        faults.add(error.message, service.group, f"drillbook_drills, drill {values.name}", error.remedy)
+        return PointRequest()
+
+
+def _hosts(group: str, kind: ServiceKind, context: Context) -> tuple[str, ...]:
+    _refuse_missing_repositories(group, kind, context)
+    hosts = context.inventory.hosts_of(group)
+    if not hosts:
+        context.faults.add(
+            "the group has no hosts", group, "drillbook_service", "Put the service's hosts into the group."
+        )
+    return hosts
+
+
+def _refuse_missing_repositories(group: str, kind: ServiceKind, context: Context) -> None:
+    known = context.repositories
+    for missing in sorted(set(kind.repositories) - known) if known is not None else ():
+        context.faults.add(
+            f"there is no repository '{missing}', in which recovery points of the kind {kind.name} lie",
             group,
             "drillbook_service.kind",
             "Declare it in drillbook_object_store.repositories of the group all.",
         )
 
 
-def _refuse_foreign_point(values: DrillVariables, service: Service) -> None:
+def _refuse_foreign_point(values: DrillVariables, service: Service, faults: Faults) -> None:
     kind, point = service.kind, values.point
+    key = f"drillbook_drills, drill {values.name}"
     if point.type not in kind.points:
-        raise fault(
-            f"the kind {kind.name} has no recovery point '{point.type}'",
-            service.group,
-            f"drillbook_drills, drill {values.name}",
-            f"Give one of {', '.join(kind.points)}.",
-        )
+        message = f"the kind {kind.name} has no recovery point '{point.type}'"
+        faults.add(message, service.group, key, f"Give one of {', '.join(kind.points)}.")
     if point.exclusive and "exclusive" not in kind.selectors(Mode.SANDBOX):
-        raise fault(
-            f"a recovery point of the kind {kind.name} can't be exclusive",
-            service.group,
-            f"drillbook_drills, drill {values.name}",
-            "Leave exclusive out.",
-        )
+        message = f"a recovery point of the kind {kind.name} can't be exclusive"
+        faults.add(message, service.group, key, "Leave exclusive out.")
 
 
-def _refuse_without_range(place: Place) -> None:
+def _refuse_without_range(place: Place, faults: Faults) -> None:
     if place.drill is None:
-        raise fault(
+        faults.add(
             f"the provider {place.name} has no range for drills",
             "all",
             "drillbook_providers.drill",
@@ -179,18 +197,22 @@ def _refuse_without_range(place: Place) -> None:
         )
 
 
-def _refuse_unsafe_sandbox(host: str, group: str, inventory: Inventory, key: str) -> None:
+def _refuse_unsafe_sandbox(host: str, group: str, key: str, context: Context) -> bool:
+    """Add a fault where a restore into ``host`` could harm something; say whether it can't."""
+    inventory = context.inventory
     if host not in inventory.hosts_of(SANDBOX_GROUP):
-        raise fault(f"'{host}' is not in the group {SANDBOX_GROUP}", group, key, "Name a host of that group.")
+        context.faults.add(f"'{host}' is not in the group {SANDBOX_GROUP}", group, key, "Name a host of that group.")
+        return False
     others = sorted(
         name
         for name in inventory.groups
         if name not in ("all", "ungrouped", SANDBOX_GROUP) and host in inventory.hosts_of(name)
     )
     if others:
-        raise fault(
+        context.faults.add(
             f"sandbox '{host}' also stands in {', '.join(others)}: a restore would write over production",
             group,
             key,
             f"Take {host} out of every group but {SANDBOX_GROUP}.",
         )
+    return not others

@@ -88,6 +88,7 @@ class Console(DrillWorld):
         inventory = Inventory.parse(self.inventory(**self.machines))
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             patch.setattr(sys, "argv", ["drillbook", *line.split()])
+            patch.setenv("DRILLBOOK_INVENTORY", "inventories/shop")
             patch.setattr("drillbook.app.read_inventory", lambda *_paths, **_root: inventory)
             patch.setattr("drillbook.app.App.published", lambda _app, _service: published)
             patch.setattr("drillbook.app.App.gate", lambda app: Gate(app.runs, app.clock, lambda _mode: ()))

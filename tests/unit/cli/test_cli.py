@@ -10,6 +10,7 @@ from tests.unit.world import inventory_json
 
 from drillbook.cli import main
 from drillbook.cli.docs import CLI_PAGE, cli_page
+from drillbook.version import told_version
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,6 +66,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *a
         (("evidence", "show", "last"), 2),
         (("evidence", "verify"), 2),
         (("escrow", "check"), 1),
+        (("config", "check"), 0),
+        (("config", "check", "-i", "nowhere"), 2),
     ],
 )
 @pytest.mark.usefixtures("inventory")
@@ -91,6 +94,24 @@ def test_json_is_one_document_also_when_it_fails(
     assert "Known: main-latest" in err
 
 
+def test_the_version_is_that_of_the_records(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, capsys, "--version") == (0, f"drillbook {told_version()}\n", "")
+
+
+def test_without_an_inventory_and_a_lab_nothing_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DRILLBOOK_INVENTORY", raising=False)
+    monkeypatch.setenv("DRILLBOOK_LAB", "nolabofthisname")
+    monkeypatch.setattr("drillbook.app.read_inventory", lambda *_sources, **_root: pytest.fail("it is read"))
+    for verb in (("drill", "list"), ("status",), ("config", "check")):
+        code, out, err = call(monkeypatch, capsys, *verb, "--json")
+        assert (code, json.loads(out)["error"]["class"]) == (2, "ConfigurationError")
+        assert "no inventory was given, and this clone has no lab 'nolabofthisname'" in err
+
+
 def test_run_with_a_dead_store_is_red_closed_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inventory: Path
 ) -> None:
@@ -99,6 +120,7 @@ def test_run_with_a_dead_store_is_red_closed_and_leaves_nothing(
     assert (code, record["verdict"]) == (3, "ERROR")
     assert "can't be reached" in record["error"]["message"]
     assert record["cleanup"] == []
+    assert record["tool_version"] == told_version()
     assert "closed: ERROR" in err
     _code, listed, _err = call(monkeypatch, capsys, "evidence", "list", "--json")
     assert [entry["kind"] for entry in json.loads(listed)] == ["opened", "closed"]

@@ -190,7 +190,11 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "also declared",
         "drillbook_drills.name",
     ),
-    "time without target": (lambda data: first_drill(data).update(point={"type": "time"}), "needs a target", "--point"),
+    "time without target": (
+        lambda data: first_drill(data).update(point={"type": "time"}),
+        "needs a target",
+        "group_vars of postgresql_main, key drillbook_drills, drill main-latest",
+    ),
     "no hosts": (lambda data: data["postgresql_main"].update(hosts=[]), "no hosts", "drillbook_service"),
     "escrow that burns too": (
         lambda data: everywhere(data).update(
