@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from tests.contract.test_object_store_credentials import (
     EVIDENCE,
     FORBIDDEN,
     HEARTBEAT,
+    NEW,
     REPOSITORY,
     USERS,
     Store,
@@ -37,10 +38,13 @@ from tests.support import moto_s3
 from tests.unit.plugins.test_object_store_buckets import buckets as module
 
 from drillbook.errors import InfrastructureError, RefusedError
+from drillbook.evidence import S3Anchor, S3Credential, S3Location
+from drillbook.evidence.anchor import AnchorUnavailableError
 from drillbook.model import CheckStatus, Mode, ObjectStore, Repository
 from drillbook.stores.client import make_client, user_keys
 from drillbook.stores.limits import Preflight
-from drillbook.stores.s3 import S3User
+from drillbook.stores.s3 import S3Heartbeats, S3User
+from drillbook.stores.versions import VersionedPath, plan_recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,23 +232,15 @@ def test_nobody_may(store: Store, user: str, bucket: str, name: str) -> None:
 
 def preflight(server: str, keys: Path) -> Preflight:
     """drillbook's own proof, with the keys of the page."""
-    described = ObjectStore(
-        endpoint=server,
-        region=REGION,
-        ca_file=None,
-        repositories={"pgbackrest": Repository(REPOSITORY, "/")},
-        evidence_bucket=EVIDENCE,
-        heartbeat_bucket=HEARTBEAT,
-        credentials_directory=keys,
-    )
+    as_said = described(server, keys)
 
     def user(name: str) -> S3User:
         client: BaseClient = make_client(
             server, REGION, None, user_keys(keys, name), attempts=1, parameter_validation=False
         )
-        return S3User(described, name, client)
+        return S3User(as_said, name, client)
 
-    return Preflight(described, user, clock_offset_limit=timedelta(seconds=5), anchored=True)
+    return Preflight(as_said, user, clock_offset_limit=timedelta(seconds=5), anchored=True)
 
 
 def test_preflight_is_green_and_prints_what_the_page_shows(server: str, keys: Path, store: Store) -> None:
@@ -275,7 +271,6 @@ def changed(iam: Any, server: str, request: pytest.FixtureRequest) -> Iterator[N
     iam.put_user_policy(**name, PolicyDocument=json.dumps(as_it_is))
 
 
-# Not GetObject of the evidence writer: AWS tells whoever may not list that an absent key is denied, where moto says that it is absent.
 BOTH = ("repository_reader", "evidence_writer")
 REFUSED = [
     *((user, "s3:DeleteObject", "delete an object") for user in BOTH),
@@ -286,6 +281,7 @@ REFUSED = [
     *((user, "s3:PutBucketVersioning", "change the bucket's versioning") for user in BOTH),
     ("repository_reader", "s3:PutObject", "put an object"),
     ("evidence_writer", "s3:PutObject", "put an object"),
+    ("evidence_writer", "s3:GetObject", "get an object"),
     ("repository_reader", "s3:CreateBucket", "create a bucket"),
 ]
 
@@ -298,7 +294,8 @@ REFUSED = [
     ],
     indirect=["changed"],
 )
-def test_preflight_refuses_a_right_too_many(server: str, keys: Path, changed: None, said: str) -> None:
+def test_preflight_refuses_a_right_too_many(server: str, keys: Path, clients: Store, changed: None, said: str) -> None:
+    clients.client("evidence_writer").put_object(Bucket=EVIDENCE, Key="log/000001-opened.json", Body=b"an entry")
     with pytest.raises(RefusedError, match=re.escape(said)):
         preflight(server, keys).prove(Mode.SANDBOX)
 
@@ -307,3 +304,47 @@ def test_preflight_refuses_a_right_too_many(server: str, keys: Path, changed: No
 def test_preflight_misses_a_right_too_few(server: str, keys: Path, changed: None) -> None:
     with pytest.raises(InfrastructureError, match="can't list the repository pgbackrest"):
         preflight(server, keys).prove(Mode.SANDBOX)
+
+
+def described(server: str, keys: Path) -> ObjectStore:
+    """The store as an inventory says it."""
+    return ObjectStore(
+        endpoint=server,
+        region=REGION,
+        ca_file=None,
+        repositories={"pgbackrest": Repository(REPOSITORY, "/")},
+        evidence_bucket=EVIDENCE,
+        heartbeat_bucket=HEARTBEAT,
+        credentials_directory=keys,
+    )
+
+
+def test_what_was_deleted_is_brought_back_by_the_operators_policy(server: str, keys: Path, store: Store) -> None:
+    key = f"recovered/{os.urandom(8).hex()}"
+    target = put_twice(store, REPOSITORY, key)
+    before = datetime.now(UTC)
+    store.client("repository_writer").delete_object(Bucket=REPOSITORY, Key=key)
+    path = VersionedPath(
+        described(server, keys), Repository(REPOSITORY, "/recovered"), store.client("restore_operator")
+    )
+    path.bring_back(plan_recovery(path.states(), before + timedelta(seconds=1)).bring_back, lambda _version: None)
+    body = store.client("repository_reader").get_object(Bucket=REPOSITORY, Key=key)["Body"].read()
+    assert (body, target.key) == (NEW, key)
+
+
+def test_heartbeats_are_published_and_read_by_their_policies(server: str, keys: Path, store: Store) -> None:
+    beat = {"host": "db1", "counter": 7, "written_at": "2026-01-31T12:00:00Z", "published_at": "2026-01-31T12:00:01Z"}
+    store.client("heartbeat_writer").put_object(Bucket=HEARTBEAT, Key="main/db1.json", Body=json.dumps(beat))
+    (read,) = S3Heartbeats(described(server, keys), "x", store.client("repository_reader")).published("main")
+    assert (read.host, read.counter) == ("db1", 7)
+
+
+def test_evidence_is_anchored_and_verified_by_its_policies(server: str, keys: Path, store: Store) -> None:
+    location = S3Location(bucket=EVIDENCE, prefix="anchored", endpoint=server, region=REGION)
+    writer, reader = (S3Credential(*user_keys(keys, user)) for user in ("evidence_writer", "repository_reader"))
+    S3Anchor(location, writer=writer).put("000001-opened.json", b"{}")
+    with pytest.raises(AnchorUnavailableError, match="is there already"):
+        S3Anchor(location, writer=writer).put("000001-opened.json", b"{another}")
+    anchor = S3Anchor(location, reader=reader)
+    (found,) = anchor.list()
+    assert (found.anomaly, anchor.get(found)) == (None, b"{}")

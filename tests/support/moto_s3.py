@@ -44,10 +44,15 @@ def _permission(bucket: Any, action: str, resource: str) -> Any:
 
 
 def _authorize(self: Any, bucket_name: str | None = None, key_name: str | None = None) -> None:
-    """A copy also reads: AWS wants GetObject, or GetObjectVersion, on what is copied."""
+    """A copy also reads: AWS wants GetObject, or GetObjectVersion, on what is copied. Who may not list learns of no absent key."""
     _AUTHORIZE(self, bucket_name=bucket_name, key_name=key_name)
+    if key_name is None:
+        return
+    if self.data["Action"] == "GetObject" and self.backend.get_object(bucket_name, key_name) is None:
+        self.data["Action"] = "ListBucket"
+        _AUTHORIZE(self, bucket_name=bucket_name)
     source = self.headers.get("x-amz-copy-source")
-    if not source or key_name is None:
+    if not source:
         return
     parts = urlsplit(source if isinstance(source, str) else source.decode())
     asked, self.data["Action"] = self.data["Action"], "GetObjectVersion" if parts.query else "GetObject"
