@@ -1,7 +1,7 @@
 """Compares what is in use with its copy outside the failure domain, by fingerprint; never shows content."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,11 +65,22 @@ def _read(path: Path | None) -> bytes:
     if path is None:
         raise InfrastructureError("nothing to compare with", where="drillbook_escrow", remedy="Give source or sha256.")
     try:
-        return path.read_bytes()
+        content = "\n".join(_listed(path)).encode() if path.is_dir() else path.read_bytes()
     except OSError as error:
         raise InfrastructureError(
             f"{path} can't be read: {error.strerror}", where=str(path), remedy="See that it is there and may be read."
         ) from error
+    if not content.strip():
+        raise InfrastructureError(f"{path} is empty", where=str(path), remedy="See that it is the right one.")
+    return content
+
+
+def _listed(directory: Path) -> Iterator[str]:
+    """A line for each file below, as `sha256sum` prints it, in the order of names in the C locale; `.git` is left out."""
+    names = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
+    for name in sorted(names, key=str.encode):
+        if ".git" not in name.split("/") and not names[name].is_symlink():
+            yield f"{hashlib.sha256(names[name].read_bytes()).hexdigest()}  ./{name}"
 
 
 def _fingerprint(content: bytes) -> str:

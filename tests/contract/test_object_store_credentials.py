@@ -1,7 +1,8 @@
 """The five credentials of the object store can do what they must and nothing else; tried for real, one operation after the other.
 
 Runs against the lab that DRILLBOOK_LAB names, or against any store that DRILLBOOK_STORE describes: a JSON object with
-endpoint, region, ca_file and credentials_directory. What it writes lies under `drillbook-contract/`.
+endpoint, region and credentials_directory, where needed with ca_file, and with buckets where repository, evidence and heartbeat have
+other names. What it writes lies under `drillbook-contract/`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.lab
 
+DESCRIBED: dict[str, Any] = json.loads(os.environ.get("DRILLBOOK_STORE", "{}"))
 OLD, NEW = b"the old version", b"the new version"
 WRITERS = ["repository_writer", "restore_operator"]
 USERS = [*WRITERS, "repository_reader", "evidence_writer", "heartbeat_writer"]
-REPOSITORY, EVIDENCE, HEARTBEAT = "repository", "evidence", "heartbeat"
+REPOSITORY, EVIDENCE, HEARTBEAT = (
+    DESCRIBED.get("buckets", {}).get(name, name) for name in ("repository", "evidence", "heartbeat")
+)
 WRITER_OF = {REPOSITORY: "repository_writer", EVIDENCE: "evidence_writer", HEARTBEAT: "heartbeat_writer"}
 FOR_EVER = datetime(2090, 1, 1, tzinfo=UTC)
 
@@ -48,7 +52,7 @@ class Store:
 
     def __init__(self, description: dict[str, Any]) -> None:
         self.endpoint = str(description["endpoint"])
-        self.ca_file = str(description["ca_file"])
+        self.ca_file: str | None = description.get("ca_file")
         self._region = str(description["region"])
         self._credentials = Path(description["credentials_directory"])
         self._clients: dict[str, Any] = {}
@@ -61,7 +65,7 @@ class Store:
                 "s3",
                 endpoint_url=self.endpoint,
                 region_name=self._region,
-                verify=self.ca_file,
+                verify=self.ca_file or True,
                 aws_access_key_id=keys["access_key"],
                 aws_secret_access_key=keys["secret_key"],
                 config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
@@ -76,9 +80,8 @@ class Store:
 @pytest.fixture(scope="module")
 def store(request: pytest.FixtureRequest) -> Store:
     """The store under test."""
-    described = os.environ.get("DRILLBOOK_STORE")
-    if described:
-        return Store(json.loads(described))
+    if DESCRIBED:
+        return Store(DESCRIBED)
     return Store(request.getfixturevalue("platform").lab.variables["drillbook_object_store"])
 
 

@@ -46,3 +46,45 @@ def test_other_or_missing_copy_fails(key: Path, command: tuple[str, ...]) -> Non
 
 def test_unreadable_source_fails(key: Path, tmp_path: Path) -> None:
     assert check_escrow([item(tmp_path / "gone", copy=key)])[0].status is CheckStatus.FAILED
+
+
+LISTING = "find . -name .git -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory as controllers have it, with names whose order differs between locales, and its copy beside it."""
+    for folder in ("in-use-tree", "copied-tree"):
+        for name in ("B.yml", "a.yml", "group_vars/all/with space.yml", "z", ".git/config"):
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"content of {name} in {folder if '.git' in name else 'both'}\n", encoding="utf-8")
+    return tmp_path / "in-use-tree"
+
+
+def of_tree(tree: Path, copy: Path) -> list[EscrowItem]:
+    command = ("sh", "-c", f"cd {copy} && {LISTING}")
+    return [item(tree, copy=copy), item(tree, command=command)]
+
+
+def test_a_directory_is_compared_file_by_file(tree: Path) -> None:
+    copy = tree.with_name("copied-tree")
+    assert {check.status for check in check_escrow(of_tree(tree, copy))} == {CheckStatus.PASSED}
+
+
+@pytest.mark.parametrize("change", ["changed", "missing", "more"])
+def test_another_directory_fails(tree: Path, change: str) -> None:
+    copy = tree.with_name("copied-tree")
+    if change == "missing":
+        (copy / "a.yml").unlink()
+    else:
+        (copy / {"changed": "a.yml", "more": "group_vars/new.yml"}[change]).write_text("other", encoding="utf-8")
+    assert {check.status for check in check_escrow(of_tree(tree, copy))} == {CheckStatus.FAILED}
+
+
+def test_what_is_empty_is_no_copy_not_even_of_nothing(tmp_path: Path, key: Path) -> None:
+    directory, file = tmp_path / "empty", tmp_path / "empty-file"
+    directory.mkdir()
+    file.touch()
+    for source, copy in ((key, directory), (directory, directory), (key, file), (file, file)):
+        assert check_escrow([item(source, copy=copy)])[0].status is CheckStatus.FAILED

@@ -100,10 +100,13 @@ class EscrowVariables(Strict):
 
     name: str = Field(description="what it is: repository key, vault key, CA, inventory")
     host: str = Field(description="where the copy is kept; must not be a host of a service")
-    source: AbsolutePath | None = Field(default=None, description="the file in use on the controller")
-    copy_file: AbsolutePath | None = Field(default=None, description="the copy, as a file that the controller can read")
+    source: AbsolutePath | None = Field(default=None, description="the file or directory in use on the controller")
+    copy_file: AbsolutePath | None = Field(
+        default=None, description="the copy, as a file or directory that the controller can read"
+    )
     command: tuple[str, ...] = Field(
-        default=(), description="program that prints the copy, as a list; instead of `copy_file`"
+        default=(),
+        description="program, as a list, that prints the copy, of a directory what `sha256sum` prints; instead of `copy_file`",
     )
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{64}$", description="fingerprint in use, where `source` can't be read here"

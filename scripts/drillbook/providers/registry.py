@@ -14,6 +14,10 @@ _OPENERS = {
     "ec2": "drillbook.providers.ec2.openers",
     "lab": "drillbook.providers.lab.openers",
 }
+_INSTEAD = {
+    "restores in place": "Start the machines by hand from the backups that `drillbook backup list` names, then restore their services."
+}
+"""What to do where an ability is missing; without an entry: use another provider."""
 
 
 def open_snapshots(place: Place, clock: Clock) -> Snapshots:
@@ -75,6 +79,8 @@ def _opener(place: Place, name: str, what: str) -> Any:
     opener = getattr(import_module(_OPENERS[place.kind]), name, None)
     if opener is None:
         raise ConfigurationError(
-            f"this provider has no {what}", where=f"drillbook_providers, {place.name}", remedy="Use another provider."
+            f"this provider has no {what}: {place.name} is of kind {place.kind}",
+            where=f"drillbook_providers, {place.name}",
+            remedy=_INSTEAD.get(what, "Use another provider."),
         )
     return opener

@@ -47,7 +47,7 @@ class Preflight:
         if mode is Mode.SANDBOX:
             checks.append(_denied(READER, self._reader_attempts(reader)))
         if self._anchored:
-            checks.append(_denied(WRITER, self._writer_attempts(self._users(WRITER))))
+            checks.append(_denied(WRITER, self._writer_attempts(self._users(WRITER), reader)))
         return tuple(checks)
 
     def _clock(self, user: Permissions, mode: Mode) -> Check:
@@ -92,10 +92,11 @@ class Preflight:
         other = f"drillbook-preflight-{secrets.token_hex(8)}"
         yield _Attempt("create a bucket", other, lambda: user.can_create_bucket(other))
 
-    def _writer_attempts(self, user: Permissions) -> Iterator[_Attempt]:
+    def _writer_attempts(self, user: Permissions, reader: Permissions) -> Iterator[_Attempt]:
         bucket, key = self._store.evidence_bucket, _absent_key()
         yield from _destructive(user, bucket, key)
-        yield _Attempt("get an object", bucket, lambda: user.can_get(bucket, key))
+        present = reader.any_key(bucket) or key
+        yield _Attempt("get an object", bucket, lambda: user.can_get(bucket, present))
         for repository in self._store.repositories.values():
             yield from _of_writer(user, repository.bucket, f"{repository.prefix}{key}")
 

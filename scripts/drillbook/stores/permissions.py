@@ -7,7 +7,7 @@ from typing import Protocol
 class Permissions(Protocol):
     """One user of the store. Each attempt returns whether it was allowed, and undoes what wrongly succeeded.
 
-    Attempts take a random absent key and touch no existing one. All raise InfrastructureError when the store
+    Attempts take a random absent key. Only reading is tried on one that is there, where there is one. All raise InfrastructureError when the store
     can't be reached or does not know the credentials, so that a dead store never looks like a safe one.
     """
 
@@ -22,6 +22,10 @@ class Permissions(Protocol):
 
     def can_list(self, bucket: str, prefix: str) -> bool:
         """List keys."""
+        ...
+
+    def any_key(self, bucket: str) -> str | None:
+        """Return a key that is there; None where there is none, or where this user may not list."""
         ...
 
     def can_get(self, bucket: str, key: str) -> bool:

@@ -70,9 +70,20 @@ class S3User:
         """List keys."""
         return self._allowed(lambda: self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1))
 
+    def any_key(self, bucket: str) -> str | None:
+        """Return a key that is there; None where there is none, or where this user may not list."""
+        try:
+            answer = self._ask(lambda: self._client.list_objects_v2(Bucket=bucket, MaxKeys=1), "looking for a key")
+        except ClientError:
+            return None
+        return next((str(item["Key"]) for item in answer.get("Contents", ())), None)
+
     def can_get(self, bucket: str, key: str) -> bool:
-        """Read; of an absent key NoSuchKey means allowed."""
-        return self._allowed(lambda: self._client.get_object(Bucket=bucket, Key=key))
+        """Read the first byte; of an absent key NoSuchKey means allowed.
+
+        Of an absent key AWS says AccessDenied to whoever may not list the bucket, also if the user may read: give one that is there.
+        """
+        return self._allowed(lambda: self._client.get_object(Bucket=bucket, Key=key, Range="bytes=0-0"))
 
     def can_put(self, bucket: str, key: str) -> bool:
         """Write one byte; what wrongly succeeded is deleted by its version, or hidden where a lock forbids that."""

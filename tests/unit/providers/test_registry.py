@@ -53,7 +53,9 @@ def test_a_place_is_opened_by_its_vendor() -> None:
 
 
 def test_what_a_vendor_has_not_is_refused_by_name() -> None:
-    with pytest.raises(ConfigurationError, match="this provider has no restores in place") as refused:
+    with pytest.raises(
+        ConfigurationError, match="this provider has no restores in place: aws is of kind ec2"
+    ) as refused:
         open_recoveries(EC2, FakeClock())
     assert refused.value.where == "drillbook_providers, aws"
 

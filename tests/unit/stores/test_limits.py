@@ -42,6 +42,10 @@ class FakeUser:
     tried: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     difference: timedelta = timedelta()
     only_in: str | None = None
+    present: str | None = None
+
+    def any_key(self, _bucket: str) -> str | None:
+        return self.present
 
     def clock_difference(self) -> timedelta:
         return self.difference
@@ -121,3 +125,12 @@ def test_each_repository_is_tried(world: World) -> None:
     writer = FakeUser(WRITER, {"can_delete"}, only_in="exports")
     with pytest.raises(RefusedError, match="evidence_writer may delete an object"):
         preflight(replace(world, configuration=spoiled), FakeUser(READER, {"can_list"}), writer).prove(Mode.SANDBOX)
+
+
+@pytest.mark.parametrize("present", ["log/000001-opened.json", None])
+def test_reading_is_tried_on_an_entry_that_is_there(world: World, present: str | None) -> None:
+    """AWS tells whoever may not list that an absent key is denied, and so would tell nothing of the right to read."""
+    writer = FakeUser(WRITER, ())
+    preflight(world, FakeUser(READER, {"can_list"}, present=present), writer).prove(Mode.SANDBOX)
+    ((_bucket, key),) = [where for name, where in writer.tried if name == "can_get"]
+    assert key == present if present else key.startswith("drillbook-preflight-")

@@ -166,3 +166,17 @@ def test_credentials_that_can_not_be_read_are_told_without_their_content(tmp_pat
         user_keys(tmp_path, "reader")
     assert "reader" in caught.value.message
     assert content is None or content not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("error", "result", "found"),
+    [
+        (None, {"Contents": [{"Key": "a"}]}, "a"),
+        (None, {}, None),
+        (answer("AccessDenied", 403), {}, None),
+    ],
+)
+def test_a_key_that_is_there_is_found(
+    store: ObjectStore, error: Exception | None, result: dict[str, Any], found: str | None
+) -> None:
+    assert S3User(store, "reader", FakeClient(error, result)).any_key("evidence") == found
