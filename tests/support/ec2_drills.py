@@ -193,19 +193,21 @@ def _run(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResul
 
 
 def _mapping(self: Any, image: Any) -> list[dict[str, Any]]:
-    """The image's own volumes; whether one dies with the instance is the request's word, else only the root's."""
-    said = {one["DeviceName"]: one["Ebs"]["DeleteOnTermination"] for one in self._get_param("BlockDeviceMappings", [])}
-    return [
+    """The image's own volumes, then new ones; what the request says counts, else only the root's volume dies with the instance."""
+    said = {one["DeviceName"]: one["Ebs"] for one in self._get_param("BlockDeviceMappings", [])}
+    own = [
         {
             "DeviceName": device,
             "Ebs": {
                 "SnapshotId": snapshot.id,
                 "VolumeSize": snapshot.volume.size,
-                "DeleteOnTermination": said.get(device, device == "/dev/sda1"),
+                "DeleteOnTermination": device == "/dev/sda1",
+                **said.get(device, {}),
             },
         }
         for device, snapshot in image.drives.items()
     ]
+    return [*own, *({"DeviceName": device, "Ebs": disk} for device, disk in said.items() if device not in image.drives)]
 
 
 def _furnish(self: Any, instance: Any, image: Any) -> None:
@@ -213,7 +215,7 @@ def _furnish(self: Any, instance: Any, image: Any) -> None:
     for device, block in instance.get_block_device_mapping:
         volume = backend.volumes[block.volume_id]
         _born(volume)
-        if hasattr(image, "drives"):
+        if device in getattr(image, "drives", {}):
             volume.files = dict(files_of(image.drives[device]))
     if hasattr(image, "drives"):
         instance._state.name = DRILLS.starts

@@ -64,6 +64,34 @@ class Inventory:
         variable = re.match(r"\w*", key)
         return files_naming(self.sources, folder, owner, variable[0]) if variable and variable[0] else ()
 
+    def value_of(self, host: str, *names: str) -> Any:
+        """What a variable is for a host, unrendered, by Ansible's precedence of groups; of several ``names`` the last that is set counts.
+
+        None where nobody says it.
+        """
+        said = [
+            *(self.groups[name].variables for name in self._groups_of(host)),
+            self.host_variables.get(host, {}),
+        ]
+        values = [next((one[name] for one in reversed(said) if name in one), None) for name in names]
+        return next((value for value in reversed(values) if value is not None), None)
+
+    def _groups_of(self, host: str) -> Iterable[str]:
+        """Those that it stands in, the weakest first: by depth below ``all``, then by priority, then by name."""
+        depths: dict[str, int] = {}
+        todo = [("all", 0)]
+        while todo:
+            name, depth = todo.pop()
+            if name in self.groups and depths.get(name, -1) < depth:
+                depths[name] = depth
+                todo += [(child, depth + 1) for child in self.groups[name].children]
+        found = [name for name in depths if host in self.hosts_of(name)]
+
+        def strength(name: str) -> tuple[int, int, str]:
+            return depths[name], int(self.groups[name].variables.get("ansible_group_priority", 1)), name
+
+        return sorted(found, key=strength)
+
     def _walk(self, name: str) -> Iterable[str]:
         group = self.groups.get(name)
         if group is None:

@@ -16,10 +16,19 @@ from drillbook.model import (
     PointRequest,
     SandboxHost,
     Service,
+    SshOptions,
 )
-from drillbook.providers import Place, lacking_for_sandboxes
+from drillbook.providers import Place, lacking_for_sandboxes, logs_in_first
 
 SANDBOX_GROUP = "sandbox"
+_SSH_OPTIONS = {
+    "port": ("ansible_port", "ansible_ssh_port"),
+    "private_key_file": ("ansible_private_key_file", "ansible_ssh_private_key_file"),
+    "args": ("ansible_ssh_args",),
+    "common_args": ("ansible_ssh_common_args",),
+    "extra_args": ("ansible_ssh_extra_args",),
+}
+"""Variables of Ansible's ssh, in its order: where several names are set, the last one counts."""
 
 
 def service(group: str, values: ServiceVariables, kind: ServiceKind, context: Context) -> Service:
@@ -75,8 +84,27 @@ def sandbox_host(values: SandboxVariables, context: Context) -> SandboxHost:
         provider=values.provider,
         disk_bytes=values.disk_bytes,
         address=context.inventory.address_of(values.host) or "",
-        ssh_args=str(context.inventory.host_variables.get(values.host, {}).get("ansible_ssh_args", "")),
+        ssh=_ssh_options(values.host, context, literal=place is not None and logs_in_first(place)),
     )
+
+
+def _ssh_options(host: str, context: Context, *, literal: bool) -> SshOptions:
+    """What the inventory says of the way to a host. Where it must be ``literal``, a fault is added for a template: only Ansible renders."""
+    said: dict[str, str] = {}
+    for option, names in _SSH_OPTIONS.items():
+        value = context.inventory.value_of(host, *names)
+        if literal and not isinstance(value, str | int | None):
+            context.faults.add(f"{names[-1]} of {host} is no text", "all", names[-1], "Write it out; it is no secret.")
+        elif literal and any(mark in str(value) for mark in ("{{", "{%")):
+            context.faults.add(
+                f"{names[-1]} of {host} is a template",
+                "all",
+                names[-1],
+                "Give the sandbox host a literal one: the first login is drillbook's own, and it renders none.",
+            )
+        elif isinstance(value, str | int):
+            said[option] = str(value)
+    return SshOptions(**said)
 
 
 def sandbox(values: DrillVariables, service: Service, context: Context) -> str:

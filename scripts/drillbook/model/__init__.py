@@ -21,6 +21,7 @@ from drillbook.model.machines import (
     Retention,
     SandboxHost,
     Snapshot,
+    SshOptions,
 )
 from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
@@ -73,6 +74,7 @@ __all__ = [
     "SandboxHost",
     "Service",
     "Snapshot",
+    "SshOptions",
     "Stage",
     "Step",
     "Timeline",

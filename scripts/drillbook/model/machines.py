@@ -128,18 +128,33 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class SshOptions:
+    """What the inventory says of the way to a host, as Ansible takes it: "" where it says nothing.
+
+    ``port`` is ``ansible_port``, ``private_key_file`` is ``ansible_ssh_private_key_file``. The others are ``ansible_ssh_args``,
+    ``ansible_ssh_common_args`` and ``ansible_ssh_extra_args``: options in one line, quoted for a shell, such as a jump host.
+    """
+
+    port: str = ""
+    private_key_file: str = ""
+    args: str = ""
+    common_args: str = ""
+    extra_args: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxHost:
     """A host of the inventory that drills restore into: it is there only while a run needs it, and ``provider`` makes it then.
 
-    ``disk_bytes`` is the least that its disk must hold; 0 where that of its template will do. ``address`` and ``ssh_args`` are what the
-    inventory says as `ansible_host` and `ansible_ssh_args`; "" where it says none.
+    ``disk_bytes`` is the least that its disk must hold; 0 where that of its template will do. ``address`` is what the inventory says as
+    `ansible_host`; "" where it says none.
     """
 
     host: str
     provider: str
     disk_bytes: int = 0
     address: str = ""
-    ssh_args: str = ""
+    ssh: SshOptions = SshOptions()
 
 
 @dataclass(frozen=True, slots=True)

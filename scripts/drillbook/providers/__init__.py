@@ -25,6 +25,7 @@ from drillbook.providers.protocols import (
 )
 from drillbook.providers.registry import (
     lacking_for_sandboxes,
+    logs_in_first,
     open_backups,
     open_recoveries,
     open_removal,
@@ -54,6 +55,7 @@ __all__ = [
     "Snapshots",
     "find_each",
     "lacking_for_sandboxes",
+    "logs_in_first",
     "open_backups",
     "open_recoveries",
     "open_removal",

@@ -65,6 +65,11 @@ def lacking_for_sandboxes(place: Place) -> str:
     return "" if getattr(place.drill, "sandboxes", True) else "`drill.sandboxes` says nothing about them"
 
 
+def logs_in_first(place: Place) -> bool:
+    """Whether it logs in to a new sandbox host itself, by ssh, before Ansible does."""
+    return bool(getattr(import_module(_OPENERS[place.kind]), "LOGS_IN_FIRST", False))
+
+
 def _range(place: Place) -> Any:
     if place.drill is None:
         raise ConfigurationError(

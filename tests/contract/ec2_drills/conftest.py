@@ -9,10 +9,12 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 from tests.contract.ec2_drills import driver as quick
+from tests.contract.ec2_drills.sandbox_world import LIMIT, SandboxWorld
 from tests.contract.ec2_drills.world import HOSTS, Ec2DrillWorld
 from tests.contract.machine_drills.driver import Driver
 from tests.support import ec2_agents, ec2_drills, moto_images
 from tests.support.ec2_rights import RIGHTS
+from tests.support.ssh_host import SshHost
 
 from drillbook.model import Heartbeat
 from drillbook.providers.ec2 import api, openers
@@ -77,3 +79,13 @@ def driver(world: Ec2DrillWorld) -> Driver:
     now = datetime.now(UTC)
     published = tuple(Heartbeat(host, 7, now - timedelta(seconds=5), now, now) for host in HOSTS)
     return Driver(world.inventory(), published)
+
+
+@pytest.fixture
+def sandboxes(world: Ec2DrillWorld, tmp_path: Path) -> Iterator[SandboxWorld]:
+    """And in the end nothing is left of a sandbox host."""
+    with SshHost(tmp_path / "host") as host:
+        made = SandboxWorld(world, host, tmp_path)
+        yield made
+        made.sandboxes.destroy(made.claim(), LIMIT)
+        assert world.left() == set()

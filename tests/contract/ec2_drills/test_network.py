@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.ec2_drills.world import RULES, documented_endpoint_policy
+from tests.contract.ec2_drills.world import RULES, documented, documented_endpoint_policy
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.errors import RefusedError
 from drillbook.providers.ec2.api import Ec2Api
-from drillbook.providers.ec2.drill.endpoints import admits_anybody
+from drillbook.providers.ec2.drill.endpoints import admits_anybody, reads_only
 from drillbook.providers.ec2.drill.network import refuse_unless_isolated
+from drillbook.providers.ec2.place import Ec2SandboxImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,3 +241,71 @@ def test_a_drill_makes_nothing_in_a_network_that_is_open(world: Ec2DrillWorld, d
     with pytest.raises(RefusedError, match="the drill's network is not isolated"):
         restores.restore(restores.claim("shop-db", "run", ()), backup, world.limit)
     assert (DRILLS.of("CreateNetworkInterface"), DRILLS.of("RunInstances"), world.left()) == ([], [], set())
+
+
+READER = json.loads(documented("ReadBackups"))
+READING = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::repository/*"}
+
+
+def store_policy(**more: object) -> str:
+    return json.dumps({"Statement": [{**READING, **more}]})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        json.dumps({"Statement": READER}),
+        store_policy(),
+        store_policy(Action=["s3:Get*", "s3:ListBucket"], Resource=["arn:aws:s3:::a-b.c", "arn:aws:s3:::abc/x/*"]),
+        store_policy(Effect="Deny", Action="*", Resource="*"),
+        json.dumps({"Statement": READING}),
+    ],
+)
+def test_a_policy_that_only_reads_from_named_buckets(document: str) -> None:
+    assert reads_only(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        "{}",
+        store_policy(Action="*"),
+        store_policy(Action="s3:*"),
+        store_policy(Action="s3:PutObject"),
+        store_policy(Action=["s3:GetObject", "s3:DeleteObject"]),
+        store_policy(Action="s3:Get*,s3:PutObject"),
+        store_policy(Resource="*"),
+        store_policy(Resource="arn:aws:s3:::*"),
+        store_policy(Resource=["arn:aws:s3:::repository/*", "arn:aws:s3:::*/x"]),
+        json.dumps(
+            {"Statement": [{"Effect": "Allow", "Principal": "*", "NotAction": "s3:PutObject", "Resource": "x"}]}
+        ),
+        json.dumps({"Statement": [READING, {**READING, "Action": "s3:PutObject"}]}),
+    ],
+)
+def test_any_other_policy_of_the_store_s_endpoint_allows_more(document: str | None) -> None:
+    assert not reads_only(document)
+
+
+def with_store(world: Ec2DrillWorld, endpoint: str) -> None:
+    drill = world.range()
+    image = Ec2SandboxImage(image="ami-1", public_key_file=world.keys / "k.pub", store_endpoint=endpoint)
+    refuse_unless_isolated(Ec2Api(world.place, "drill.json"), drill.model_copy(update={"sandboxes": image}))
+
+
+def test_the_store_s_endpoint_is_let_by_where_it_is_declared_and_only_reads(world: Ec2DrillWorld) -> None:
+    endpoint = world.add_endpoint("s3", PolicyDocument=json.dumps({"Statement": READER}))
+    with_store(world, endpoint)
+    for undeclared in ("", "vpce-0"):
+        with pytest.raises(RefusedError, match=f"the endpoint {endpoint} of com.amazonaws.eu-central-1.s3 is in it"):
+            with_store(world, undeclared)
+    wide = world.add_endpoint("s3", PolicyDocument=store_policy(Action="s3:*"))
+    with pytest.raises(RefusedError, match=f"{wide} .* allows more than to read from buckets that it names"):
+        with_store(world, wide)
+    other = world.add_endpoint("dynamodb")
+    with pytest.raises(RefusedError, match=f"{other} .* is not S3's"):
+        with_store(world, other)

@@ -26,7 +26,7 @@ from drillbook.providers.ec2.restores import Ec2Restores
 if TYPE_CHECKING:
     from tests.support.ec2_rights import Policy
 
-HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to/drill-machines.md"
+HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to"
 REGION = "eu-central-1"
 HOSTS = ("shop-db", "shop-web1")
 KEY = "AKIA" + "DRILL" * 3 + "0"
@@ -36,8 +36,8 @@ PROFILE = "drillbook-drill"
 
 
 def documented(mark: str) -> str:
-    """The statements of the one policy in the how-to that has this in it."""
-    text = HOW_TO.read_text(encoding="utf-8")
+    """The statements of the one policy in the how-tos of drills that has this in it."""
+    text = "".join((HOW_TO / page).read_text(encoding="utf-8") for page in ("drill-machines.md", "sandbox-hosts.md"))
     found = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
     (body,) = [json.dumps(one["Statement"]) for one in found if mark in json.dumps(one)]
     return body
@@ -50,7 +50,7 @@ def documented_endpoint_policy() -> str:
 
 def documented_policy(**places: str) -> Policy:
     """The policy of the drill's key in the how-to, with this world's own names in the place of the example's."""
-    body = documented("ec2:RunInstances")
+    body = documented("OnlyBackups")
     for example, own in {"111122223333": ACCOUNT, **places}.items():
         assert example in body
         body = body.replace(example, own)

@@ -13,6 +13,7 @@ from tests.unit.world import inventory_json
 from drillbook.config import Inventory, configuration, read_inventory
 from drillbook.config.docs import CONFIGURATION_PAGE, SCHEMA_FILE, configuration_page, schema
 from drillbook.errors import ConfigurationError
+from drillbook.model import SshOptions
 
 ROOT = Path(__file__).resolve().parents[3]
 PROXMOX = {
@@ -30,6 +31,7 @@ PROXMOX = {
         "backup_storage": "backups-reader",
     },
 }
+IMAGE = {"image": "ami-1", "public_key_file": "/k.pub"}
 Spoil = Callable[[dict[str, Any]], object]
 
 
@@ -50,6 +52,12 @@ def test_good_inventory(tmp_path: Path) -> None:
     assert [drill.name for drill in found.drills] == ["main-latest"]
     assert found.service("main").hosts == ("db1", "db2")
     assert found.digest == configuration(Inventory.parse(inventory_json(tmp_path))).digest
+
+
+def ec2(**more: Any) -> dict[str, Any]:
+    """A provider of that kind, under the name that the sandbox host has for its own."""
+    drill = {"subnet": "subnet-1", "security_group": "sg-1", "instance_type": "t3.small", "instance_profile": "drill"}
+    return {"name": "lab", "kind": "ec2", "region": "eu-central-1", "drill": {**drill, **more}}
 
 
 CASES: dict[str, tuple[Spoil, str, str]] = {
@@ -150,12 +158,31 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "there is no provider 'nowhere'",
         "drillbook_sandboxes, host sandbox1",
     ),
-    "sandbox of a provider that makes none": (
-        lambda data: everywhere(data).update(
-            drillbook_providers=[{"name": "lab", "kind": "ec2", "region": "eu-central-1"}]
-        ),
-        "drills of its kind restore whole machines",
+    "sandbox of EC2 without an image": (
+        lambda data: everywhere(data).update(drillbook_providers=[ec2()]),
+        "`drill.sandboxes` says nothing about them",
         "drillbook_sandboxes, host sandbox1",
+    ),
+    "sandbox of EC2 without a range": (
+        lambda data: everywhere(data).update(drillbook_providers=[{**ec2(), "drill": None}]),
+        "it has no range for drills",
+        "drillbook_sandboxes, host sandbox1",
+    ),
+    "sandbox of EC2 with a template for ssh": (
+        lambda data: (
+            everywhere(data).update(drillbook_providers=[ec2(sandboxes=IMAGE)]),
+            data["sandbox"].update(vars={"ansible_ssh_common_args": "-J {{ jump }}"}),
+        ),
+        "ansible_ssh_common_args of sandbox1 is a template",
+        "key ansible_ssh_common_args",
+    ),
+    "sandbox of EC2 with something else for ssh": (
+        lambda data: (
+            everywhere(data).update(drillbook_providers=[ec2(sandboxes=IMAGE)]),
+            data["sandbox"].update(vars={"ansible_ssh_private_key_file": ["/k"]}),
+        ),
+        "ansible_ssh_private_key_file of sandbox1 is no text",
+        "key ansible_ssh_private_key_file",
     ),
     "sandbox without a range": (
         lambda data: everywhere(data)["drillbook_providers"][0].pop("drill"),
@@ -221,6 +248,23 @@ def test_refusals_name_group_key_and_remedy(tmp_path: Path, case: str) -> None:
     assert message in caught.value.message
     assert where in caught.value.where
     assert caught.value.remedy
+
+
+def test_a_sandbox_host_knows_the_way_that_the_inventory_says(tmp_path: Path) -> None:
+    data = inventory_json(tmp_path)
+    everywhere(data).update(drillbook_providers=[ec2(sandboxes=IMAGE)], ansible_ssh_common_args="-J everywhere")
+    data["sandbox"]["vars"] = {"ansible_ssh_common_args": "-J jump", "ansible_port": 2222}
+    data["_meta"]["hostvars"]["sandbox1"] = {"ansible_private_key_file": "~/key", "ansible_ssh_extra_args": "-4"}
+    (sandbox,) = configuration(Inventory.parse(data)).sandboxes
+    assert sandbox.ssh == SshOptions("2222", "~/key", "", "-J jump", "-4")
+    assert sandbox.address == ""
+
+
+def test_what_only_ansible_uses_may_be_a_template(tmp_path: Path) -> None:
+    data = inventory_json(tmp_path)
+    data["sandbox"]["vars"] = {"ansible_ssh_args": "-J {{ jump }}"}
+    (sandbox,) = configuration(Inventory.parse(data)).sandboxes
+    assert sandbox.ssh == SshOptions(args="-J {{ jump }}")
 
 
 def test_unknown_names_list_the_known_ones(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from drillbook.providers import (
 )
 from drillbook.providers.ec2.backups import Ec2Backups
 from drillbook.providers.ec2.restores import Ec2Restores
+from drillbook.providers.ec2.sandboxes import Ec2Sandboxes
 from drillbook.providers.ec2.snapshots import Ec2Snapshots
 from drillbook.providers.lab.backups import LabBackups
 from drillbook.providers.lab.recoveries import LabRecoveries
@@ -51,6 +52,7 @@ ABILITIES = (
         (Ec2Snapshots, {LateSnapshots}),
         (Ec2Backups, set()),
         (Ec2Restores, {LimitedCredential, LiveRestores}),
+        (Ec2Sandboxes, {LimitedCredential}),
         (LabSnapshots, {Freezing}),
         (LabBackups, set()),
         (LabRestores, set()),

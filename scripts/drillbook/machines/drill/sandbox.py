@@ -1,6 +1,7 @@
 """The one step that a drill of roles does itself: it has the provider make the empty host that the playbooks configure."""
 
 import shlex
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,16 @@ _CONFIGURED_ARGS = (
 class SandboxWork:
     """Implements `Work`. The playbooks find in the run's own inventory how the host is reached."""
 
-    def __init__(self, provider: Sandboxes, sandbox: SandboxHost, clock: Clock) -> None:
+    def __init__(self, provider: Sandboxes, sandbox: SandboxHost, production: Sequence[str], clock: Clock) -> None:
+        """``production``: the service's own hosts, to which the provider's credential must be able to do nothing."""
         self._provider = provider
+        self._production = production
         self._sandbox = sandbox
         self._clock = clock
 
     def gate(self) -> tuple[Check, ...]:
         """Prove that the credential that makes the host can do no more; that it is cut off is proven later, from inside."""
-        return limits_of(self._provider, self._sandbox.provider, (self._sandbox.host,))
+        return limits_of(self._provider, self._sandbox.provider, self._production)
 
     def carry_out(self, step: Step, run: Run) -> None:
         """Claim the host, make it, wait until it can be logged in to; raises DrillbookError."""
@@ -49,7 +52,7 @@ def make_sandbox(provider: Sandboxes, sandbox: SandboxHost, clock: Clock, run: C
     claimed.take(sandbox.host)
     machine = claimed.made(sandbox.host, lambda claim: provider.make(claim, sandbox, deadline - clock.monotonic()))
     login = provider.reach(machine, deadline - clock.monotonic())
-    write_run_inventory(run.ledger.path.parent, sandbox.host, login, sandbox.ssh_args)
+    write_run_inventory(run.ledger.path.parent, sandbox.host, login, sandbox.ssh.args)
     return machine
 
 
@@ -62,7 +65,9 @@ def open_sandbox_work(opening: Opening) -> SandboxWork:
             remedy="Say there which provider makes it.",
         )
     clock = StoppableClock(opening.clock, opening.stops)
-    return SandboxWork(open_sandboxes(opening.place, clock), opening.sandbox, clock)
+    return SandboxWork(
+        open_sandboxes(opening.place, clock), opening.sandbox, opening.track.service.hosts, clock
+    )
 
 
 def write_run_inventory(directory: Path, host: str, login: Login, ssh_args: str = "") -> Path:

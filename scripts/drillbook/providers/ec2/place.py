@@ -7,6 +7,41 @@ from pydantic import Field
 from drillbook.strict import AbsolutePath, Name, Strict
 
 
+class Ec2SandboxImage(Strict):
+    """What sandbox hosts are run from, and what cloud-init tells them. They have no instance profile."""
+
+    image: str = Field(
+        pattern=r"^ami-[0-9a-z]+$",
+        description="image with cloud-init, in the place's region; the software of the restored service is in it",
+    )
+    instance_type: str = Field(
+        default="",
+        pattern=r"^($|[a-z0-9-]+\.[a-z0-9-]+$)",
+        description="type of these instances; that of the drill range if left out",
+    )
+    user: str = Field(
+        default="admin",
+        pattern=r"^[a-z_][a-z0-9_-]*$",
+        description="user that cloud-init lets in, with sudo; `admin` is the one of Debian's images",
+    )
+    public_key_file: AbsolutePath = Field(
+        description="public ssh key that this user accepts; the controller logs in by its private key"
+    )
+    encrypted: bool = Field(
+        default=True, description="encrypt their disks, by the account's default key for EBS where the image is not"
+    )
+    store_endpoint: str = Field(
+        default="",
+        pattern=r"^($|vpce-[0-9a-z]+$)",
+        description="interface endpoint of S3 in the isolated subnet that only lets backups be read; none where the store has an address there",
+    )
+    data_path: str = Field(
+        default="",
+        pattern=r"^($|/[A-Za-z0-9._/-]+$)",
+        description="where a sandbox host with `disk_bytes` has a disk of its own of that size; left out, the disk that it starts from is so large",
+    )
+
+
 class Ec2DrillRange(Strict):
     """Where drills make machines. What they made is removed only if name, subnet and the tag of the run all match."""
 
@@ -28,6 +63,9 @@ class Ec2DrillRange(Strict):
         default="",
         pattern=r"^($|[0-9.]+:[0-9]+$)",
         description="address:port in the isolated subnet that answers; without one a single machine's isolation stays unproven",
+    )
+    sandboxes: Ec2SandboxImage | None = Field(
+        default=None, description="how sandbox hosts are made; none are if left out"
     )
 
 

@@ -10,7 +10,7 @@ from drillbook.model import Backup, BackupNote, BackupRules, Claim, GuestAnswer,
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.claim_names import name_for, refuse_foreign_name
 from drillbook.providers.ec2.drill.instance_type import InstanceType
-from drillbook.providers.ec2.drill.instances import InstanceOrder, Instances, network_name
+from drillbook.providers.ec2.drill.instances import InstanceOrder, Instances, network_name, user_data_for
 from drillbook.providers.ec2.drill.limits import find_overreach
 from drillbook.providers.ec2.drill.network import refuse_unless_isolated
 from drillbook.providers.ec2.drill.removal import Removal
@@ -63,13 +63,16 @@ class Ec2Restores:
         image = self._image(claim, backup)
         refuse_unless_isolated(self._api, self._drill)
         count = max(1, int(tags_of(image).get(CARDS_TAG, "1")))
-        self._type.refuse_misfit(image, count, claim.host)
+        self._type.refuse_misfit(image, count, f"the backup of {claim.host}")
         made = [self._instances.make_card(claim, number) for number in range(count)]
         self._orders[claim.identifier] = InstanceOrder(
             claim=claim,
             image=backup.identifier,
-            devices=tuple(sorted(snapshots_of(image))),
+            instance_type=self._drill.instance_type,
+            disks=tuple({"DeviceName": device} for device in sorted(snapshots_of(image))),
             interfaces=tuple(str(one["NetworkInterfaceId"]) for one in made),
+            user_data=user_data_for(claim.host),
+            profile=self._drill.instance_profile,
         )
         return Machine(claim.host, claim.identifier, str(made[0]["AvailabilityZone"]), Power.STOPPED)
 

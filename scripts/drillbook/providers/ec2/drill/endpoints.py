@@ -8,19 +8,29 @@ from typing import Any
 _SERVICES = ("ssm", "ssmmessages", "ec2messages")
 _GONE = frozenset({"deleted", "rejected", "failed", "expired"})
 _ONE_ROLE = re.compile(r"arn:[^:*?]+:iam::[0-9]+:role/[^*?]+")
+_READING = re.compile(r"s3:(?:Get|List)[A-Za-z]*\*?")
+_IN_A_BUCKET = re.compile(r"arn:[^:*?]+:s3:::[a-z0-9][a-z0-9.-]+(?:/.*)?")
 _COMPARISONS = frozenset({"arnequals", "arnlike", "stringequals", "stringlike"})
 
 
 def wide_endpoints(
-    endpoints: list[Mapping[str, Any]], subnet: Mapping[str, Any], group: str, region: str
+    endpoints: list[Mapping[str, Any]], subnet: Mapping[str, Any], group: str, region: str, store: str = ""
 ) -> Iterator[str]:
-    """Say of each endpoint in the subnet, or with the drill's group, what makes it a way out."""
+    """Say of each endpoint in the subnet, or with the drill's group, what makes it a way out.
+
+    ``store`` is the id of the one through which sandbox hosts read backups from S3, "" where there is none.
+    """
     known = {f"com.amazonaws.{region}.{service}" for service in _SERVICES}
     for endpoint in endpoints:
         if not _reached(endpoint, subnet, group):
             continue
         name = f"the endpoint {endpoint['VpcEndpointId']} of {endpoint['ServiceName']}"
-        if endpoint["ServiceName"] not in known:
+        if store and endpoint["VpcEndpointId"] == store:
+            if endpoint["ServiceName"] != f"com.amazonaws.{region}.s3":
+                yield f"{name} is not S3's"
+            elif not reads_only(endpoint.get("PolicyDocument")):
+                yield f"{name} has a policy that allows more than to read from buckets that it names"
+        elif endpoint["ServiceName"] not in known:
             yield f"{name} is in it"
         elif admits_anybody(endpoint.get("PolicyDocument")):
             yield f"{name} has a policy that names no role"
@@ -41,6 +51,21 @@ def admits_anybody(document: str | None) -> bool:
         return any(one["Effect"] != "Deny" and not _names_roles(one) for one in _listed(statements))
     except (ValueError, KeyError, TypeError, AttributeError):
         return True
+
+
+def reads_only(document: str | None) -> bool:
+    """Whether all that a policy allows is to read from buckets that it names; what can't be read allows more."""
+    try:
+        statements = _listed(json.loads(document or "")["Statement"])
+        return all(one["Effect"] == "Deny" or _reads(one) for one in statements)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _reads(statement: Mapping[str, Any]) -> bool:
+    return all(_READING.fullmatch(str(one)) for one in _listed(statement["Action"])) and all(
+        _IN_A_BUCKET.fullmatch(str(one)) for one in _listed(statement["Resource"])
+    )
 
 
 def _names_roles(statement: Mapping[str, Any]) -> bool:

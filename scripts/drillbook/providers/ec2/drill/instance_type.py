@@ -14,20 +14,24 @@ _EITHER = "uefi-preferred"
 class InstanceType:
     """Asks EC2 once what the type is; what EC2 does not say of the type or the image is not compared."""
 
-    def __init__(self, api: Ec2Api, instance_type: str) -> None:
+    def __init__(self, api: Ec2Api, instance_type: str, key: str = "drill.instance_type") -> None:
         self._api = api
         self._name = instance_type
+        self._key = key
         self._type: Mapping[str, Any] = {}
         self._lock = Lock()
 
-    def refuse_misfit(self, image: Mapping[str, Any], cards: int, host: str) -> None:
-        """Raise RefusedError that names everything which keeps the type from running the image on so many cards."""
+    def refuse_misfit(self, image: Mapping[str, Any], cards: int, what: str) -> None:
+        """Raise RefusedError that names everything which keeps the type from running the image on so many cards.
+
+        ``what`` is what the image is: "the backup of db1".
+        """
         misfits = list(_misfits(self._described(), image, cards))
         if misfits:
             raise RefusedError(
-                f"{self._name} can't run the backup of {host}: {'; '.join(misfits)}",
+                f"{self._name} can't run {what}: {'; '.join(misfits)}",
                 where=str(image["ImageId"]),
-                remedy="Set drill.instance_type to one that fits every machine of the group; nothing was made of this one.",
+                remedy=f"Set {self._key} to one that fits all that it has to run; nothing was made of this one.",
             )
 
     def _described(self) -> Mapping[str, Any]:

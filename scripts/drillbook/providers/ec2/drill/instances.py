@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -21,12 +21,18 @@ _GONE = ("terminated", "shutting-down")
 
 @dataclass(frozen=True, slots=True)
 class InstanceOrder:
-    """What an instance is made of: its claim, its image with the devices of that, and its network interfaces in order."""
+    """What an instance is made of: its claim, its image, its network interfaces in order, and its disks as EC2 takes them.
+
+    ``profile`` is the instance profile, "" for none. ``user_data`` is what cloud-init gets; it is in no text that is made of this.
+    """
 
     claim: Claim
     image: str
-    devices: tuple[str, ...]
+    instance_type: str
+    disks: tuple[Mapping[str, Any], ...]
     interfaces: tuple[str, ...]
+    user_data: str = field(repr=False)
+    profile: str = ""
 
 
 class Instances:
@@ -76,53 +82,61 @@ class Instances:
     def run(self, order: InstanceOrder) -> str:
         """RunInstances of these interfaces and nothing else of a network; returns the instance's id."""
         claim = order.claim
+        profile: dict[str, Any] = {"IamInstanceProfile": {"Name": order.profile}} if order.profile else {}
         made = self._api.call(
             lambda client: client.run_instances(
                 ClientToken=token_for(claim, "instance"),
                 ImageId=order.image,
                 MinCount=1,
                 MaxCount=1,
-                InstanceType=self._drill.instance_type,
-                IamInstanceProfile={"Name": self._drill.instance_profile},
+                InstanceType=order.instance_type,
                 MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
-                UserData=_user_data(claim.host),
+                UserData=order.user_data,
                 InstanceInitiatedShutdownBehavior="terminate",
                 BlockDeviceMappings=[
-                    {"DeviceName": device, "Ebs": {"DeleteOnTermination": True}} for device in order.devices
+                    {**disk, "Ebs": {**disk.get("Ebs", {}), "DeleteOnTermination": True}} for disk in order.disks
                 ],
                 NetworkInterfaces=[
                     {"DeviceIndex": number, "NetworkInterfaceId": interface}
                     for number, interface in enumerate(order.interfaces)
                 ],
                 TagSpecifications=[{"ResourceType": kind, "Tags": tags_for(claim)} for kind in ("instance", "volume")],
+                **profile,
             ),
             f"run_instances {claim.identifier}",
         )
         return str(made["Instances"][0]["InstanceId"])
 
-    def wait_until_running(self, instance: str, order: InstanceOrder, deadline: timedelta) -> None:
-        """Return when it runs on just its own interfaces; raises RefusedError where it has another one."""
-        where = f"{order.claim.host} ({instance})"
+    def running(self, instance: str, host: str) -> Mapping[str, Any] | None:
+        """What EC2 says of an instance that runs; None where it does not yet. Raises InfrastructureError where it has ended."""
+        found = self._described(instance)
+        state = str(found["State"]["Name"]) if found else "pending"
+        if state not in ("running", "pending"):
+            why = (found or {}).get("StateReason", {}).get("Message", "")
+            raise InfrastructureError(
+                f"the instance is {state}{': ' + why if why else ''}",
+                where=f"{host} ({instance})",
+                remedy="See the account's events and quotas, and whether the drill's key may use the volumes' KMS key.",
+            )
+        return found if state == "running" else None
 
-        def running() -> Mapping[str, Any] | None:
-            found = self._described(instance)
-            state = str(found["State"]["Name"]) if found else "pending"
-            if state not in ("running", "pending"):
-                why = (found or {}).get("StateReason", {}).get("Message", "")
-                raise InfrastructureError(
-                    f"the instance is {state}{': ' + why if why else ''}",
-                    where=where,
-                    remedy="See the account's events and quotas, and whether the drill's key may use the volumes' KMS key.",
-                )
-            return found if state == "running" else None
+    def wait_until_running(self, instance: str, order: InstanceOrder, deadline: timedelta) -> Mapping[str, Any]:
+        """Return what EC2 says of it when it runs on just its own interfaces; raises RefusedError where it has another one."""
 
         late = InfrastructureError(
             "it was not running in time",
-            where=where,
-            remedy="See the account's events, or raise drillbook_machines.ready_seconds.",
+            where=f"{order.claim.host} ({instance})",
+            remedy="See the account's events, or raise drillbook_machines.ready_seconds; of a sandbox host drillbook_step_timeout_seconds.",
         )
-        found = wait_until(self._clock, running, deadline=deadline, every=self._poll, late=late)
+        found = wait_until(
+            self._clock,
+            lambda: self.running(instance, order.claim.host),
+            deadline=deadline,
+            every=self._poll,
+            late=late,
+        )
         self._refuse_others(found, order)
+        return found
 
     def named(self, identifier: str) -> str:
         """The instance that has this name and was not terminated; raises InfrastructureError where there is not exactly one."""
@@ -155,7 +169,7 @@ class Instances:
             )
 
 
-def _user_data(host: str) -> str:
+def user_data_for(host: str) -> str:
     """The original's name: to cloud-init a copy is a new instance, which would be called after its new address."""
     return f"#cloud-config\nhostname: {json.dumps(host)}\npreserve_hostname: false\n"
 

@@ -4,7 +4,7 @@ EC2 judges the right before it looks at anything else of a dry run, and says ``D
 made. Systems Manager knows no dry runs: it is asked to run nothing, which it refuses as incomplete where the right is there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,10 +16,12 @@ from drillbook.providers.ec2.drill.claim_names import RUN_TAG, tags_for
 from drillbook.providers.ec2.drill.systems_manager import DOCUMENT
 from drillbook.providers.ec2.images import snapshots_of
 from drillbook.providers.ec2.place import Ec2DrillRange
-from drillbook.providers.ec2.tags import as_tags
+from drillbook.providers.ec2.tags import as_tags, tags_of
 
 _ALLOWED = frozenset({"DryRunOperation", "InvalidParameters"})
 _GONE = ("terminated", "shutting-down")
+_OTHERS = 3
+"""So many instances are tried on where none of the service's own is seen: one right covers them all, as a rule."""
 _PROBE = Claim("", "", "drillbook-preflight", "drillbook-preflight")
 
 
@@ -55,17 +57,54 @@ def find_overreach(
             where=f"{', '.join(hosts)} in {api.region}",
             remedy="Give the drill keys of the account and region that the instances and their backups are in.",
         )
+    return (
+        _on_instances(api, agents, instances, drill, _order(drill, next(iter(newest.values()), "")))
+        or _first_allowed(api, (found for image in images for found in _on_image(image)))
+        or _first_allowed(api, _on_fence(drill))
+    )
+
+
+def find_sandbox_overreach(
+    api: Ec2Api, agents: Ec2Api, drill: Ec2DrillRange, image: str, hosts: Sequence[str]
+) -> str | None:
+    """As `find_overreach`, where what is drilled is no machine of EC2's: ``image`` is the one that sandbox hosts are run from.
+
+    Where the keys see none of ``hosts``, they are tried on instances that are no drill's; where they see no instance at all, on the fence alone.
+    """
+    _refuse_without_dry_runs(api)
+    instances = tuple(_instances(api, hosts)) or tuple(_others(api, drill))[:_OTHERS]
+    return _on_instances(api, agents, instances, drill, _order(drill, image)) or _first_allowed(api, _on_fence(drill))
+
+
+def _on_instances(
+    api: Ec2Api,
+    agents: Ec2Api,
+    instances: Sequence[Mapping[str, Any]],
+    drill: Ec2DrillRange,
+    order: Mapping[str, Any],
+) -> str | None:
     for instance in instances:
-        for one in _on_instance(instance, drill, next(iter(newest.values()), "")):
-            if _allowed(one, partial(_dry_run, api, one)):
-                return f"it may {one.what} ({one.subject})"
+        found = _first_allowed(api, _on_instance(instance, drill, order))
+        if found is not None:
+            return found
         command = _Try("run programs inside it", str(instance["InstanceId"]), "send_command", {})
         if _allowed(command, partial(_empty_command, agents, command.subject)):
             return f"it may {command.what} ({command.subject})"
-    for one in (*(found for image in images for found in _on_image(image)), *_on_fence(drill)):
-        if _allowed(one, partial(_dry_run, api, one)):
-            return f"it may {one.what} ({one.subject})"
     return None
+
+
+def _first_allowed(api: Ec2Api, tries: Iterable[_Try]) -> str | None:
+    allowed = (one for one in tries if _allowed(one, partial(_dry_run, api, one)))
+    return next((f"it may {one.what} ({one.subject})" for one in allowed), None)
+
+
+def _order(drill: Ec2DrillRange, image: str) -> Mapping[str, Any]:
+    """What RunInstances is asked for: a backup's image as drills of machines run it, else a sandbox host's; {} where there is neither."""
+    sandboxes = drill.sandboxes
+    if sandboxes is not None and image in ("", sandboxes.image):
+        return {"ImageId": sandboxes.image, "InstanceType": sandboxes.instance_type or drill.instance_type}
+    profile = {"IamInstanceProfile": {"Name": drill.instance_profile}}
+    return {"ImageId": image, "InstanceType": drill.instance_type, **profile} if image else {}
 
 
 def _refuse_without_dry_runs(api: Ec2Api) -> None:
@@ -90,7 +129,16 @@ def _instances(api: Ec2Api, hosts: Sequence[str]) -> Iterator[Mapping[str, Any]]
             yield from (one for one in reservation["Instances"] if one["State"]["Name"] not in _GONE)
 
 
-def _on_instance(instance: Mapping[str, Any], drill: Ec2DrillRange, image: str) -> Iterator[_Try]:
+def _others(api: Ec2Api, drill: Ec2DrillRange) -> Iterator[Mapping[str, Any]]:
+    """Instances that no drill has made, and that are not in its subnet."""
+    for reservation in api.pages("describe_instances", "Reservations"):
+        for one in reservation["Instances"]:
+            is_a_drill_s = RUN_TAG in tags_of(one) or one.get("SubnetId") == drill.subnet
+            if not is_a_drill_s and one["State"]["Name"] not in _GONE:
+                yield one
+
+
+def _on_instance(instance: Mapping[str, Any], drill: Ec2DrillRange, order: Mapping[str, Any]) -> Iterator[_Try]:
     name = str(instance["InstanceId"])
     yield _Try("terminate it", name, "terminate_instances", {"InstanceIds": [name]})
     yield _Try("stop it", name, "stop_instances", {"InstanceIds": [name]})
@@ -110,22 +158,20 @@ def _on_instance(instance: Mapping[str, Any], drill: Ec2DrillRange, image: str) 
         moved = {"NetworkInterfaceId": identifier, "Groups": [drill.security_group]}
         yield _Try("change its network interface", identifier, "modify_network_interface_attribute", moved)
         groups = [str(group["GroupId"]) for group in card["Groups"]]
-        yield from _into(str(card["SubnetId"]), groups, drill, image)
+        yield from _into(str(card["SubnetId"]), groups, order)
 
 
-def _into(subnet: str, groups: list[str], drill: Ec2DrillRange, image: str) -> Iterator[_Try]:
+def _into(subnet: str, groups: list[str], order: Mapping[str, Any]) -> Iterator[_Try]:
     """As a drill makes its own, but where production is: only subnet and groups differ."""
     place = {"SubnetId": subnet, "Groups": groups}
     tags = tags_for(_PROBE)
     card = {**place, "TagSpecifications": [{"ResourceType": "network-interface", "Tags": tags}]}
     yield _Try("make network interfaces where it is", subnet, "create_network_interface", card)
-    if image:
+    if order:
         run = {
-            "ImageId": image,
+            **order,
             "MinCount": 1,
             "MaxCount": 1,
-            "InstanceType": drill.instance_type,
-            "IamInstanceProfile": {"Name": drill.instance_profile},
             "MetadataOptions": {"HttpTokens": "required"},
             "NetworkInterfaces": [{"DeviceIndex": 0, **place}],
             "TagSpecifications": [

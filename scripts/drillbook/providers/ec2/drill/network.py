@@ -13,7 +13,11 @@ _NO_TARGETS = frozenset({"DestinationPrefixListId", "InstanceOwnerId"})
 
 
 def refuse_unless_isolated(api: Ec2Api, drill: Ec2DrillRange) -> None:
-    """Raise RefusedError that names everything which leads out of the subnet or into it, beyond Systems Manager's endpoints."""
+    """Raise RefusedError that names everything which leads out of the subnet or into it.
+
+    Beyond Systems Manager's endpoints that is all but the one by which sandbox hosts read from S3, where it is declared.
+    """
+    store = drill.sandboxes.store_endpoint if drill.sandboxes else ""
     (subnet,) = api.pages("describe_subnets", "Subnets", SubnetIds=[drill.subnet])
     (group,) = api.pages("describe_security_groups", "SecurityGroups", GroupIds=[drill.security_group])
     in_its_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
@@ -22,7 +26,7 @@ def refuse_unless_isolated(api: Ec2Api, drill: Ec2DrillRange) -> None:
         *_of_subnet(subnet),
         *_of_routes(api, subnet),
         *_of_group(api, group, subnet, endpoints),
-        *wide_endpoints(endpoints, subnet, drill.security_group, api.region),
+        *wide_endpoints(endpoints, subnet, drill.security_group, api.region, store),
     ]
     if wide:
         raise RefusedError(
