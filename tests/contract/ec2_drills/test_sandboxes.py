@@ -21,7 +21,7 @@ from drillbook.errors import ConfigurationError, InfrastructureError, RefusedErr
 from drillbook.machines.drill.sandbox import SandboxWork, write_run_inventory
 from drillbook.model import CheckStatus, Claim, Power
 from drillbook.providers import LimitedCredential, Sandboxes, open_restores, open_sandboxes
-from drillbook.providers.ec2.drill.claim_names import RUN_TAG
+from drillbook.providers.ec2.drill.claim_names import RUN_TAG, token_for
 from drillbook.providers.ec2.sandboxes import Ec2Sandboxes
 
 if TYPE_CHECKING:
@@ -135,9 +135,13 @@ def test_a_key_that_it_does_not_serve_is_said(sandboxes: SandboxWorld) -> None:
         sandboxes.sandboxes.reach(machine, timedelta(seconds=3))
 
 
+KEEPS_ITS_KEY = "cp ssh_host_ed25519_key drillbook_new_key; cp ssh_host_ed25519_key.pub drillbook_new_key.pub"
+
+
 @pytest.mark.parametrize(
     ("tool", "text", "why"),
     [
+        ("ssh-keygen", KEEPS_ITS_KEY, "it made no host key of its own"),
         (
             "sudo",
             "echo 'sudo: a password is required' >&2; exit 1",
@@ -357,7 +361,8 @@ def test_a_lost_answer_makes_nothing_twice(sandboxes: SandboxWorld, operation: s
     DRILLS.lose_answer = {operation: 1}
     sandboxes.make()
     assert len(DRILLS.of(operation)) == 2
-    assert len({one["ClientToken"] for one in DRILLS.of(operation)}) == 1
+    what = {"CreateNetworkInterface": "card 0", "RunInstances": "instance"}[operation]
+    assert {one["ClientToken"] for one in DRILLS.of(operation)} == {token_for(sandboxes.claim(), what)}
     instances = {one for one in sandboxes.region.left() if one.startswith("i-")}
     assert instances == {sandboxes.instance()["InstanceId"]}
 
