@@ -31,11 +31,11 @@ def test_a_policy_without_the_image_is_named(sandboxes: SandboxWorld) -> None:
 
 
 def test_the_gate_names_a_policy_that_is_wider(sandboxes: SandboxWorld) -> None:
-    (check,) = SandboxWork(sandboxes.sandboxes, sandboxes.sandbox, SystemClock()).gate()
+    (check,) = SandboxWork(sandboxes.sandboxes, sandboxes.sandbox, ("shop-db",), SystemClock()).gate()
     assert check.status is CheckStatus.PASSED
     sandboxes.region.allow([*sandboxes.region.policy, {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}])
     with pytest.raises(RefusedError, match=r"too strong: it may terminate it \(i-"):
-        SandboxWork(sandboxes.sandboxes, sandboxes.sandbox, SystemClock()).gate()
+        SandboxWork(sandboxes.sandboxes, sandboxes.sandbox, ("shop-db",), SystemClock()).gate()
 
 
 def test_the_documented_policy_is_no_more_than_that(sandboxes: SandboxWorld) -> None:

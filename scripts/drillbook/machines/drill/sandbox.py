@@ -65,9 +65,7 @@ def open_sandbox_work(opening: Opening) -> SandboxWork:
             remedy="Say there which provider makes it.",
         )
     clock = StoppableClock(opening.clock, opening.stops)
-    return SandboxWork(
-        open_sandboxes(opening.place, clock), opening.sandbox, opening.track.service.hosts, clock
-    )
+    return SandboxWork(open_sandboxes(opening.place, clock), opening.sandbox, opening.track.service.hosts, clock)
 
 
 def write_run_inventory(directory: Path, host: str, login: Login, ssh_args: str = "") -> Path:

@@ -12,7 +12,6 @@ from drillbook.providers.ec2.sandboxes import Ec2Sandboxes
 from drillbook.providers.ec2.snapshots import Ec2Snapshots
 from drillbook.providers.protocols import Backups, Snapshots
 
-
 LOGS_IN_FIRST = True
 """User data can be read by whoever may describe the instance, so the host key that it brings is replaced at once."""
 
