@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,15 +11,20 @@ from tests.conftest import wanting
 from tests.contract.machine_drills.world import SECRET, TOKEN, USER, documented_grants, documented_roles
 from tests.contract.providers.proxmox_sandboxes import HOW_TO
 from tests.support.guests import GuestContainers, ProxmoxGuests, guest_image, guests_of
+from tests.support.guests.containers import options_of, podman_of
 from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
 from tests.support.proxmox.state import Pool, Storage, Token
 from tests.support.proxmox.state import User as Account
+
+from drillbook.providers.lab.podman import LAB_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.faults.conftest import Drills
+
+    from drillbook.providers.lab.podman import Podman
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -95,3 +101,68 @@ def test_postgresql_is_drilled_in_a_clone_on_proxmox(cluster: Cluster) -> None:
     assert machine == {"host": "sandbox1", "identifier": "qemu/9000"}
     assert cluster.guests.names() == []
     assert not set(cluster.server.state.guests) & set(NUMBERS)
+
+
+@pytest.fixture
+def standing(drills: Drills, tmp_path: Path) -> Iterator[tuple[Podman, str, dict[str, Any]]]:
+    """A host that the lab does not know: reached by ssh as a user who becomes root by a password."""
+    lab = drills.lab
+    podman, name = podman_of(lab), f"{lab.prefix}-guest-standing"
+    address = lab.address("sandbox1", "sandbox").rpartition(".")[0] + ".61"
+    found = podman.inspect(f"{lab.prefix}-sandbox1.template")
+    assert found is not None
+    password = secrets.token_urlsafe(12)
+    names = [f"--add-host={host}:{lab.address(host, 'sandbox')}" for host in ("store1", "cache1")]
+    podman.call(
+        *("run", "--detach", "--name", name, "--hostname", "Standing1", f"--label={LAB_LABEL}={lab.prefix}"),
+        *options_of(podman, lab),
+        *(f"--network={lab.prefix}-sandbox:ip={address}", *names, str(found["ImageName"]), "/sbin/init"),
+        where=name,
+    )
+    key = (lab.state / "ssh/id_ed25519.pub").read_text(encoding="utf-8").strip()
+    script = (
+        "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done; set -e; "
+        f"useradd --create-home --shell /bin/bash --groups sudo operator; echo 'operator:{password}' | chpasswd; "
+        f"install -d -o operator -m 0700 /home/operator/.ssh; echo '{key}' >/home/operator/.ssh/authorized_keys; "
+        "chown -R operator: /home/operator/.ssh; echo 'umask 027' >>/home/operator/.profile; "
+        "cat /etc/ssh/ssh_host_ed25519_key.pub"
+    )
+    try:
+        own = podman.call("exec", name, "sh", "-c", script, where=name)
+        (tmp_path / "known_hosts").write_text(f"{address} {own}", encoding="utf-8")
+        pinned = f"-o UserKnownHostsFile={tmp_path}/known_hosts -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes"
+        yield (
+            podman,
+            name,
+            {
+                "drillbook_providers": [*lab.variables["drillbook_providers"], {"name": "standing", "kind": "host"}],
+                "drillbook_sandboxes": [{"host": "sandbox1", "provider": "standing"}],
+                "host_sandbox1": {
+                    "ansible_host": address,
+                    "ansible_user": "operator",
+                    "ansible_become": True,
+                    "ansible_become_password": password,
+                    "ansible_ssh_common_args": pinned,
+                },
+            },
+        )
+    finally:
+        podman.call("rm", "--force", "--time", "0", "--volumes", name, where=name)
+
+
+def test_postgresql_is_drilled_in_a_standing_host(drills: Drills, standing: tuple[Podman, str, dict[str, Any]]) -> None:
+    podman, name, variables = standing
+    look = "find /var/lib/postgresql /var/lib/etcd /etc/drillbook /etc/patroni /etc/pgbackrest* /home -type f | sort; ss -Hltn | sort"
+    before = podman.attempt("exec", name, "sh", "-c", look).stdout
+    for _again in range(2):
+        ran = drills.run(**variables)
+        assert (wanting(ran.record), ran.code) == ([], 0), ran.why()
+        assert ran.record["tracks"][0]["facts"]["machines"] == [{"host": "sandbox1", "identifier": "sandbox1"}]
+        after = podman.attempt("exec", name, "sh", "-c", look).stdout
+        assert set(after.splitlines()) ^ set(before.splitlines()) == set()
+    occupied = "install -D /dev/null /var/lib/postgresql/theirs/rows"
+    podman.call("exec", name, "sh", "-c", occupied, where=name)
+    ran = drills.run(**variables)
+    assert ran.code == 2
+    assert "sandbox1 is not free: /var/lib/postgresql holds data: /var/lib/postgresql/theirs/rows" in ran.why()
+    podman.call("exec", name, "test", "-e", "/var/lib/postgresql/theirs/rows", where=name)

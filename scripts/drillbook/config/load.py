@@ -35,6 +35,7 @@ from drillbook.model import (
     SandboxHost,
     Service,
 )
+from drillbook.providers import read_from
 
 PREFIX = "drillbook_"
 
@@ -179,7 +180,7 @@ def _assemble(general: GlobalVariables, parts: _Parts, inventory: Inventory, dig
         services=parts.services,
         drills=parts.drills,
         escrow=parts.escrow,
-        providers=general.drillbook_providers,
+        providers=tuple(read_from(place, inventory.sources) for place in general.drillbook_providers),
         machine_groups=parts.machines,
         sandboxes=parts.sandboxes,
         addresses={host: inventory.address_of(host) for host in inventory.hosts_of("all")},

@@ -17,6 +17,7 @@ from drillbook.model import (
     QuiesceHook,
     Retention,
 )
+from drillbook.providers import has_machines
 
 MACHINES_KEY = "drillbook_machines"
 _HOMES = {"storage": "proxmox", "fleecing_storage": "proxmox", "leave_out": "proxmox", "copy_to_region": "ec2"}
@@ -28,6 +29,13 @@ def machine_group(name: str, values: MachinesVariables, context: Context) -> Mac
     hosts, faults = context.inventory.hosts_of(name), context.faults
     place = context.place(values.provider, name, f"{MACHINES_KEY}.provider")
     stages = values.order or (hosts,)
+    if place is not None and not has_machines(place):
+        faults.add(
+            f"the provider {place.name} ({place.kind}) has no machines that it can back up",
+            name,
+            f"{MACHINES_KEY}.provider",
+            "Name the provider that makes the group's machines.",
+        )
     _refuse_wrong_order(name, stages, hosts, faults)
     _refuse_strangers(name, values.probes, hosts, f"{MACHINES_KEY}.probes", faults)
     if values.backup is not None:

@@ -24,6 +24,7 @@ from drillbook.providers.protocols import (
     Snapshots,
 )
 from drillbook.providers.registry import (
+    has_machines,
     lacking_for_sandboxes,
     logs_in_first,
     open_backups,
@@ -32,6 +33,7 @@ from drillbook.providers.registry import (
     open_restores,
     open_sandboxes,
     open_snapshots,
+    read_from,
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "Sandboxes",
     "Snapshots",
     "find_each",
+    "has_machines",
     "lacking_for_sandboxes",
     "logs_in_first",
     "open_backups",
@@ -62,4 +65,5 @@ __all__ = [
     "open_restores",
     "open_sandboxes",
     "open_snapshots",
+    "read_from",
 ]

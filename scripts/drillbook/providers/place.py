@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from drillbook.providers.ec2.place import Ec2Place
+from drillbook.providers.host.place import HostPlace
 from drillbook.providers.lab.place import LabPlace
 from drillbook.providers.proxmox.place import ProxmoxPlace
 
-Place = Annotated[ProxmoxPlace | Ec2Place | LabPlace, Field(discriminator="kind")]
+Place = Annotated[ProxmoxPlace | Ec2Place | LabPlace | HostPlace, Field(discriminator="kind")]
 
 
 def read_place(values: Mapping[str, Any]) -> Place:

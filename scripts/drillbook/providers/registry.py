@@ -1,11 +1,14 @@
 """Which module serves which kind of place. It is imported when it is used: boto3 and requests take a while."""
 
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError
 from drillbook.providers.drill_protocols import DrillMachines, Recoveries, Restores, Sandboxes
+from drillbook.providers.host.place import HostPlace
 from drillbook.providers.place import Place
 from drillbook.providers.protocols import Backups, Snapshots
 
@@ -13,6 +16,7 @@ _OPENERS = {
     "proxmox": "drillbook.providers.proxmox.openers",
     "ec2": "drillbook.providers.ec2.openers",
     "lab": "drillbook.providers.lab.openers",
+    "host": "drillbook.providers.host.openers",
 }
 _INSTEAD = {
     "restores in place": "Start the machines by hand from the backups that `drillbook backup list` names, then restore their services."
@@ -65,9 +69,19 @@ def lacking_for_sandboxes(place: Place) -> str:
     return "" if getattr(place.drill, "sandboxes", True) else "`drill.sandboxes` says nothing about them"
 
 
+def has_machines(place: Place) -> bool:
+    """Whether it has machines that can be backed up, and not only hosts to restore into."""
+    return hasattr(import_module(_OPENERS[place.kind]), "open_backups")
+
+
 def logs_in_first(place: Place) -> bool:
     """Whether it logs in to a new sandbox host itself, by ssh, before Ansible does."""
     return bool(getattr(import_module(_OPENERS[place.kind]), "LOGS_IN_FIRST", False))
+
+
+def read_from(place: Place, inventories: Sequence[Path]) -> Place:
+    """The place; one whose machines are hosts of the inventory knows then from what it was read."""
+    return place.read_from(inventories) if isinstance(place, HostPlace) else place
 
 
 def _range(place: Place) -> Any:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 CLEAN = ROOT / "playbooks/tasks/template_clean.yml"
-POSTGRESQL = (ROOT / "playbooks/template_postgresql.yml", ROOT / "playbooks/postgresql/template.yml", CLEAN)
+POSTGRESQL = (
+    ROOT / "playbooks/template_postgresql.yml",
+    ROOT / "playbooks/postgresql/template.yml",
+    ROOT / "playbooks/postgresql/install.yml",
+    CLEAN,
+)
 LIMIT = timedelta(minutes=10)
 
 
