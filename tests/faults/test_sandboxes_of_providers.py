@@ -122,10 +122,10 @@ def standing(drills: Drills, tmp_path: Path) -> Iterator[tuple[Podman, str, dict
     key = (lab.state / "ssh/id_ed25519.pub").read_text(encoding="utf-8").strip()
     script = (
         "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done; set -e; "
-        f"useradd --create-home --shell /bin/bash --groups sudo operator; echo 'operator:{password}' | chpasswd; "
-        f"install -d -o operator -m 0700 /home/operator/.ssh; echo '{key}' >/home/operator/.ssh/authorized_keys; "
-        "chown -R operator: /home/operator/.ssh; echo 'umask 027' >>/home/operator/.profile; "
-        "cat /etc/ssh/ssh_host_ed25519_key.pub"
+        f"useradd --create-home --shell /bin/bash --groups sudo ops; echo 'ops:{password}' | chpasswd; "
+        f"install -d -o ops -m 0700 /home/ops/.ssh; echo '{key}' >/home/ops/.ssh/authorized_keys; "
+        "chown -R ops: /home/ops/.ssh; echo 'umask 027' >>/home/ops/.profile; "
+        "ssh-keygen -A >/dev/null; systemctl restart ssh; cat /etc/ssh/ssh_host_ed25519_key.pub"
     )
     try:
         own = podman.call("exec", name, "sh", "-c", script, where=name)
@@ -139,7 +139,7 @@ def standing(drills: Drills, tmp_path: Path) -> Iterator[tuple[Podman, str, dict
                 "drillbook_sandboxes": [{"host": "sandbox1", "provider": "standing"}],
                 "host_sandbox1": {
                     "ansible_host": address,
-                    "ansible_user": "operator",
+                    "ansible_user": "ops",
                     "ansible_become": True,
                     "ansible_become_password": password,
                     "ansible_ssh_common_args": pinned,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Check, CheckStatus, Mode, ObjectStore, Stage
+from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
+from drillbook.model import Check, CheckStatus, Mode, ObjectStore, Repository, Stage
 from drillbook.stores.permissions import Permissions
 
 READER = "repository_reader"
@@ -40,15 +40,39 @@ class Preflight:
 
         Raises RefusedError that names a permission which must not be there, InfrastructureError when the store
         can't be reached, a credential is not valid, or this machine's clock is off. In place nothing but a dead store may stop the
-        operator: the clock only leaves the run unproven, and the reader, which such a restore does not use, is not proven.
+        operator: what else is wrong only leaves the run unproven, and the reader, which such a restore does not use, is not proven.
         """
+        return self._in_sandbox() if mode is Mode.SANDBOX else tuple(self._in_place())
+
+    def _in_sandbox(self) -> tuple[Check, ...]:
         reader = self._users(READER)
-        checks = [self._clock(reader, mode), *self._reachable(reader)]
-        if mode is Mode.SANDBOX:
-            checks.append(_denied(READER, self._reader_attempts(reader)))
+        checks = [
+            self._clock(reader, Mode.SANDBOX),
+            *self._reachable(reader),
+            _denied(READER, self._reader_attempts(reader)),
+        ]
         if self._anchored:
             checks.append(_denied(WRITER, self._writer_attempts(self._users(WRITER), reader)))
         return tuple(checks)
+
+    def _in_place(self) -> Iterator[Check]:
+        """Skipped checks for what is lost with the controller, or is not as it should be: the rescue comes first."""
+        try:
+            reader = self._users(READER)
+        except DrillbookError as error:
+            yield _skipped(f"{READER} is there", error)
+            return
+        yield self._clock(reader, Mode.IN_PLACE)
+        for name, repository in self._store.repositories.items():
+            if reader.can_list(repository.bucket, repository.prefix):
+                yield _passed(f"repository {name} can be read", "listing allowed", "listed")
+            else:
+                yield _skipped(f"repository {name} can be read", _unlisted(reader, name, repository))
+        if self._anchored:
+            try:
+                yield _denied(WRITER, self._writer_attempts(self._users(WRITER), reader))
+            except DrillbookError as error:
+                yield _skipped(f"{WRITER} is limited", error)
 
     def _clock(self, user: Permissions, mode: Mode) -> Check:
         difference = user.clock_difference()
@@ -77,11 +101,7 @@ class Preflight:
     def _reachable(self, user: Permissions) -> Iterator[Check]:
         for name, repository in self._store.repositories.items():
             if not user.can_list(repository.bucket, repository.prefix):
-                raise InfrastructureError(
-                    f"{user.user} can't list the repository {name}",
-                    where=f"bucket {repository.bucket}, path {repository.path}",
-                    remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
-                )
+                raise _unlisted(user, name, repository)
             yield _passed(f"repository {name} can be read", "listing allowed", "listed")
 
     def _reader_attempts(self, user: Permissions) -> Iterator[_Attempt]:
@@ -99,6 +119,18 @@ class Preflight:
         yield _Attempt("get an object", bucket, lambda: user.can_get(bucket, present))
         for repository in self._store.repositories.values():
             yield from _of_writer(user, repository.bucket, f"{repository.prefix}{key}")
+
+
+def _unlisted(user: Permissions, name: str, repository: Repository) -> InfrastructureError:
+    return InfrastructureError(
+        f"{user.user} can't list the repository {name}",
+        where=f"bucket {repository.bucket}, path {repository.path}",
+        remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
+    )
+
+
+def _skipped(name: str, error: DrillbookError) -> Check:
+    return Check(name, Stage.GATE, CheckStatus.SKIPPED, message=error.message, remedy=error.remedy)
 
 
 def _absent_key() -> str:

@@ -108,6 +108,35 @@ def test_controllers_clock_stops_a_drill_but_not_the_bad_day(world: World) -> No
     assert proof.prove(Mode.IN_PLACE)[0].status is CheckStatus.SKIPPED
 
 
+@pytest.mark.parametrize(
+    ("reader", "writer", "skipped"),
+    [
+        (None, FakeUser(WRITER, ()), ["repository_reader is there"]),
+        (FakeUser(READER, {"can_list"}), None, ["evidence_writer is limited"]),
+        (FakeUser(READER, {"can_list"}), FakeUser(WRITER, {"can_delete"}), ["evidence_writer is limited"]),
+        (FakeUser(READER, ()), FakeUser(WRITER, ()), ["repository pgbackrest can be read"]),
+    ],
+)
+def test_on_the_bad_day_no_credential_stops_the_rescue(
+    world: World, reader: FakeUser | None, writer: FakeUser | None, skipped: list[str]
+) -> None:
+    """The run can't be PASS then, for a check is skipped; a drill is refused."""
+    users = {READER: reader, WRITER: writer}
+
+    def opened(name: str) -> FakeUser:
+        found = users[name]
+        if found is None:
+            raise InfrastructureError("its keys can't be read", where=name, remedy="Bring them back from escrow.")
+        return found
+
+    proof = Preflight(world.configuration.store, opened, clock_offset_limit=timedelta(seconds=2), anchored=True)  # type: ignore[arg-type] # as above
+    found = proof.prove(Mode.IN_PLACE)
+    assert [check.name for check in found if check.status is not CheckStatus.PASSED] == skipped
+    assert all(check.remedy for check in found if check.name in skipped)
+    with pytest.raises((InfrastructureError, RefusedError)):
+        proof.prove(Mode.SANDBOX)
+
+
 def test_each_repository_is_tried(world: World) -> None:
     """A right on the second one is as dangerous as on the first."""
     store = replace(
