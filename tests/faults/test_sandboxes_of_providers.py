@@ -125,6 +125,8 @@ def standing(drills: Drills, tmp_path: Path) -> Iterator[tuple[Podman, str, dict
         f"useradd --create-home --shell /bin/bash --groups sudo ops; echo 'ops:{password}' | chpasswd; "
         f"install -d -o ops -m 0700 /home/ops/.ssh; echo '{key}' >/home/ops/.ssh/authorized_keys; "
         "chown -R ops: /home/ops/.ssh; echo 'umask 027' >>/home/ops/.profile; "
+        # As after somebody's first sudo there.
+        "touch /home/ops/.sudo_as_admin_successful; "
         "ssh-keygen -A >/dev/null; systemctl restart ssh; cat /etc/ssh/ssh_host_ed25519_key.pub"
     )
     try:

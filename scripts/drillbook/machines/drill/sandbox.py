@@ -94,6 +94,9 @@ def _pinned(known: Path, host: str) -> str:
     options = {
         "UserKnownHostsFile": f'"{known}"',
         "GlobalKnownHostsFile": "none",
+        "KnownHostsCommand": "none",
+        "VerifyHostKeyDNS": "no",
+        "UpdateHostKeys": "no",
         "HostKeyAlias": host,
         "StrictHostKeyChecking": "yes",
     }
