@@ -13,8 +13,7 @@ from tests.hygiene.hollow import asked_of_variables, ended, hollow_tree, started
 
 from drillbook.app import inventory_at
 from drillbook.config import configuration, examine
-from drillbook.initial import Wanted, make, models
-from drillbook.initial.model import Differences
+from drillbook.initial import MODELS, Differences, Wanted, make
 from drillbook.initial.secrets import GIVEN
 from drillbook.run.plan import plan_drill
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INVENTORIES = ROOT / "inventories"
-MODELS = models(INVENTORIES)
 PROVISIONED = {"aws", "proxmox"}
 # What an operator fills in, and the address that a provider gives a sandbox host.
 FILLED_IN = dict.fromkeys(GIVEN, "filled in") | {"vault_ssh_public_key": "ssh-ed25519 AAAA operator"}
@@ -90,8 +88,8 @@ def outcomes(
     return {name: ended(process) for name, process in running.items()}
 
 
-def test_the_models_are_found() -> None:
-    assert set(MODELS) == {"aws", "example", "proxmox"}
+def test_each_inventory_but_the_labs_is_a_model() -> None:
+    assert set(MODELS) == {path.name for path in INVENTORIES.iterdir() if path.is_dir()} - {"lab"}
 
 
 @pytest.mark.parametrize("model", MODELS)

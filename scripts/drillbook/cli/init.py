@@ -13,8 +13,7 @@ from drillbook.app import repository_root
 from drillbook.cli.options import AsJson
 from drillbook.cli.output import show
 from drillbook.errors import ConfigurationError
-from drillbook.initial import Made, Wanted, make, models
-from drillbook.initial.model import Differences
+from drillbook.initial import MODELS, Differences, Made, Wanted, make
 
 _USER = re.compile(r"^[a-z_][a-z0-9_-]*$")
 _ENDPOINT = re.compile(r"^https://[A-Za-z0-9.-]+(?::\d+)?$")
@@ -24,7 +23,7 @@ USERS = "repository_writer, repository_reader, evidence_writer, heartbeat_writer
 
 def init(  # noqa: PLR0913 - one parameter per option is how typer declares them
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="New or empty; it belongs to who runs this.")],
-    model: Annotated[str, typer.Option(help="Which inventory of the tree: example, proxmox or aws.")] = "example",
+    model: Annotated[str, typer.Option(help=f"Which inventory of the tree: {', '.join(MODELS)}.")] = "example",
     address: Annotated[
         list[str] | None, typer.Option(help="A host's address; may be given several times.", metavar="HOST=ADDRESS")
     ] = None,
@@ -46,8 +45,6 @@ def init(  # noqa: PLR0913 - one parameter per option is how typer declares them
 
     The directory holds all that a new controller would need; its modes let nobody else in. No secret is printed.
     """
-    inventories = repository_root() / "inventories"
-    known = models(inventories)
     differences = Differences(
         directory=directory.expanduser().resolve(),
         state_directory=(state_directory or _usual_state_directory()).expanduser().resolve(),
@@ -56,8 +53,8 @@ def init(  # noqa: PLR0913 - one parameter per option is how typer declares them
         endpoint=_fitting(endpoint, _ENDPOINT, "--endpoint", "Give https://, a name and, if need be, a port."),
         region=_fitting(region, _REGION, "--region", "Give its name, such as eu-central-1."),
     )
-    _fitting(model, re.compile(f"^(?:{'|'.join(known)})$"), "--model", f"Name one of: {', '.join(known)}.")
-    made = make(Wanted(model, differences, _line_of(become_password_file)), inventories)
+    _fitting(model, re.compile(f"^(?:{'|'.join(MODELS)})$"), "--model", f"Name one of: {', '.join(MODELS)}.")
+    made = make(Wanted(model, differences, _line_of(become_password_file)), repository_root() / "inventories")
     show(_as_json(made), as_json=as_json, text=lambda screen: _print(screen, made))
 
 
@@ -117,6 +114,6 @@ def _print(screen: Console, made: Made) -> None:
         f"2. Put your hosts and your store into {inventory / 'hosts.yml'} and {inventory / 'group_vars/all/drillbook.yml'}",
         f"3. {fill}: ansible-vault edit {vault}",
         f"4. Put the store's keys into {made.directory / 'object_store'}/<user>.json, mode 0600: {USERS}",
-        "5. drillbook config check, then ansible-playbook playbooks/site.yml --check --diff",
+        "5. In the clone: drillbook config check, then ansible-playbook playbooks/site.yml --check --diff",
     ):
         screen.print(line, markup=False, soft_wrap=True)

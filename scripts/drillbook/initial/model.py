@@ -10,8 +10,8 @@ from drillbook.errors import ConfigurationError
 HOSTS = "hosts.yml"
 CONNECTION = "group_vars/all/ansible.yml"
 GLOBAL = "group_vars/all/drillbook.yml"
-# The lab's is for the lab alone.
-_NO_MODELS = {"lab"}
+MODELS = ("example", "proxmox", "aws")
+"""Inventories of the tree that are for others, too; the lab's is for the lab alone."""
 # Paths of the controller in the models. The roles put certificates below the same directory on each host: that is another thing.
 _CONFIGURATION = re.compile(r"/etc/drillbook(?!/tls\b)")
 _STATE = re.compile(r"/var/lib/drillbook\b")
@@ -27,11 +27,6 @@ class Differences:
     user: str | None = None
     endpoint: str | None = None
     region: str | None = None
-
-
-def models(inventories: Path) -> tuple[str, ...]:
-    """Return the names of the models below ``inventories``, sorted."""
-    return tuple(sorted(path.name for path in inventories.iterdir() if path.is_dir() and path.name not in _NO_MODELS))
 
 
 def read_model(folder: Path) -> dict[str, str]:

@@ -178,7 +178,7 @@ def test_an_empty_directory_is_taken_and_closed(tmp_path: Path, call: Any) -> No
         (("--user", "a b"), "'a b' can't be used (in --user)"),
         (("--endpoint", "http://store.example.org"), "(in --endpoint)"),
         (("--region", "eu 1"), "(in --region)"),
-        (("--model", "lab"), "Name one of: aws, example, proxmox."),
+        (("--model", "lab"), "Name one of: example, proxmox, aws."),
         (("--become-password-file", "missing"), "can't be read: No such file"),
         (("--become-password-file", "empty"), "there is no password in it"),
         (("--state-directory", "here and there"), "letters, digits"),
