@@ -14,7 +14,7 @@ FLOORS = (
     {"escrow", "journal"},
     {"stores", "providers", "ansible"},
     {"evidence"},
-    {"run"},
+    {"run", "initial"},
     {"reporters"},
     {"machines"},
     {"inquiry"},

@@ -28,7 +28,7 @@ def chosen_inventories(given: list[Path] | None, root: Callable[[], Path], tell:
         raise ConfigurationError(
             f"no inventory was given, and this clone has no lab '{lab}'",
             where="the command line",
-            remedy=f"Give --inventory (-i), or set {VARIABLE}.{others}",
+            remedy=f"Give --inventory (-i), or set {VARIABLE}. `drillbook init DIRECTORY` makes an inventory.{others}",
         )
     tell(f"drillbook: no inventory was given: using inventories/lab, of the lab '{lab}'")
     return [repository / "inventories/lab"]

@@ -8,6 +8,7 @@ import typer
 
 from drillbook.cli import backup, config, drill, escrow, evidence, repository, snapshot
 from drillbook.cli.examples import examples
+from drillbook.cli.init import init
 from drillbook.cli.output import console
 from drillbook.cli.preflight import preflight
 from drillbook.cli.recovery_points import recovery_points
@@ -16,6 +17,7 @@ from drillbook.cli.status import status
 from drillbook.errors import DrillbookError
 from drillbook.version import told_version
 
+INIT_PAGE = "docs/reference/configuration.md"
 RUN_PAGE = "docs/how-to/run-a-drill.md"
 RESTORE_PAGE = "docs/runbooks/restore-postgresql-in-place.md"
 app = typer.Typer(
@@ -25,6 +27,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("drillbook status", "drillbook drill run -h", page="docs/reference/cli.md"),
 )
+app.command(
+    epilog=examples(
+        "drillbook init ~/.config/drillbook",
+        "drillbook init /etc/drillbook --user admin --address db1=192.0.2.11 --address lb1=192.0.2.21",
+        page=INIT_PAGE,
+    )
+)(init)
 app.add_typer(drill.app, name="drill")
 app.command(
     epilog=examples(

@@ -183,11 +183,16 @@ def _assemble(general: GlobalVariables, parts: _Parts, inventory: Inventory, dig
         providers=tuple(read_from(place, inventory.sources) for place in general.drillbook_providers),
         machine_groups=parts.machines,
         sandboxes=parts.sandboxes,
-        addresses={host: inventory.address_of(host) for host in inventory.hosts_of("all")},
+        addresses=_addresses(inventory, {sandbox.host for sandbox in parts.sandboxes}),
         machines_at_once=general.drillbook_machines_at_once,
         machine_timeout=timedelta(seconds=general.drillbook_machine_timeout_seconds),
         digest=digest,
     )
+
+
+def _addresses(inventory: Inventory, sandboxes: set[str]) -> dict[str, str | None]:
+    """By host. A sandbox host is in a drill's own network, is there for a run alone, and may get its address then: it is no production."""
+    return {host: inventory.address_of(host) for host in inventory.hosts_of("all") if host not in sandboxes}
 
 
 def _escrow(item: EscrowVariables, services: tuple[Service, ...], faults: Faults) -> EscrowItem:

@@ -35,7 +35,7 @@ class Opening:
     """What a kind's work may be made from: a track of the plan, and what the inventory says of the machines below it.
 
     ``group`` is there where the service's group is declared as machines, ``sandbox`` where the plan goes into a sandbox host; ``place``
-    is the provider of either. ``addresses`` are where each host of the inventory is reached, None where that is not known.
+    is the provider of either. ``addresses`` are where each host of the inventory but sandboxes is reached, None where that is not known.
     ``workers`` is how many machines are worked on at once.
     """
 

@@ -86,7 +86,8 @@ def test_drillbook_knows_the_address_of_each_host(cluster: Cluster, region: Regi
 @pytest.mark.parametrize("name", ["proxmox", "aws"])
 def test_drillbook_accepts_them(name: str, request: pytest.FixtureRequest) -> None:
     found = _read(request.getfixturevalue({"proxmox": "cluster", "aws": "region"}[name]).controller)
-    assert {drill.name for drill in found.drills} == {"shop-latest"}
+    assert {drill.name for drill in found.drills} == {"postgresql-latest", "postgresql-oldest", "shop-latest"}
+    assert [sandbox.host for sandbox in found.sandboxes] == ["sandbox1"]
     (place,) = [found.provider(found.machine_group(found.service("shop").group).provider)]
     assert place.drill is not None
     assert set(found.service("shop").hosts) == {"shop-web1", "shop-web2"}

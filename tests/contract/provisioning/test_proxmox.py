@@ -185,7 +185,6 @@ def test_a_number_that_the_token_may_not_see_is_refused_by_the_cluster(made: Mad
     state = made.cluster.server.state
     before = deepcopy(state.guests)
     variables = made.cluster.controller.inventory / "host_vars"
-    variables.mkdir()
     (variables / "lb1.yml").write_text("---\nproxmox_vm_vmid: 500\n", encoding="utf-8")
     done = made.cluster.controller.provision("--limit=lb1")
     (variables / "lb1.yml").unlink()
@@ -196,7 +195,6 @@ def test_a_number_that_the_token_may_not_see_is_refused_by_the_cluster(made: Mad
 
 def test_a_machine_goes_when_it_is_named_twice_and_ours(made: Made) -> None:
     inventory = made.cluster.controller.inventory
-    (inventory / "host_vars").mkdir(exist_ok=True)
     (inventory / "host_vars/db2.yml").write_text("---\nproxmox_vm_state: absent\n", encoding="utf-8")
     named = {"provision_destroy": "db2"}
     dry = made.cluster.controller.provision(DATABASES, "--check", variables=named)

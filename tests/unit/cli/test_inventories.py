@@ -59,7 +59,9 @@ def test_the_lab_of_this_clone_is_taken_and_said(
 def test_without_a_lab_it_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no inventory was given, and this clone has no lab 'drillbook'") as no:
         chosen(clone(tmp_path))
-    assert no.value.remedy == "Give --inventory (-i), or set DRILLBOOK_INVENTORY."
+    assert no.value.remedy == (
+        "Give --inventory (-i), or set DRILLBOOK_INVENTORY. `drillbook init DIRECTORY` makes an inventory."
+    )
     assert no.value.exit_code == 2
 
 

@@ -260,6 +260,13 @@ def test_a_sandbox_host_knows_the_way_that_the_inventory_says(tmp_path: Path) ->
     assert sandbox.address == ""
 
 
+def test_a_sandbox_host_is_no_address_of_production(tmp_path: Path) -> None:
+    """On EC2 it has none before it is made, and an address that is not known leaves a drill of machines unproven."""
+    addresses = configuration(Inventory.parse(inventory_json(tmp_path))).addresses
+    assert "db1" in addresses
+    assert "sandbox1" not in addresses
+
+
 def test_what_only_ansible_uses_may_be_a_template(tmp_path: Path) -> None:
     data = inventory_json(tmp_path)
     data["sandbox"]["vars"] = {"ansible_ssh_args": "-J {{ jump }}"}

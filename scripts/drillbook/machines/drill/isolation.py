@@ -28,7 +28,7 @@ _REMEDY = "Close the drill's network: nothing may be routed from it, and nothing
 class Isolation:
     """What is tried from inside.
 
-    ``addresses`` are those of all hosts of the inventory by name (None where it does not say one), ``ports`` what the group's
+    ``addresses`` are those of all hosts of the inventory but sandboxes, by name (None where it does not say one), ``ports`` what the group's
     machines listen on, ``outside`` and ``names`` what must not be reached or resolved. ``control`` ("address:port", or "") answers
     inside the drill's network: without it the machines of the drill are each other's control.
     """
