@@ -37,6 +37,7 @@ from drillbook.run.teardown import Removers
 from drillbook.run.tools import Tools
 from drillbook.run.work import Opening, Work
 from drillbook.stores.limits import READER, WRITER, Preflight
+from drillbook.tree import platform_root
 from drillbook.version import told_version
 
 MITOGEN = "DRILLBOOK_MITOGEN"
@@ -46,7 +47,7 @@ class App:
     """One inventory, and what can be done with it; costly parts are made when they are asked for."""
 
     def __init__(self, inventories: Sequence[Path], root: Path | None = None) -> None:
-        self._root = root or repository_root()
+        self._root = root or platform_root()
         self._inventories = [_found(path, self._root) for path in inventories]
         self.clock = SystemClock()
         self.configuration: Configuration = configuration(inventory_at(self._inventories, self._root))
@@ -277,21 +278,9 @@ def operator() -> str:
     return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
 
 
-def repository_root() -> Path:
-    """The directory that holds the playbooks; raises ConfigurationError when this package is not in its repository."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / "playbooks").is_dir():
-        raise ConfigurationError(
-            "the playbooks are not beside this package",
-            where=str(root),
-            remedy="Run drillbook from a clone (scripts/bootstrap).",
-        )
-    return root
-
-
 def inventory_at(inventories: Sequence[Path], root: Path | None = None) -> Inventory:
     """Read inventories as Ansible sees them; raises ConfigurationError where one is not there or can't be read."""
-    root = root or repository_root()
+    root = root or platform_root()
     return read_inventory([_found(path, root) for path in inventories], root=root)
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from drillbook.app import repository_root
 from drillbook.cli.options import AsJson
 from drillbook.cli.output import show
 from drillbook.errors import ConfigurationError
 from drillbook.initial import MODELS, Differences, Made, Wanted, make
+from drillbook.tree import platform_root
 
 _USER = re.compile(r"^[a-z_][a-z0-9_-]*$")
 _ENDPOINT = re.compile(r"^https://[A-Za-z0-9.-]+(?::\d+)?$")
@@ -54,7 +54,7 @@ def init(  # noqa: PLR0913 - one parameter per option is how typer declares them
         region=_fitting(region, _REGION, "--region", "Give its name, such as eu-central-1."),
     )
     _fitting(model, re.compile(f"^(?:{'|'.join(MODELS)})$"), "--model", f"Name one of: {', '.join(MODELS)}.")
-    made = make(Wanted(model, differences, _line_of(become_password_file)), repository_root() / "inventories")
+    made = make(Wanted(model, differences, _line_of(become_password_file)), platform_root() / "inventories")
     show(_as_json(made), as_json=as_json, text=lambda screen: _print(screen, made))
 
 
@@ -114,6 +114,6 @@ def _print(screen: Console, made: Made) -> None:
         f"2. Put your hosts and your store into {inventory / 'hosts.yml'} and {inventory / 'group_vars/all/drillbook.yml'}",
         f"3. {fill}: ansible-vault edit {vault}",
         f"4. Put the store's keys into {made.directory / 'object_store'}/<user>.json, mode 0600: {USERS}",
-        "5. In the clone: drillbook config check, then ansible-playbook playbooks/site.yml --check --diff",
+        f"5. In {platform_root()}: drillbook config check, then ansible-playbook playbooks/site.yml --check --diff",
     ):
         screen.print(line, markup=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from drillbook.cli.recovery_points import recovery_points
 from drillbook.cli.restore import restore
 from drillbook.cli.status import status
 from drillbook.errors import DrillbookError
+from drillbook.tree import platform_root
 from drillbook.version import told_version
 
 INIT_PAGE = "docs/reference/configuration.md"
@@ -61,10 +62,19 @@ app.add_typer(backup.app, name="backup")
 def drillbook(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version, and in a clone the commit.")] = False,
+    platform: Annotated[
+        bool,
+        typer.Option(
+            "--platform", help="Print where playbooks, roles and plugins are: `ansible-playbook` is run there."
+        ),
+    ] = False,
 ) -> None:
     """Timed restore drills: RTO and RPO measured, proven, signed."""
     if version:
         sys.stdout.write(f"drillbook {told_version()}\n")
+        raise typer.Exit
+    if platform:
+        sys.stdout.write(f"{platform_root()}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")

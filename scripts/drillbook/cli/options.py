@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from drillbook.app import App, repository_root
+from drillbook.app import App
 from drillbook.cli.inventories import chosen_inventories
 from drillbook.cli.output import console
+from drillbook.tree import platform_root
 
 Inventories = Annotated[
     list[Path] | None,
@@ -40,4 +41,4 @@ def open_app(inventories: list[Path] | None) -> App:
 
 def named_inventories(given: list[Path] | None) -> list[Path]:
     """The inventories that were asked for, else the lab's; raises ConfigurationError where there is none."""
-    return chosen_inventories(given, repository_root, lambda line: console(stderr=True).print(line, markup=False))
+    return chosen_inventories(given, platform_root, lambda line: console(stderr=True).print(line, markup=False))

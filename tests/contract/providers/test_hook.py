@@ -18,7 +18,7 @@ FIXTURE = ROOT / "tests/fixtures/hook"
 DRILLBOOK = f"""
 from pathlib import Path
 import drillbook.app
-drillbook.app.repository_root = lambda: Path({str(FIXTURE)!r})
+drillbook.app.platform_root = lambda: Path({str(FIXTURE)!r})
 from drillbook.cli import main
 main()
 """

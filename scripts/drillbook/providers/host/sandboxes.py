@@ -11,8 +11,8 @@ from drillbook import process
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
 from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.host.place import HostPlace
+from drillbook.tree import platform_root
 
-_ROOT = Path(__file__).resolve().parents[4]
 _MODULE = "drillbook_standing_host"
 _SHOWN = 600
 
@@ -60,6 +60,7 @@ class StandingHosts:
             "data_paths": self._place.drill.data_paths,
             "ports": self._place.drill.ports,
         }
+        root = platform_root()
         command = [
             str(Path(sys.executable).with_name("ansible")),
             claim.identifier,
@@ -73,9 +74,9 @@ class StandingHosts:
         done = process.run(
             command,
             timeout=timeout,
-            directory=_ROOT,
+            directory=root,
             environment={
-                "ANSIBLE_CONFIG": str(_ROOT / "ansible.cfg"),
+                "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
                 "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
                 "ANSIBLE_DEPRECATION_WARNINGS": "false",
