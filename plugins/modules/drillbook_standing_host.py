@@ -23,9 +23,9 @@ description:
   - Needs root, systemd and dpkg.
 options:
   state:
-    description: C(claimed), C(released), or C(free) to say whether the host could be claimed, which changes nothing.
+    description: C(claimed) or C(released). In check mode it is said whether the host could be claimed, and nothing changes.
     type: str
-    choices: [claimed, released, free]
+    choices: [claimed, released]
     required: true
   run_id:
     description: The run that claims it, or whose claim ends.
@@ -158,7 +158,7 @@ def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["claimed", "released", "free"], "required": True},
+            "state": {"type": "str", "choices": ["claimed", "released"], "required": True},
             "run_id": {"type": "str", "required": True},
             "data_paths": {"type": "list", "elements": "str", "default": []},
             "ports": {"type": "list", "elements": "int", "default": [22]},
@@ -176,14 +176,14 @@ def main() -> None:
         if not holder or module.check_mode:
             module.exit_json(changed=bool(holder), holder=holder)
         module.exit_json(changed=True, holder=holder, **host.release())
-    if holder and module.params["state"] == "claimed":
+    if holder:
         module.exit_json(changed=False, holder=holder)
     said = host.use()
     if said:
         module.fail_json(msg="; ".join(said), reason="in_use")
-    if module.params["state"] == "claimed" and not module.check_mode:
+    if not module.check_mode:
         host.claim()
-    module.exit_json(changed=module.params["state"] == "claimed", holder="")
+    module.exit_json(changed=True, holder="")
 
 
 if __name__ == "__main__":
