@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,10 @@ class Host:
         except (ValueError, KeyError, TypeError):
             return "unknown (its claim can't be read)"
 
+    def is_written_down(self) -> bool:
+        """Whether what was here before the claim is known whole: nothing is made until then."""
+        return self._before.exists()
+
     def use(self) -> list[str]:
         """Sentences that say who else needs this host."""
         allowed = {str(port) for port in self._module.params["ports"]}
@@ -105,10 +110,22 @@ class Host:
         return said
 
     def claim(self) -> None:
-        """Take it: the claim first, so that no other can, and then what is here before anything comes."""
+        """Take it: the claim first, so that no other can, and then what is here before anything comes.
+
+        A claim of the same run that was broken off is gone on with.
+        """
         os.umask(0o077)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory.chmod(0o700)
+        if not self.holder():
+            self._take()
+        host_files.keep(self._archive)
+        before = {"files": host_files.manifest(), "services": host_services.read(self._run)}
+        unfinished = self._before.with_suffix(".new")
+        unfinished.write_text(json.dumps(before), encoding="utf-8")
+        unfinished.rename(self._before)
+
+    def _take(self) -> None:
         written = self._directory / f"claim.{self._module.params['run_id']}"
         said = {"run_id": self._module.params["run_id"], "claimed_at": datetime.now(UTC).isoformat()}
         written.write_text(json.dumps(said), encoding="utf-8")
@@ -119,11 +136,6 @@ class Host:
             self._module.fail_json(msg=f"it is held by run {self.holder()}", reason="held")
         finally:
             written.unlink()
-        host_files.keep(self._archive)
-        before = {"files": host_files.manifest(), "services": host_services.read(self._run)}
-        unfinished = self._before.with_suffix(".new")
-        unfinished.write_text(json.dumps(before), encoding="utf-8")
-        unfinished.rename(self._before)
 
     def release(self) -> dict[str, list[str]]:
         """Bring back what was here, prove that, and let go. Where that was not yet written down whole, nothing was made."""
@@ -141,6 +153,8 @@ class Host:
             done.update(removed=new, put_back=spoilt)
             self._prove(before)
         shutil.rmtree(self._directory)
+        with suppress(OSError):
+            self._directory.parent.rmdir()  # it holds something else
         return done
 
     def _prove(self, before: dict[str, Any]) -> None:
@@ -176,14 +190,14 @@ def main() -> None:
         if not holder or module.check_mode:
             module.exit_json(changed=bool(holder), holder=holder)
         module.exit_json(changed=True, holder=holder, **host.release())
-    if holder:
+    if holder and host.is_written_down():
         module.exit_json(changed=False, holder=holder)
     said = host.use()
     if said:
         module.fail_json(msg="; ".join(said), reason="in_use")
     if not module.check_mode:
         host.claim()
-    module.exit_json(changed=True, holder="")
+    module.exit_json(changed=True, holder=holder)
 
 
 if __name__ == "__main__":

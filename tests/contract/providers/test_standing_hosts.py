@@ -129,7 +129,7 @@ def test_it_is_afterwards_what_it_was(standing: Standing) -> None:
     assert "8080" in standing.run("ss -Hltn")
     open_removal(standing.place, SystemClock()).destroy(claim, LIMIT)
     assert standing.everything() ^ before == set()
-    assert standing.run("ls /var/lib/drillbook 2>/dev/null | wc -l").strip() == "0"
+    standing.run("test ! -e /var/lib/drillbook")
     standing.sandboxes.destroy(claim, LIMIT)
 
 
@@ -187,15 +187,21 @@ def test_what_can_t_be_brought_back_is_said_and_the_claim_stands(standing: Stand
     standing.sandboxes.destroy(claim, LIMIT)
 
 
-def test_a_claim_that_was_not_finished_is_ended(standing: Standing) -> None:
+def test_a_claim_that_was_broken_off_is_ended_or_gone_on_with(standing: Standing) -> None:
     """The run was killed while what is there was written down: nothing was made."""
-    claim = json.dumps({"run_id": RUN})
-    standing.run(
+    broken_off = (
         "mkdir -p -m 0700 /var/lib/drillbook/sandbox && cd /var/lib/drillbook/sandbox && "
-        f"echo '{{' >before.new && echo '{claim}' >claim.json"
+        f"echo '{{' >before.new && echo '{json.dumps({'run_id': RUN})}' >claim.json"
     )
-    standing.sandboxes.destroy(Claim("standing", "sandbox1", "sandbox1", RUN), LIMIT)
-    assert standing.run("ls -A /var/lib/drillbook").strip() == ""
+    standing.run(broken_off)
+    claim = Claim("standing", "sandbox1", "sandbox1", RUN)
+    standing.sandboxes.destroy(claim, LIMIT)
+    standing.run("test ! -e /var/lib/drillbook")
+    standing.run(broken_off)
+    standing.sandboxes.make(claim, HOST, LIMIT)
+    standing.run("echo rows >/srv/rows")
+    standing.sandboxes.destroy(claim, LIMIT)
+    assert standing.run("ls -A /srv").strip() == "", "what came after it was gone on with"
 
 
 def test_one_that_can_t_be_asked_is_said(tmp_path: Path) -> None:
