@@ -19,7 +19,6 @@ import pytest
 import requests
 import yaml
 from botocore.client import BaseClient
-from moto.server import ThreadedMotoServer
 from tests.contract.test_object_store_credentials import (
     BUCKETS,
     CASES,
@@ -35,6 +34,7 @@ from tests.contract.test_object_store_credentials import (
     put_twice,
 )
 from tests.support import moto_s3
+from tests.support.moto_server import moto_server
 from tests.unit.plugins.test_object_store_buckets import buckets as module
 
 from drillbook.errors import InfrastructureError, RefusedError
@@ -66,14 +66,9 @@ def enforce(server: str, enforced: bool) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     moto_s3.complete_s3()
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    address = f"http://{host}:{port}"
-    requests.post(f"{address}/moto-api/reset", timeout=10).raise_for_status()
-    yield address
-    enforce(address, False)
-    running.stop()
+    with moto_server() as address:
+        yield address
+        enforce(address, False)
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from tests.contract.ec2_drills import driver as quick
 from tests.contract.ec2_drills.sandbox_world import LIMIT, SandboxWorld
 from tests.contract.ec2_drills.world import HOSTS, Ec2DrillWorld
 from tests.contract.machine_drills.driver import Driver
 from tests.support import ec2_agents, ec2_drills, moto_images
 from tests.support.ec2_rights import RIGHTS
+from tests.support.moto_server import forget, moto_server
 from tests.support.ssh_host import SshHost
 
 from drillbook.model import Heartbeat
@@ -32,11 +31,8 @@ def region() -> Iterator[str]:
     moto_images.install()
     ec2_drills.install()
     ec2_agents.install()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 # Making a client takes long, and one serves all tests: places and keys' files differ, the key in them does not.
@@ -64,7 +60,7 @@ def world(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     for plan in (moto_images.PLAN, ec2_drills.DRILLS, ec2_agents.AGENTS):
         plan.reset()
     RIGHTS.policies.clear()
-    requests.post(f"{region}/moto-api/reset", timeout=10).raise_for_status()
+    forget(region)
     made = Ec2DrillWorld(region, tmp_path / "state")
     made.remember()
     ec2_drills.DRILLS.asked.clear()

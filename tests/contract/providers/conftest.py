@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from tests.contract.machine_drills.world import shop as drilled_shop
 from tests.contract.providers.ec2 import Ec2World
 from tests.contract.providers.lab import LabWorld, base_image
@@ -16,6 +14,7 @@ from tests.contract.providers.lab_restores import LabRestoreWorld
 from tests.contract.providers.proxmox import ProxmoxWorld, shop
 from tests.contract.providers.proxmox_restores import ProxmoxRestoreWorld
 from tests.support import moto_images, moto_volumes
+from tests.support.moto_server import forget, moto_server
 from tests.support.proxmox import ProxmoxServer
 
 from drillbook import process
@@ -33,18 +32,15 @@ ROOT = Path(__file__).resolve().parents[3]
 def moto() -> Iterator[str]:
     moto_images.install()
     moto_volumes.install()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture
 def ec2(moto: str, tmp_path: Path) -> Ec2World:
     moto_images.PLAN.reset()
     moto_volumes.PLAN.reset()
-    requests.post(f"{moto}/moto-api/reset", timeout=10).raise_for_status()
+    forget(moto)
     return Ec2World(moto, tmp_path / "keys")
 
 

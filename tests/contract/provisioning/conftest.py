@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from tests.contract.provisioning.controller import ROOT, Controller
 from tests.support.moto_ec2 import complete_ec2
+from tests.support.moto_server import moto_server
 from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
 from tests.support.proxmox.state import Grant, Pool, Token, User
 
@@ -92,35 +91,29 @@ class Region:
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     complete_ec2()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    # All of moto's servers in a process share what they hold: here it begins empty.
-    requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
-    places = {
-        "ec2_vm_access_key:": f"ec2_vm_endpoint: {endpoint}\nec2_vm_access_key:",
-        "regions: [eu-central-1]": f"regions: [eu-central-1]\nendpoint_url: {endpoint}",
-        '"136693071363"': "self",
-    }
-    secrets = {
-        "vault_aws_access_key": "the-access-key",
-        "vault_aws_secret_key": SECRET,
-        "vault_ssh_public_key": KEY,
-    }
-    controller = Controller(tmp_path_factory.mktemp("region"), "aws", secrets, places)
-    made = Region(endpoint, controller)
-    for day in (1, 2):
-        made.client.register_image(
-            Name=f"debian-13-amd64-2026110{day}", RootDeviceName="/dev/sda1", Architecture="x86_64"
-        )
-    network = made.client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    for number, (name, zone) in enumerate({"production-a": "a", "production-b": "b"}.items()):
-        made.client.create_subnet(
-            VpcId=network,
-            CidrBlock=f"10.0.{number}.0/24",
-            AvailabilityZone=f"{REGION}{zone}",
-            TagSpecifications=[{"ResourceType": "subnet", "Tags": [{"Key": "Name", "Value": name}]}],
-        )
-    yield made
-    server.stop()
+    with moto_server() as endpoint:
+        places = {
+            "ec2_vm_access_key:": f"ec2_vm_endpoint: {endpoint}\nec2_vm_access_key:",
+            "regions: [eu-central-1]": f"regions: [eu-central-1]\nendpoint_url: {endpoint}",
+            '"136693071363"': "self",
+        }
+        secrets = {
+            "vault_aws_access_key": "the-access-key",
+            "vault_aws_secret_key": SECRET,
+            "vault_ssh_public_key": KEY,
+        }
+        controller = Controller(tmp_path_factory.mktemp("region"), "aws", secrets, places)
+        made = Region(endpoint, controller)
+        for day in (1, 2):
+            made.client.register_image(
+                Name=f"debian-13-amd64-2026110{day}", RootDeviceName="/dev/sda1", Architecture="x86_64"
+            )
+        network = made.client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        for number, (name, zone) in enumerate({"production-a": "a", "production-b": "b"}.items()):
+            made.client.create_subnet(
+                VpcId=network,
+                CidrBlock=f"10.0.{number}.0/24",
+                AvailabilityZone=f"{REGION}{zone}",
+                TagSpecifications=[{"ResourceType": "subnet", "Tags": [{"Key": "Name", "Value": name}]}],
+            )
+        yield made

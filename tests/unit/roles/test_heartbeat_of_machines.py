@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from moto.server import ThreadedMotoServer
+from tests.support.moto_server import moto_server
 
 from drillbook.model import Heartbeat, ObjectStore, parse_instant
 from drillbook.stores.s3 import S3Heartbeats
@@ -251,11 +251,8 @@ def test_without_the_store_an_agent_that_is_started_again_goes_on_at_once(world:
 
 def test_the_program_publishes_what_the_reader_of_drills_reads(tmp_path: Path) -> None:
     """As the unit starts it, with a store on this machine."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        store = {"endpoint": f"http://{host}:{port}", "region": "us-east-1", "bucket": "heartbeat", "ca_file": None}
+    with moto_server() as address:
+        store = {"endpoint": address, "region": "us-east-1", "bucket": "heartbeat", "ca_file": None}
         keys = {"access_key": "a", "secret_key": "s"}
         settings = {
             "service": "shop", "kind": "machines", "host": "web1", "file": str(tmp_path / "heartbeat.json"), "store": store,
@@ -273,8 +270,6 @@ def test_the_program_publishes_what_the_reader_of_drills_reads(tmp_path: Path) -
         with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as agent:
             found = read_until(client, counter=3)
             agent.terminate()
-    finally:
-        server.stop()
     kept = json.loads((tmp_path / "heartbeat.json").read_text())
     assert kept["counter"] >= found.counter
     assert found.published_at is not None
