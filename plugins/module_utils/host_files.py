@@ -21,7 +21,7 @@ KEPT_WHOLE = "/etc"
 """Put back to the last byte. Elsewhere only what is new goes; nothing is touched that was there before."""
 PASSED_OVER = (
     "/etc/ld.so.cache", "/etc/.updated", "/etc/.pwd.lock", "/etc/mtab",
-    "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/drillbook/sandbox", "/var/lib/logrotate",
+    "/var/backups", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/drillbook/sandbox", "/var/lib/logrotate",
     "/var/lib/systemd", "/var/lib/ucf", "/var/log/journal", "/var/spool/anacron", "/var/spool/exim4", "/var/spool/postfix",
     "*/.ansible", "*/.bash_history", "*/.cache", "*/.lesshst", "*/ansible-tmp-*", "*/ansible_*", "*/systemd-private-*",
 )  # fmt: skip

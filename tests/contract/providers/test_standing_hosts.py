@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ class Standing:
         told = self.run(
             "cd / && find /etc -path /etc/.updated -prune -o -type f -exec sha256sum {} + | sort -k2; "
             "find /etc /home /opt /root /srv /var/lib /var/log -path /var/log/journal -prune -o -path /var/lib/systemd -prune "
+            "-o -path /etc/.updated -prune "
             "-o -path '*/.ansible*' -prune -o -path /root/.ansible -prune -o -printf '%p %m %U:%G %y %l\\n' | grep -v ' d ' | sort; "
             "systemctl list-unit-files --plain --no-legend; getent passwd; nft list ruleset; ss -Hltn | awk '{print $4}' | sort; "
             "dpkg-query --show --showformat '${binary:Package} ${db:Status-Status}\\n'"
@@ -107,6 +109,11 @@ def _standing(containers_conf: Path, tmp_path_factory: pytest.TempPathFactory) -
             "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done; "
             "touch /etc/motd /etc/issue"
         )
+        # What timers do after the boot is over belongs to it.
+        seen: set[str] = set()
+        while seen != (now := made.everything()):
+            seen = now
+            time.sleep(1)
         yield made
     finally:
         podman.call("rm", "--force", "--time", "0", "--volumes", made.name, where=made.name)
