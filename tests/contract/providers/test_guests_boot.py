@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from tests.contract.providers.lab import OPTIONS, base_image
-from tests.contract.providers.proxmox_sandboxes import LIMIT, RUN, SandboxWorld, sandbox_state
+from tests.contract.providers.proxmox_sandboxes import RUN, SandboxWorld, sandbox_state
 from tests.contract.providers.test_pinned_keys import make_key, pinged
 from tests.support.guests import GuestContainers, ProxmoxGuests, bare_image
 from tests.support.proxmox import ProxmoxServer
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from drillbook.model import Login
 
 pytestmark = pytest.mark.lab
+LIMIT = timedelta(seconds=120)
+"""It boots, beside all else that a whole run starts."""
 
 
 class Booting:
