@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -36,3 +40,15 @@ def role(request: pytest.FixtureRequest) -> Path:
 def files() -> list[Path]:
     """All files of the repository."""
     return repository_files()
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every text in a YAML value, keys left out."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+    elif isinstance(value, str):
+        yield value

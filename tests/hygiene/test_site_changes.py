@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.hygiene.conftest import ROOT
+from tests.hygiene.conftest import ROOT, strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 PAGE = ROOT / "docs/reference/what-site-changes.md"
 # Templates that no run of site.yml writes: they belong to a restore, or are read by a task.
@@ -22,18 +22,6 @@ PACKAGE = re.compile(r"^[a-z][a-z0-9.+-]+$")
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def strings(value: object) -> Iterator[str]:
-    """Every text in a YAML value, keys left out."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
-    elif isinstance(value, str):
-        yield value
 
 
 def roles_of(playbook: Path) -> set[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from tests.hygiene.conftest import ROOT
+from tests.hygiene.conftest import ROOT, strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,18 +31,6 @@ def of_python(path: Path) -> Iterator[str]:
                 part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else HOLE
                 for part in node.values
             )
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every text in a YAML value."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
-    elif isinstance(value, str):
-        yield value
 
 
 @cache

@@ -153,6 +153,9 @@ def test_without_a_template_or_an_address_nothing_is_made(world: SandboxWorld) -
     without = world.place.model_copy(update={"drill": world.place.drill.model_copy(update={"sandboxes": None})})
     with pytest.raises(ConfigurationError, match="no template for sandbox hosts"):
         open_sandboxes(without, SystemClock())
+    (world.place.tokens_directory / "controller.pub").write_text("what begins a PRIVATE one\n")
+    with pytest.raises(ConfigurationError, match="does not hold one public key"):
+        world.sandboxes.make(claim, HOST, LIMIT)
     (world.place.tokens_directory / "controller.pub").unlink()
     with pytest.raises(ConfigurationError, match="public key can't be read"):
         world.sandboxes.make(claim, HOST, LIMIT)

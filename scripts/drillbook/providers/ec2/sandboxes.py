@@ -8,6 +8,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
 from drillbook.model import Claim, Login, Machine, Power, SandboxHost
+from drillbook.providers.cloud_init import read_public_key
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.claim_names import name_for, refuse_foreign_name
 from drillbook.providers.ec2.drill.cloud_config import ThrowAwayKey, cloud_config
@@ -77,7 +78,7 @@ class Ec2Sandboxes:
         """Make its card, read back that it is isolated, and run the image on it; each call has a token, so that none makes anything twice."""
         deadline = self._clock.monotonic() + timeout
         refuse_foreign_name(claim, self._place.name)
-        public_key = self._public_key()
+        public_key = read_public_key(self._sandboxes.public_key_file, self._place.name)
         image = self._image()
         data_device = self._data_device(sandbox, image)
         refuse_unless_isolated(self._api, self._drill)
@@ -140,15 +141,6 @@ class Ec2Sandboxes:
         """
         refuse_unless_isolated(self._api, self._drill)
         return find_sandbox_overreach(self._api, self._api.of_service("ssm"), self._drill, self._sandboxes.image, hosts)
-
-    def _public_key(self) -> str:
-        try:
-            found = self._sandboxes.public_key_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._wrong("public_key_file", f"the public key can't be read: {error}") from error
-        if len(found.splitlines()) != 1 or "PRIVATE" in found:
-            raise self._wrong("public_key_file", "the file does not hold one public key, in one line")
-        return found
 
     def _wrong(self, key: str, message: str) -> ConfigurationError:
         where = f"drillbook_providers, {self._place.name}, drill.sandboxes.{key}"

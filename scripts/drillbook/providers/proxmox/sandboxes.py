@@ -1,6 +1,5 @@
 """Sandbox hosts on Proxmox VE: clones of a template in the drill range, on the isolated bridge before they are started."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -10,6 +9,7 @@ from urllib.parse import quote
 from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
 from drillbook.model import Claim, Login, Machine, Power, SandboxHost
+from drillbook.providers.cloud_init import RESULT, errors_in, read_public_key
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of
 from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines, mark_of, run_tag
@@ -23,8 +23,6 @@ _POLL = timedelta(seconds=0.5)
 _GIBIBYTE = 1 << 30
 _CARD = re.compile(r"^(?:net|ipconfig)(\d+)$")
 _BRIDGE = re.compile(r"(?:^|,)bridge=([^,]+)")
-_RESULT = "/run/cloud-init/result.json"
-"""What cloud-init leaves at the end of its work of this boot, with its errors."""
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 _SIZE = re.compile(r"(?:^|,)size=(\d+(?:\.\d+)?)([KMGT]?)(?:,|$)")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -52,7 +50,7 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
                 where=f"host {sandbox.host}",
                 remedy="Give it ansible_host, as a literal address in the drill's network.",
             )
-        key = self._public_key()
+        key = read_public_key(self._sandboxes.public_key_file, self._provider)
         self._clone(claim, number, deadline)
         machine = Machine(claim.host, claim.identifier, self._drill.node, Power.STOPPED)
         self._configure(claim, machine, sandbox, key, deadline)
@@ -70,10 +68,8 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
             where=f"{machine.host} ({machine.identifier})",
             remedy="See its console, and what its template lacks: cloud-init, qemu-guest-agent, a cloud-init drive.",
         )
-        result = wait_until(
-            self._clock, lambda: self._read(machine, _RESULT), deadline=deadline, every=_POLL, late=late
-        )
-        errors = _errors(result)
+        result = wait_until(self._clock, lambda: self._read(machine, RESULT), deadline=deadline, every=_POLL, late=late)
+        errors = errors_in(result)
         if errors:
             raise InfrastructureError(
                 f"cloud-init failed: {'; '.join(errors)}",
@@ -90,16 +86,6 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
     def overreach(self, hosts: Sequence[str]) -> str | None:  # noqa: ARG002 - it sees no machine of production
         """What the drill's token could do beyond its range and to the template: stated by Proxmox VE, and tried without effect."""
         return find_overreach_beside(self._api, self._drill, self._sandboxes.template, self._sandboxes.node)
-
-    def _public_key(self) -> str:
-        try:
-            return self._sandboxes.public_key_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"the public key can't be read: {error}",
-                where=f"drillbook_providers, {self._provider}, drill.sandboxes.public_key_file",
-                remedy="Name the file with the public key by which the controller logs in.",
-            ) from error
 
     def _clone(self, claim: Claim, number: int, deadline: timedelta) -> None:
         template, node = self._sandboxes.template, self._sandboxes.node
@@ -205,12 +191,3 @@ def _boot_disk(config: Mapping[str, Any]) -> str | None:
 def _size_of(line: str) -> float:
     found = _SIZE.search(line)
     return float(found[1]) * _UNITS[found[2]] if found else 0.0
-
-
-def _errors(text: str) -> list[str]:
-    """The errors in cloud-init's result; a text that is none is an error itself."""
-    try:
-        found = json.loads(text)["v1"]["errors"]
-    except (ValueError, KeyError, TypeError):
-        return [f"{_RESULT} is not what cloud-init writes"]
-    return [str(one) for one in found]

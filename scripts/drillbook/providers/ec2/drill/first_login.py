@@ -1,6 +1,5 @@
 """The first login to a new sandbox host: cloud-init's end is awaited, and the host makes the key that it is known by from then on."""
 
-import json
 import re
 import shlex
 from collections.abc import Callable
@@ -10,15 +9,14 @@ from datetime import timedelta
 from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.process import Completed
+from drillbook.providers.cloud_init import RESULT, errors_in
 from drillbook.providers.pinned_ssh import PinnedSsh
 from drillbook.providers.waiting import wait_until
 
 _CALL = timedelta(seconds=60)
 """How long one login with its script may take."""
-_RESULT = "/run/cloud-init/result.json"
-"""What cloud-init leaves at the end of its work of this boot, with its errors."""
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]+={0,2}")
-_READ_RESULT = f"[ ! -e {_RESULT} ] || cat {_RESULT}\n"
+_READ_RESULT = f"[ ! -e {RESULT} ] || cat {RESULT}\n"
 _NEW_KEY = """\
 set -eu
 umask 077
@@ -92,7 +90,7 @@ class FirstLogin:
             )
 
         found = wait_until(self._clock, result, deadline=self._deadline, every=self._poll, late=late)
-        errors = _errors(found)
+        errors = errors_in(found)
         if errors:
             raise InfrastructureError(
                 f"cloud-init failed: {'; '.join(errors)}",
@@ -156,12 +154,3 @@ class FirstLogin:
 
     def _where(self) -> str:
         return f"{self._ssh.name} ({self._ssh.address})"
-
-
-def _errors(text: str) -> list[str]:
-    """The errors in cloud-init's result; a text that is none is an error itself."""
-    try:
-        found = json.loads(text)["v1"]["errors"]
-    except (ValueError, KeyError, TypeError):
-        return [f"{_RESULT} is not what cloud-init writes"]
-    return [str(one) for one in found]

@@ -1,0 +1,38 @@
+"""What providers tell cloud-init of a new sandbox host, and what it answers."""
+
+import json
+from pathlib import Path
+
+from drillbook.errors import ConfigurationError
+
+RESULT = "/run/cloud-init/result.json"
+"""What cloud-init leaves at the end of its work of this boot, with its errors."""
+
+
+def read_public_key(path: Path, place: str) -> str:
+    """The one public key of a file; raises ConfigurationError where it can't be read, or is something else: a private key never leaves."""
+    where = f"drillbook_providers, {place}, drill.sandboxes.public_key_file"
+    try:
+        found = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the public key can't be read: {error}",
+            where=where,
+            remedy="Name the file with the public key by which the controller logs in; nothing was made.",
+        ) from error
+    if len(found.splitlines()) != 1 or "PRIVATE" in found:
+        raise ConfigurationError(
+            "the file does not hold one public key, in one line",
+            where=where,
+            remedy="Correct it there; nothing was made.",
+        )
+    return found
+
+
+def errors_in(result: str) -> list[str]:
+    """The errors in cloud-init's result; a text that is none is an error itself."""
+    try:
+        found = json.loads(result)["v1"]["errors"]
+    except (ValueError, KeyError, TypeError):
+        return [f"{RESULT} is not what cloud-init writes"]
+    return [str(one) for one in found]
