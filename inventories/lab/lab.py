@@ -18,6 +18,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 NETWORKS = {"production": 1, "sandbox": 2, "uplink": 3}
+FAR_OFF = "2099-01-01 00:00:00"
 
 try:
     import yaml
@@ -119,7 +120,14 @@ def inventory() -> dict[str, Any]:
             }
         ],
     }
-    return {"_meta": {"hostvars": hostvars}, "all": {"hosts": list(hostvars), "vars": lab | drillbook}}
+    return {"_meta": {"hostvars": hostvars}, "all": {"hosts": list(hostvars), "vars": lab | drillbook | calendars()}}
+
+
+def calendars() -> dict[str, str]:
+    """When backups are taken by timers: the role's defaults, or never where DRILLBOOK_LAB_TIMED_BACKUPS is ``no``."""
+    if os.environ.get("DRILLBOOK_LAB_TIMED_BACKUPS") != "no":
+        return {}
+    return {f"pgbackrest_{kind}_calendar": FAR_OFF for kind in ("full", "diff", "incr")}
 
 
 def main() -> None:

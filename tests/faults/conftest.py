@@ -222,10 +222,6 @@ def replaced(repository: Bucket) -> Callable[[str, bytes | None], Any]:
 
 
 SEGMENT = re.compile(r"/([0-9A-F]{24})-[0-9a-f]{40}")
-BACKUP_TIMERS = "drillbook-pgbackrest-{full,diff,incr}.timer"
-NO_BACKUP_IS_BEING_TAKEN = (
-    "! systemctl list-units --no-legend --state=activating 'drillbook-pgbackrest-*.service' | grep -q ."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,22 +233,16 @@ class SegmentObject:
 
 
 @pytest.fixture
-def no_timed_backup(drills: Drills, host: Callable[[str], Host]) -> Iterator[Host]:
-    """The leader, with no timer that takes a backup meanwhile, and none being taken."""
-    leader = host(drills.lab.leader())
-    leader.check_output(f"bash -c 'systemctl stop {BACKUP_TIMERS}'")
-    try:
-        leader.check_output(f'timeout 120 bash -c "until {NO_BACKUP_IS_BEING_TAKEN}; do sleep 1; done"')
-        yield leader
-    finally:
-        leader.check_output(f"bash -c 'systemctl start {BACKUP_TIMERS}'")
+def leader(drills: Drills, host: Callable[[str], Host]) -> Host:
+    """The cluster's leader, over ssh."""
+    return host(drills.lab.leader())
 
 
 @pytest.fixture
-def archived(drills: Drills, repository: Bucket, no_timed_backup: Host) -> SegmentObject:
+def archived(drills: Drills, repository: Bucket, leader: Host) -> SegmentObject:
     """A segment that no backup needs to be whole, and not the last."""
-    end_segments(no_timed_backup, 3)
-    wait_until_archived(no_timed_backup)
+    end_segments(leader, 3)
+    wait_until_archived(leader)
     stop = max(str(entry["archive"]["stop"]) for entry in backup_sets(drills.lab))
     found = [
         SegmentObject(key, match[1])

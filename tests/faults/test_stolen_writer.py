@@ -23,9 +23,7 @@ def sets_told(drills: Drills, *options: str) -> tuple[int, list[str]]:
     return said.returncode, [one["label"] for one in json.loads(said.stdout)["sets"]]
 
 
-def test_a_deleted_stanza_is_restored_from_the_locked_versions(
-    drills: Drills, repository: Bucket, no_timed_backup: Host
-) -> None:
+def test_a_deleted_stanza_is_restored_from_the_locked_versions(drills: Drills, repository: Bucket, leader: Host) -> None:
     """First as a drill, with the reader's key alone; then the repository itself, by the operator's."""
     # What is archived from now on is not deleted: the moment that is gone back to is later than all that is.
     there = dict(repository.keys("pgbackrest/"))
@@ -53,6 +51,6 @@ def test_a_deleted_stanza_is_restored_from_the_locked_versions(
         drills.lab.run("drillbook", "repository", "recover", "--as-of", before, "--check", "--json").stdout
     )
     assert again["bring_back"] == []
-    wait_until_archived(no_timed_backup, seconds=120)
+    wait_until_archived(leader, seconds=120)
     assert wanting(drills.run().record) == []
     drills.assert_nothing_left()
