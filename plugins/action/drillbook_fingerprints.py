@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"declared", "stored", "public_key"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return `fingerprints`: for each declared name its problem ("" for none), database, statement, result and lsn."""
+        """Return `fingerprints`: for each declared name its problem and remedy ("" for none), database, statement, result, lsn."""
         result = super().run(tmp, task_vars)
         asked = self._task.args
         try:

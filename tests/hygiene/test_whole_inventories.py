@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 INVENTORIES = ROOT / "inventories"
 PROVISIONED = {"aws", "proxmox"}
 # What an operator fills in, and the address that a provider gives a sandbox host.
-FILLED_IN = dict.fromkeys(GIVEN, "filled in") | {"vault_ssh_public_key": "ssh-ed25519 AAAA operator"}
+FILLED_IN = dict.fromkeys(GIVEN, "filled in")
 DRILL = {
     "restore_kind": "postgresql",
     "restore_service": "main",
@@ -146,3 +147,13 @@ def test_the_controller_needs_no_root(model: str) -> None:
     """What Ansible does on the controller, the authority's part for one, is done by whoever runs it."""
     said = yaml.safe_load((INVENTORIES / model / "host_vars/localhost.yml").read_text(encoding="utf-8"))
     assert said == {"ansible_become": False}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_new_controller_finds_where_its_anchor_is_named(model: str, tmp_path: Path) -> None:
+    """Step 4 of the runbook, on what `drillbook init` made."""
+    page = (ROOT / "docs/runbooks/lost-controller.md").read_text()
+    (step,) = (found for found in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "sed" in found)
+    made = initial(tmp_path / "made", model)
+    subprocess.run(["/bin/sh", "-euc", step.replace("/etc/drillbook", str(made))], check=True, timeout=30)
+    assert "anchor_prefix: controller2/" in (made / "inventory/group_vars/all/drillbook.yml").read_text()

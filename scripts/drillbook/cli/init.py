@@ -113,7 +113,8 @@ def _print(screen: Console, made: Made) -> None:
         f"1. Tell this shell: . {made.directory / 'environment'}",
         f"2. Put your hosts and your store into {inventory / 'hosts.yml'} and {inventory / 'group_vars/all/drillbook.yml'}",
         f"3. {fill}: ansible-vault edit {vault}",
-        f"4. Put the store's keys into {made.directory / 'object_store'}/<user>.json, mode 0600: {USERS}",
-        f"5. In {platform_root()}: drillbook config check, then ansible-playbook playbooks/site.yml --check --diff",
+        f"4. Let {made.directory / 'ssh/id_ed25519.pub'} in on each host, and put their host keys into {made.directory / 'ssh/known_hosts'}",
+        f"5. Put the store's keys into {made.directory / 'object_store'}/<user>.json, mode 0600: {USERS}",
+        f"6. In {platform_root()}: drillbook config check, then ansible-playbook playbooks/site.yml --check --diff",
     ):
         screen.print(line, markup=False, soft_wrap=True)

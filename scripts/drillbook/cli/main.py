@@ -18,7 +18,7 @@ from drillbook.errors import DrillbookError
 from drillbook.tree import platform_root
 from drillbook.version import told_version
 
-INIT_PAGE = "docs/reference/configuration.md"
+INIT_PAGE = "docs/how-to/your-own-hosts.md"
 RUN_PAGE = "docs/how-to/run-a-drill.md"
 RESTORE_PAGE = "docs/runbooks/restore-postgresql-in-place.md"
 app = typer.Typer(

@@ -10,13 +10,15 @@ from drillbook.ansible.vault import sealed
 from drillbook.errors import ConfigurationError
 from drillbook.evidence.signature import Signer
 from drillbook.initial.model import Differences, copied, read_model
-from drillbook.initial.secrets import BECOME_PASSWORD, GIVEN, names_in, password, vaulted_file
+from drillbook.initial.secrets import BECOME_PASSWORD, GIVEN, SSH_KEY, names_in, password, vaulted_file
+from drillbook.ssh_key import SshKey
 
 VAULT = "group_vars/all/vault.yml"
 VAULT_PASSWORD = "vault_password"  # noqa: S105 - the name of a file
 ENVIRONMENT = "environment"
 EVIDENCE_KEY = "evidence.pem"
 STORE_KEYS = "object_store"
+SSH = "ssh"
 _SECRET, _CLEAR, _PRIVATE = 0o600, 0o644, 0o700
 _PLAIN_PATH = re.compile(r"^/[A-Za-z0-9._@+/-]*$")
 
@@ -51,13 +53,19 @@ def make(wanted: Wanted, inventories: Path) -> Made:
         _check_path(path)
     files = copied(wanted.model, read_model(inventories / wanted.model), wanted.differences)
     names = names_in(files.values())
-    opens = password()
+    opens, logs_in = password(), SshKey.generate()
+    known = {BECOME_PASSWORD: wanted.become_password, SSH_KEY: f"{logs_in.public} drillbook"}
     secret = {
         VAULT_PASSWORD: f"{opens}\n".encode(),
-        f"inventory/{VAULT}": sealed(vaulted_file(names, wanted.become_password), opens),
+        f"inventory/{VAULT}": sealed(vaulted_file(names, known), opens),
+        f"{SSH}/id_ed25519": logs_in.private.encode(),
     }
     clear = {f"inventory/{path}": text.encode() for path, text in files.items()}
-    clear[ENVIRONMENT] = _environment(directory).encode()
+    clear |= {
+        ENVIRONMENT: _environment(directory).encode(),
+        f"{SSH}/id_ed25519.pub": f"{known[SSH_KEY]}\n".encode(),
+        f"{SSH}/known_hosts": b"",
+    }
     try:
         _make_room(directory)
         for mode, contents in ((_SECRET, secret), (_CLEAR, clear)):
@@ -71,7 +79,7 @@ def make(wanted: Wanted, inventories: Path) -> Made:
             remedy="Name a directory that this user may write, and remove what was begun there.",
         ) from error
     Signer.load_or_create(directory / EVIDENCE_KEY)
-    empty = tuple(name for name in names if name in GIVEN and not (name == BECOME_PASSWORD and wanted.become_password))
+    empty = tuple(name for name in names if name in GIVEN and not known.get(name))
     return Made(directory, tuple(sorted([*secret, *clear, EVIDENCE_KEY])), empty)
 
 

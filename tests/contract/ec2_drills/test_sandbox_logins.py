@@ -17,7 +17,7 @@ from tests.support.ssh_host import HOST_KEY
 from drillbook import process
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.machines.drill.sandbox import write_run_inventory
-from drillbook.providers.ec2.drill.cloud_config import ThrowAwayKey
+from drillbook.ssh_key import SshKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,7 +195,7 @@ def test_playbooks_log_in_by_what_the_run_writes_down(sandboxes: SandboxWorld, t
 
     done = log_in()
     assert (done.returncode, "inside" in done.stdout) == (0, True), done.stdout + done.stderr
-    sandboxes.host.show(ThrowAwayKey.generate().private)
+    sandboxes.host.show(SshKey.generate().private)
     refused = log_in()
     assert refused.returncode != 0
     assert "HOST IDENTIFICATION HAS CHANGED" in refused.stdout + refused.stderr

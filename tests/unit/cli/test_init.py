@@ -63,13 +63,13 @@ def test_others_read_nothing_and_nothing_secret_is_shown(tmp_path: Path, call: A
     made = tmp_path / "made"
     assert (done.code, done.err) == (0, "")
     assert {mode(made), mode(made / "object_store")} == {0o700}
-    assert {mode(made / name) for name in (VAULT, "vault_password", "evidence.pem")} == {0o600}
+    assert {mode(made / name) for name in (VAULT, "vault_password", "evidence.pem", "ssh/id_ed25519")} == {0o600}
     assert not [path for path in made.rglob("*") if mode(path) & 0o022]
     secret = {*opened(made).values(), (made / "vault_password").read_text().strip()} - {""}
     assert len(secret) == len(opened(made))
     assert not [value for value in secret if value in done.out]
     lines = done.out.splitlines()
-    assert [line[:2] for line in lines[1:]] == ["1.", "2.", "3.", "4.", "5."]
+    assert [line[:2] for line in lines[1:]] == ["1.", "2.", "3.", "4.", "5.", "6."]
     assert "vault_become_password" in lines[3]
 
 
@@ -92,6 +92,16 @@ def test_each_time_the_secrets_are_others(tmp_path: Path, call: Any) -> None:
     )
     assert not [name for name in one if name not in GIVEN and (one[name] == other[name] or len(one[name]) < 32)]
     assert (tmp_path / "one/evidence.pem").read_bytes() != (tmp_path / "two/evidence.pem").read_bytes()
+
+
+def test_new_machines_accept_the_ssh_key_that_was_made(tmp_path: Path, call: Any) -> None:
+    made = tmp_path / "made"
+    assert call(made, "--model", "proxmox").code == 0
+    private = ["ssh-keygen", "-y", "-P", "", "-f", str(made / "ssh/id_ed25519")]
+    told = subprocess.run(private, capture_output=True, text=True, check=True, timeout=30)
+    kind, key = told.stdout.split()[:2]
+    assert (made / "ssh/id_ed25519.pub").read_text() == f"{kind} {key} drillbook\n"
+    assert opened(made)["vault_ssh_public_key"] == f"{kind} {key} drillbook"
 
 
 def test_a_signing_key_is_a_seed() -> None:

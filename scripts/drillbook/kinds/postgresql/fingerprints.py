@@ -11,11 +11,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 FINGERPRINT_SCHEMA = "drillbook.fingerprint/1"
+_TOO_EARLY = (
+    "The agent takes the first one an interval after it was told the query (fingerprint_interval_seconds): "
+    "choose a later recovery point. Where there must have been one by then, rows are missing"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What one declared query answered on the primary, or why nothing can be said about it (``problem``)."""
+    """What one declared query answered on the primary, or why nothing can be said about it (``problem``), and what to do then."""
 
     name: str
     problem: str
@@ -23,6 +27,7 @@ class Fingerprint:
     statement: str = ""
     result: str = ""
     lsn: str = ""
+    remedy: str = ""
 
 
 def public_key_of(seed: str) -> str:
@@ -42,7 +47,7 @@ def believe(declared: Iterable[str], stored: Iterable[Mapping[str, Any]], public
 
 def _read(name: str, row: Mapping[str, Any] | None, key: Ed25519PublicKey) -> Fingerprint:
     if row is None:
-        return Fingerprint(name, "none was found in the restored data")
+        return Fingerprint(name, "none was found in the restored data", remedy=_TOO_EARLY)
     text = str(row["document"])
     try:
         key.verify(base64.b64decode(str(row["signature"]), validate=True), text.encode())

@@ -11,7 +11,7 @@ from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.cloud_init import read_public_key
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.claim_names import name_for, refuse_foreign_name
-from drillbook.providers.ec2.drill.cloud_config import ThrowAwayKey, cloud_config
+from drillbook.providers.ec2.drill.cloud_config import cloud_config
 from drillbook.providers.ec2.drill.first_login import FirstLogin
 from drillbook.providers.ec2.drill.instance_type import InstanceType
 from drillbook.providers.ec2.drill.instances import InstanceOrder, Instances, network_name
@@ -21,6 +21,7 @@ from drillbook.providers.ec2.drill.removal import Removal
 from drillbook.providers.ec2.images import snapshots_of
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place, Ec2SandboxImage
 from drillbook.providers.pinned_ssh import PinnedSsh
+from drillbook.ssh_key import SshKey
 
 _POLL = timedelta(seconds=2)
 _GIBIBYTE = 1 << 30
@@ -86,7 +87,7 @@ class Ec2Sandboxes:
         card = self._instances.make_card(claim, 0)
         interface = str(card["NetworkInterfaceId"])
         self._refuse_a_way_out(claim, (interface,))
-        host_key = ThrowAwayKey.generate()
+        host_key = SshKey.generate()
         order = InstanceOrder(
             claim=claim,
             image=self._sandboxes.image,

@@ -60,8 +60,10 @@ def test_a_row_that_the_agent_did_not_sign_is_not(forged: dict[str, str]) -> Non
     assert "signature" in problem(forged)
 
 
-def test_a_declared_query_without_a_row_is_told() -> None:
+def test_a_declared_query_without_a_row_is_told_with_since_when_there_is_one() -> None:
     assert "none was found" in problem()
+    (found,) = believe(["rows"], [], PUBLIC_KEY)
+    assert "fingerprint_interval_seconds" in found.remedy
 
 
 def test_a_signed_row_of_another_query_does_not_stand_in() -> None:

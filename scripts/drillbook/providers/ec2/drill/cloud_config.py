@@ -1,35 +1,15 @@
-"""What a new sandbox host is told by user data, and the throw-away host key that is in it."""
-
-from dataclasses import dataclass, field
+"""What a new sandbox host is told by user data."""
 
 import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from drillbook.ssh_key import SshKey
 
 
-@dataclass(frozen=True, slots=True)
-class ThrowAwayKey:
-    """A host key for the first login alone: ``public`` is ``ssh-ed25519 AAAA...``, ``private`` is of OpenSSH's own form.
-
-    User data can be read by whoever may call DescribeInstanceAttribute, and by each program in the instance. So the host replaces it.
-    """
-
-    public: str
-    private: str = field(repr=False)
-
-    @classmethod
-    def generate(cls) -> "ThrowAwayKey":
-        """Make one, in memory."""
-        key = Ed25519PrivateKey.generate()
-        return cls(
-            key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii"),
-            key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode("ascii"),
-        )
-
-
-def cloud_config(host: str, user: str, public_key: str, host_key: ThrowAwayKey) -> str:
+def cloud_config(host: str, user: str, public_key: str, host_key: SshKey) -> str:
     """The user data: the host's name, one user who logs in by a key, and the host key; keys that the image has go.
 
+    The host key is for the first login alone. User data can be read by whoever may call DescribeInstanceAttribute, and by each program
+    in the instance. So the host replaces it.
     See cloudinit.readthedocs.io/en/latest/reference/modules.html (ssh, users and groups, set hostname).
     """
     said = {
