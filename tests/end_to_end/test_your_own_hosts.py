@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from tests.contract.providers.lab import base_image
 from tests.end_to_end.test_site import changed_tasks
 from tests.support.plain_hosts import USER, PlainHost, PlainHosts
 
+from drillbook.model.instants import format_instant
 from drillbook_lab.lab import Recap
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Operator:
 
     hosts: PlainHosts
     folder: Path
+    lost_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def etc(self) -> Path:
@@ -69,6 +72,7 @@ class Operator:
             "--user admin": f"--user {USER}",
             "https://s3.example.org": f"https://{lab.address('store1')}:7480",
             "eu-central-1": "default",
+            "2026-01-31T12:00:00Z": format_instant(self.lost_at),
             "192.0.2.": f"{self.hosts.address(DATABASES[0]).rpartition('.')[0]}.1",
             "198.51.100.": f"{self.hosts.address(OTHERS[1]).rpartition('.')[0]}.1",
         }
@@ -189,6 +193,7 @@ def test_from_plain_hosts_to_pass_and_back(operator: Operator) -> None:
     assert re.search(r"^PASS  postgresql-latest: main", operator.type(drill), re.MULTILINE)
 
     lose_the_controller(operator)
+    operator.lost_at = datetime.now(UTC)
     hosts.remove(DATABASES)
     make(hosts, DATABASES)
     let_in(operator, DATABASES)
