@@ -123,7 +123,7 @@ class AnsibleRunnerPlaybooks:
             raise ConfigurationError(
                 "Mitogen is not installed",
                 where="DRILLBOOK_MITOGEN",
-                remedy="Run scripts/bootstrap, or unset the variable.",
+                remedy=f"Install it: {sys.executable} -m pip install 'drillbook[mitogen]'. Or unset the variable.",
             )
         strategies = self._root / "plugins" / "strategy"
         return {"ANSIBLE_STRATEGY": "mitogen_unpinned", "ANSIBLE_STRATEGY_PLUGINS": str(strategies)}
