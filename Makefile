@@ -45,7 +45,9 @@ docs: ## write what is generated: roles' READMEs, CLI, configuration
 	$(PYTHON) -m drillbook.cli.docs
 	$(PYTHON) -m drillbook.config.docs
 
-lock: ## compile requirements.lock from the requirements files
-	.venv/bin/pip-compile --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --output-file requirements.lock requirements.in requirements-dev.in
+# What builds the package is in the lock for running, too: a controller makes its .venv from nothing else.
+COMPILE = .venv/bin/pip-compile --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+lock: ## compile requirements.lock (to run) and requirements-dev.lock (to test)
+	$(COMPILE) --build-deps-for editable --extra proxmox --extra ec2 --extra mitogen --output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	scripts/bootstrap --python

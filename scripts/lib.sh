@@ -39,7 +39,7 @@ use_mitogen() {
   export ANSIBLE_STRATEGY_PLUGINS="${DRILLBOOK_ROOT}/plugins/strategy" ANSIBLE_STRATEGY=mitogen_unpinned
   # The same for the playbooks that drillbook starts.
   export DRILLBOOK_MITOGEN=1
-  # ansible-core 2.19 announces the end of strategy plug-ins from outside; we follow that through requirements.lock.
+  # ansible-core 2.19 announces the end of strategy plug-ins from outside; we follow that through requirements-dev.lock.
   export ANSIBLE_DEPRECATION_WARNINGS=false
 }
 

@@ -83,9 +83,7 @@ def run(
             preexec_fn=die_with_parent,  # noqa: PLW1509 - calls only prctl, through a handle made before the fork
         )
     except OSError as error:
-        raise InfrastructureError(
-            f"{argv[0]} can't be started: {error.strerror}", where=argv[0], remedy="Run scripts/bootstrap."
-        ) from error
+        raise _unstartable(argv[0], error) from error
     with child:
         try:
             stdout, stderr = child.communicate(stdin, timeout=timeout.total_seconds())
@@ -130,15 +128,21 @@ def outliving(argv: Sequence[str], first_line: str) -> Iterator[Outliving]:
     try:
         child = subprocess.Popen(list(argv), stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
     except OSError as error:
-        raise InfrastructureError(
-            f"{argv[0]} can't be started: {error.strerror}", where=argv[0], remedy="Run scripts/bootstrap."
-        ) from error
+        raise _unstartable(argv[0], error) from error
     started = Outliving(child)
     try:
         started.tell(first_line)
         yield started
     finally:
         started.leave()
+
+
+def _unstartable(program: str, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"{program} can't be started: {error.strerror}",
+        where=program,
+        remedy="Install it where the PATH finds it; in a clone scripts/bootstrap does.",
+    )
 
 
 def marked_processes(run_id: str) -> tuple[ProcessIdentity, ...]:

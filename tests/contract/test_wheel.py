@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.wheel import OFFLINE, PIP, build_wheel, copy_of_the_clone
 
 from drillbook import __version__
 
@@ -25,22 +26,8 @@ FOLDERS = ("inventories", "playbooks", "plugins", "roles")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the wheel was installed into; what it depends on is this environment's."""
     wheels, into = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("installed")
-    clone = tmp_path_factory.mktemp("clone") / "drillbook"
-    tracked = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git is in the PATH
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in tracked.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            (clone / name).write_bytes((ROOT / name).read_bytes())
-    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    offline = ("--no-deps", "--no-index")
-    subprocess.run([*pip, "wheel", *offline, "--no-build-isolation", "--wheel-dir", wheels, clone], check=True)
-    (wheel,) = wheels.glob("*.whl")
-    subprocess.run([*pip, "install", *offline, "--no-compile", "--target", into, wheel], check=True)
+    wheel = build_wheel(copy_of_the_clone(tmp_path_factory.mktemp("clone") / "drillbook"), wheels)
+    subprocess.run([*PIP, "install", *OFFLINE, "--no-compile", "--target", into, wheel], check=True)
     return into
 
 

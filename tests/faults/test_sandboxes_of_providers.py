@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import wanting
 from tests.contract.machine_drills.world import SECRET, TOKEN, USER, documented_grants, documented_roles
 from tests.contract.providers.proxmox_sandboxes import HOW_TO
-from tests.support.guests import GuestContainers, ProxmoxGuests, guest_image, guests_of
-from tests.support.guests.containers import options_of, podman_of
+from tests.support.guests import GuestContainers, ProxmoxGuests, guest_image, guests_of, standing_host
+from tests.support.guests.containers import podman_of
 from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
 from tests.support.proxmox.state import Pool, Storage, Token
 from tests.support.proxmox.state import User as Account
-
-from drillbook.providers.lab.podman import LAB_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,51 +102,26 @@ def test_postgresql_is_drilled_in_a_clone_on_proxmox(cluster: Cluster) -> None:
 
 @pytest.fixture
 def standing(drills: Drills, tmp_path: Path) -> Iterator[tuple[Podman, str, dict[str, Any]]]:
-    """A host that the lab does not know: reached by ssh as a user who becomes root by a password."""
+    """A host that the lab does not know, and the variables that lend it to drills."""
     lab = drills.lab
-    podman, name = podman_of(lab), f"{lab.prefix}-guest-standing"
-    address = lab.address("sandbox1", "sandbox").rpartition(".")[0] + ".61"
-    found = podman.inspect(f"{lab.prefix}-sandbox1.template")
-    assert found is not None
-    password = secrets.token_urlsafe(12)
-    names = [f"--add-host={host}:{lab.address(host, 'sandbox')}" for host in ("store1", "cache1")]
-    podman.call(
-        *("run", "--detach", "--name", name, "--hostname", "Standing1", f"--label={LAB_LABEL}={lab.prefix}"),
-        *options_of(podman, lab),
-        *(f"--network={lab.prefix}-sandbox:ip={address}", *names, str(found["ImageName"]), "/sbin/init"),
-        where=name,
-    )
-    key = (lab.state / "ssh/id_ed25519.pub").read_text(encoding="utf-8").strip()
-    script = (
-        "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done; set -e; "
-        f"useradd --create-home --shell /bin/bash --groups sudo ops; echo 'ops:{password}' | chpasswd; "
-        f"install -d -o ops -m 0700 /home/ops/.ssh; echo '{key}' >/home/ops/.ssh/authorized_keys; "
-        "chown -R ops: /home/ops/.ssh; echo 'umask 027' >>/home/ops/.profile; "
-        # As after somebody's first sudo there.
-        "touch /home/ops/.sudo_as_admin_successful; "
-        "ssh-keygen -A >/dev/null; systemctl restart ssh; cat /etc/ssh/ssh_host_ed25519_key.pub"
-    )
-    try:
-        own = podman.call("exec", name, "sh", "-c", script, where=name)
-        (tmp_path / "known_hosts").write_text(f"{address} {own}", encoding="utf-8")
+    with standing_host(lab) as host:
+        (tmp_path / "known_hosts").write_text(host.known_host, encoding="utf-8")
         pinned = f"-o UserKnownHostsFile={tmp_path}/known_hosts -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes"
         yield (
-            podman,
-            name,
+            podman_of(lab),
+            host.container,
             {
                 "drillbook_providers": [*lab.variables["drillbook_providers"], {"name": "standing", "kind": "host"}],
                 "drillbook_sandboxes": [{"host": "sandbox1", "provider": "standing"}],
                 "host_sandbox1": {
-                    "ansible_host": address,
-                    "ansible_user": "ops",
+                    "ansible_host": host.address,
+                    "ansible_user": host.user,
                     "ansible_become": True,
-                    "ansible_become_password": password,
+                    "ansible_become_password": host.password,
                     "ansible_ssh_common_args": pinned,
                 },
             },
         )
-    finally:
-        podman.call("rm", "--force", "--time", "0", "--volumes", name, where=name)
 
 
 def test_postgresql_is_drilled_in_a_standing_host(drills: Drills, standing: tuple[Podman, str, dict[str, Any]]) -> None:

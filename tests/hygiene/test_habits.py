@@ -115,6 +115,39 @@ def test_without_apt_the_whole_set_up_names_the_part_that_works(without: Any) ->
     assert refused.returncode == 3
     assert "no apt" in refused.stderr
     assert "scripts/bootstrap --python" in refused.stderr
+    assert "scripts/bootstrap --controller" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("made_of", "enough_for"),
+    [("requirements.lock", {"--controller"}), ("requirements-dev.lock", {"--controller", "--python"})],
+)
+def test_an_environment_is_enough_for_what_its_lock_holds(tmp_path: Path, made_of: str, enough_for: set[str]) -> None:
+    clone = tmp_path / "clone"
+    (clone / "scripts").mkdir(parents=True)
+    (clone / ".venv").mkdir()
+    for name in (
+        "scripts/bootstrap",
+        "scripts/lib.sh",
+        "requirements.lock",
+        "requirements-dev.lock",
+        "pyproject.toml",
+        "setup.py",
+    ):
+        shutil.copy2(ROOT / name, clone / name)
+    functions, _, _ = (ROOT / "scripts/bootstrap").read_text(encoding="utf-8").partition("\ncheck_only=")
+    stamp = f'packages_stamp "$(find_python)" {made_of} >.venv/.stamp-packages; project_stamp >.venv/.stamp-project'
+    (clone / "scripts/stamp").write_text(f"{functions}\n{stamp}\n", encoding="utf-8")
+    subprocess.run(["bash", "scripts/stamp"], cwd=clone, check=True, timeout=30)  # noqa: S607 # bash is where the PATH says
+    found = {
+        option
+        for option in ("--controller", "--python")
+        if subprocess.run(
+            [clone / "scripts/bootstrap", option, "--check"], capture_output=True, check=False, timeout=30
+        ).returncode
+        == 0
+    }
+    assert found == enough_for
 
 
 def test_lint_says_at_once_that_shellcheck_is_missing(without: Any) -> None:
@@ -188,7 +221,7 @@ def test_hooks_are_local_and_their_tools_are_ours() -> None:
     for hook in hooks["repos"][0]["hooks"]:
         assert hook["language"] == "system"
         assert hook["entry"].split()[0].split("/")[0] in TOOLS
-    locked = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
     assert all(f"\n{tool}==" in locked for tool in ("ruff", "yamllint"))
 
 

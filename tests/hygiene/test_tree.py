@@ -1,4 +1,4 @@
-"""The tree holds no secret, no address of anyone's workplace, no stub, and its scripts and lock are sound."""
+"""The tree holds no secret, no address of anyone's workplace, no stub, and its scripts are sound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Patterns are put together so that this file does not match itself.
@@ -25,7 +24,7 @@ FORBIDDEN = {
     "an unfinished piece": re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b"),
     "a merge conflict": re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE),
 }
-# The generated lock and the licence are other people's text.
+# The licence is other people's text.
 TEXT_OF_OTHERS = {"LICENSE"}
 # Messages that tell a person which option to use, or tests that look for a secret, may name one; each with its reason.
 EXCEPTIONS: dict[str, set[str]] = {}
@@ -58,27 +57,3 @@ def test_shell_scripts_are_strict_and_executable(files: list[Path]) -> None:
             if "set -euo pipefail" not in body and "\nexec " not in body:
                 wrong.append(f"{path}: no 'set -euo pipefail'")
     assert not wrong
-
-
-def locked() -> dict[str, str]:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    return {
-        name.lower().replace("_", "-"): version
-        for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", text, re.MULTILINE)
-    }
-
-
-@pytest.mark.parametrize("source", ["requirements.in", "requirements-dev.in"])
-def test_the_lock_holds_what_is_required(source: str) -> None:
-    pinned = locked()
-    lines = (line.split("#")[0].strip() for line in (ROOT / source).read_text(encoding="utf-8").splitlines())
-    for requirement in (Requirement(line) for line in lines if line):
-        version = pinned.get(requirement.name.lower())
-        assert version, f"{requirement.name} is not in requirements.lock"
-        assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
-
-
-def test_every_locked_package_has_hashes() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    entries = re.split(r"(?m)^(?=[A-Za-z0-9_.-]+==)", text)[1:]
-    assert not [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry]

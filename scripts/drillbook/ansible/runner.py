@@ -16,6 +16,7 @@ from drillbook.ansible.child import wrapped
 from drillbook.ansible.events import EventReader, plain
 from drillbook.ansible.playbooks import Order, PlaybookFailedError, StepTimeoutError, StoppedError, Watcher
 from drillbook.clock import Clock
+from drillbook.controller import ansible_environment
 from drillbook.errors import ConfigurationError
 from drillbook.journal.ledger import Ledger, Resource, ResourceKind
 
@@ -108,7 +109,7 @@ class AnsibleRunnerPlaybooks:
 
     def _environment(self, order: Order) -> dict[str, str]:
         environment = {
-            "ANSIBLE_CONFIG": str(self._root / "ansible.cfg"),
+            **ansible_environment(self._root),
             "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner says False where nothing is said
             "ANSIBLE_NOCOLOR": "1",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -123,7 +124,7 @@ class AnsibleRunnerPlaybooks:
             raise ConfigurationError(
                 "Mitogen is not installed",
                 where="DRILLBOOK_MITOGEN",
-                remedy="Run scripts/bootstrap, or unset the variable.",
+                remedy=f"Install it: {sys.executable} -m pip install 'drillbook[mitogen]'. Or unset the variable.",
             )
         strategies = self._root / "plugins" / "strategy"
         return {"ANSIBLE_STRATEGY": "mitogen_unpinned", "ANSIBLE_STRATEGY_PLUGINS": str(strategies)}

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from drillbook.config.faults import Faults, closest, did_you_mean
 from drillbook.config.inventory import Inventory
+from drillbook.errors import ConfigurationError
 from drillbook.model import MachineGroup
-from drillbook.providers import Place
+from drillbook.providers import Place, refuse_uninstalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,10 @@ class Context:
     sandboxes: frozenset[str] | None = None
 
     def place(self, name: str, group: str, key: str) -> Place | None:
-        """The place of a provider that ``group`` names under ``key``. A fault is added where all are known and it is none of them."""
+        """The place of a provider that ``group`` names under ``key``; None after a fault that says why nothing can be held against it.
+
+        It is none of those that are known, or its library is not installed.
+        """
         if self.places is None:
             return None
         found = next((place for place in self.places if place.name == name), None)
@@ -36,4 +40,10 @@ class Context:
                 key,
                 f"{did_you_mean(closest(name, known))}Known in drillbook_providers: {', '.join(known) or 'none'}.",
             )
+            return None
+        try:
+            refuse_uninstalled(found)
+        except ConfigurationError as error:
+            self.faults.add(error.message, "all", error.where, error.remedy)
+            return None
         return found

@@ -11,6 +11,7 @@ from typing import Any
 
 from drillbook import process
 from drillbook.config.files import files_naming
+from drillbook.controller import ansible_environment
 from drillbook.errors import ConfigurationError
 
 _TIMEOUT = timedelta(minutes=2)
@@ -128,9 +129,7 @@ def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
     command = [str(Path(sys.executable).with_name("ansible-inventory")), "--list", "--export"]
     for source in sources:
         command += ["--inventory", str(source)]
-    done = process.run(
-        command, timeout=_TIMEOUT, directory=root, environment={"ANSIBLE_CONFIG": str(root / "ansible.cfg")}
-    )
+    done = process.run(command, timeout=_TIMEOUT, directory=root, environment=ansible_environment(root))
     where = ", ".join(str(source) for source in sources)
     if done.returncode != 0:
         raise ConfigurationError(

@@ -34,6 +34,7 @@ from drillbook.providers.registry import (
     open_sandboxes,
     open_snapshots,
     read_from,
+    refuse_uninstalled,
 )
 
 __all__ = [
@@ -66,4 +67,5 @@ __all__ = [
     "open_sandboxes",
     "open_snapshots",
     "read_from",
+    "refuse_uninstalled",
 ]

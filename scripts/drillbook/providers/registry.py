@@ -1,8 +1,10 @@
 """Which module serves which kind of place. It is imported when it is used: boto3 and requests take a while."""
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from drillbook.clock import Clock
@@ -60,9 +62,14 @@ def open_recoveries(place: Place, clock: Clock) -> Recoveries:
     return opened
 
 
+def refuse_uninstalled(place: Place) -> None:
+    """Raises ConfigurationError where a library is missing that its provider needs: which one, and what installs it."""
+    _module(place)
+
+
 def lacking_for_sandboxes(place: Place) -> str:
     """What a place must declare, or be, to make sandbox hosts; "" where it makes them."""
-    if not hasattr(import_module(_OPENERS[place.kind]), "open_sandboxes"):
+    if not hasattr(_module(place), "open_sandboxes"):
         return "drills of its kind restore whole machines"
     if place.drill is None:
         return "it has no range for drills (`drill`)"
@@ -71,17 +78,31 @@ def lacking_for_sandboxes(place: Place) -> str:
 
 def has_machines(place: Place) -> bool:
     """Whether it has machines that can be backed up, and not only hosts to restore into."""
-    return hasattr(import_module(_OPENERS[place.kind]), "open_backups")
+    return hasattr(_module(place), "open_backups")
 
 
 def logs_in_first(place: Place) -> bool:
     """Whether it logs in to a new sandbox host itself, by ssh, before Ansible does."""
-    return bool(getattr(import_module(_OPENERS[place.kind]), "LOGS_IN_FIRST", False))
+    return bool(getattr(_module(place), "LOGS_IN_FIRST", False))
 
 
 def read_from(place: Place, inventories: Sequence[Path]) -> Place:
     """The place; one whose machines are hosts of the inventory knows then from what it was read."""
     return place.read_from(inventories) if isinstance(place, HostPlace) else place
+
+
+def _module(place: Place) -> ModuleType:
+    try:
+        return import_module(_OPENERS[place.kind])
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library in {"", "drillbook"}:
+            raise
+        raise ConfigurationError(
+            f"the provider {place.name} ({place.kind}) needs the Python library {library}, which is not installed",
+            where=f"drillbook_providers, {place.name}",
+            remedy=f"Install it: {sys.executable} -m pip install 'drillbook[{place.kind}]'",
+        ) from error
 
 
 def _range(place: Place) -> Any:
@@ -95,7 +116,7 @@ def _range(place: Place) -> Any:
 
 
 def _opener(place: Place, name: str, what: str) -> Any:
-    opener = getattr(import_module(_OPENERS[place.kind]), name, None)
+    opener = getattr(_module(place), name, None)
     if opener is None:
         raise ConfigurationError(
             f"this provider has no {what}: {place.name} is of kind {place.kind}",

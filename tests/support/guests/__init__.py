@@ -2,6 +2,15 @@
 
 from tests.support.guests.containers import GuestContainers, guests_of
 from tests.support.guests.proxmox import ProxmoxGuests
+from tests.support.guests.standing import StandingHost, standing_host
 from tests.support.guests.template import bare_image, guest_image
 
-__all__ = ["GuestContainers", "ProxmoxGuests", "bare_image", "guest_image", "guests_of"]
+__all__ = [
+    "GuestContainers",
+    "ProxmoxGuests",
+    "StandingHost",
+    "bare_image",
+    "guest_image",
+    "guests_of",
+    "standing_host",
+]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.config.test_configuration import CASES, everywhere, first_drill, service
+from tests.unit.config.test_configuration import CASES, PROXMOX, everywhere, first_drill, service
 from tests.unit.world import inventory_json
 
 from drillbook.config import Inventory, configuration, examine, read_inventory
@@ -67,6 +68,21 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
         "'main-latest' is also declared in group postgresql_main"
     ]
     assert len(found) == len(APART)
+
+
+def test_a_library_that_is_missing_is_one_fault_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = spoiled(tmp_path, "host variable")
+    everywhere(data)["drillbook_providers"] = [PROXMOX]
+    data["postgresql_main"]["vars"]["drillbook_machines"] = {"provider": "lab"}
+    monkeypatch.delitem(sys.modules, "drillbook.providers.proxmox.openers", raising=False)
+    monkeypatch.delitem(sys.modules, "drillbook.providers.proxmox.api", raising=False)
+    monkeypatch.setitem(sys.modules, "proxmoxer", None)
+    missing, other = sorted(faults(data), key=lambda fault: fault.owner)
+    assert missing.message == "the provider lab (proxmox) needs the Python library proxmoxer, which is not installed"
+    assert "pip install 'drillbook[proxmox]'" in missing.remedy
+    assert "written for a host" in other.message
 
 
 def test_unknown_keys_come_first_and_are_what_other_verbs_say(tmp_path: Path) -> None:

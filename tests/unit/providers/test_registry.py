@@ -1,6 +1,7 @@
 """Which place offers what, and how a place is told to another process."""
 
 import json
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -63,6 +64,27 @@ def test_what_a_vendor_has_not_is_refused_by_name() -> None:
 def test_a_place_without_a_range_makes_no_drill() -> None:
     with pytest.raises(ConfigurationError, match="this provider has no range for drills"):
         open_restores(EC2, FakeClock())
+
+
+@pytest.mark.parametrize(("place", "library"), [(PROXMOX, "proxmoxer"), (PROXMOX, "requests"), (EC2, "boto3")])
+def test_a_library_that_is_missing_is_named_with_what_installs_it(
+    place: Place, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith(f"drillbook.providers.{place.kind}.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(
+        ConfigurationError, match=f"the provider {place.name} .* needs the Python library {library}"
+    ) as refused:
+        open_backups(place, FakeClock())
+    assert refused.value.exit_code == 2
+    assert refused.value.remedy == f"Install it: {sys.executable} -m pip install 'drillbook[{place.kind}]'"
+
+
+def test_a_module_of_our_own_that_is_missing_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._OPENERS, "lab", "drillbook.providers.nothing")
+    with pytest.raises(ModuleNotFoundError, match=r"drillbook\.providers\.nothing"):
+        open_backups(LAB, FakeClock())
 
 
 @pytest.mark.parametrize("place", [LAB, EC2, PROXMOX], ids=lambda place: str(place.kind))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drillbook import process
+from drillbook.controller import ansible_environment
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
 from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.host.place import HostPlace
@@ -76,7 +77,7 @@ class StandingHosts:
             timeout=timeout,
             directory=root,
             environment={
-                "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+                **ansible_environment(root),
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
                 "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
                 "ANSIBLE_DEPRECATION_WARNINGS": "false",
