@@ -1,0 +1,245 @@
+"""PostgreSQL clusters that no role of drillbook ever configured: a container with Debian's packages, set up by hand as its owner would."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from tests.support.guests.containers import options_of, podman_of
+
+from drillbook.providers.lab.podman import LAB_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drillbook_lab.lab import Lab
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/drill-a-cluster-of-others.md"
+CA = "/etc/drillbook/tls/ca.crt"
+BOOTED = "until systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done"
+READY = (
+    "for _ in $(seq 120); do runuser -u postgres -- psql -XAtq --port={port} --username={superuser} "
+    "-c 'select 1 where not pg_is_in_recovery()' postgres 2>/dev/null | grep -q 1 && break; sleep 0.5; done"
+)
+
+
+def files_of_page() -> dict[str, Any]:
+    """The page's inventory, as who copies it gets it: path -> content."""
+    blocks = re.findall(r"^```yaml\n# (\S+\.yml)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return {path: yaml.safe_load(text) for path, text in blocks}
+
+
+def hba_of_page() -> str:
+    """The line that lets the agent in."""
+    found = re.search(r"^```\n(local drillbook .+)\n```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+class ClusterOfOthers:
+    """One host in the lab's production network; ``overlay`` is its part of an inventory, by the page."""
+
+    def __init__(self, lab: Lab, number: int, port: int, superuser: str) -> None:
+        self.lab = lab
+        self.port = port
+        self.superuser = superuser
+        self._podman = podman_of(lab)
+        self._name = f"{lab.prefix}-guest-others{number}"
+        self.address = lab.address("store1").rpartition(".")[0] + f".{number}"
+        # A bucket with locked versions forgets nothing: each cluster has a folder of its own.
+        self.path = f"/others-{secrets.token_hex(4)}"
+        self.cipher, self.probe, self.agent = (secrets.token_hex(12) for _ in range(3))
+
+    def start(self) -> None:
+        """Boot it, with root's key of the lab."""
+        found = self._podman.inspect(f"{self.lab.prefix}-sandbox1.template")
+        assert found is not None
+        self._podman.call(
+            *("run", "--detach", "--name", self._name, "--hostname", "billing1"),
+            *(f"--label={LAB_LABEL}={self.lab.prefix}", *options_of(self._podman, self.lab)),
+            f"--network={self.lab.prefix}-production:ip={self.address}",
+            *(f"--add-host=store1:{self.lab.address('store1')}", str(found["ImageName"]), "/sbin/init"),
+            where=self._name,
+        )
+        self.shell(f"{BOOTED}; ssh-keygen -A >/dev/null; systemctl reset-failed ssh; systemctl restart ssh")
+        self.write("/root/.ssh/authorized_keys", (self.lab.state / "ssh/id_ed25519.pub").read_text(), "root", "0600")
+        self.write(CA, self.lab.ca_file.read_text(), "root", "0644")
+
+    def remove(self) -> None:
+        """With all that is in it."""
+        self._podman.call("rm", "--force", "--time", "0", "--volumes", "--ignore", self._name, where=self._name)
+
+    def shell(self, script: str) -> str:
+        """What a script prints; it must succeed."""
+        return self._podman.call("exec", self._name, "bash", "-c", f"set -e\n{script}", where=self._name)
+
+    def write(self, path: str, content: str, owner: str = "postgres", mode: str = "0640") -> None:
+        """Put a file there."""
+        folder = path.rpartition("/")[0]
+        quoted = content.replace("'", "'\\''")
+        self.shell(f"install -d {folder}; printf '%s\\n' '{quoted}' >{path}; chown {owner} {path}; chmod {mode} {path}")
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """What a statement answers, as the superuser through the socket."""
+        quoted = statement.replace("'", "'\\''")
+        return self.shell(
+            f"runuser -u postgres -- psql -XAtq --port={self.port} --username={self.superuser} "
+            f"--set=ON_ERROR_STOP=1 --command='{quoted}' {database}"
+        ).strip()
+
+    def configure_backups(self, stanza: str, data: str) -> None:
+        """pgBackRest by hand: one file, with everything in it."""
+        keys = json.loads((self.lab.state / "secrets/object_store/repository_writer.json").read_text(encoding="utf-8"))
+        self.write(
+            "/etc/pgbackrest.conf",
+            f"[global]\nrepo1-type=s3\nrepo1-path={self.path}\nrepo1-s3-endpoint=store1\nrepo1-s3-bucket=repository\n"
+            f"repo1-s3-region=default\nrepo1-s3-uri-style=path\nrepo1-storage-port=7480\nrepo1-storage-ca-file={CA}\n"
+            f"repo1-s3-key={keys['access_key']}\nrepo1-s3-key-secret={keys['secret_key']}\nrepo1-cipher-type=aes-256-cbc\n"
+            f"repo1-cipher-pass={self.cipher}\nrepo1-retention-full=2\nrepo1-bundle=y\nrepo1-block=y\nstart-fast=y\n"
+            f"[{stanza}]\npg1-path={data}\npg1-port={self.port}\npg1-user={self.superuser}",
+        )
+
+    def back_up(self, stanza: str) -> None:
+        """The stanza and a full backup."""
+        for command in ("stanza-create", "--type=full backup"):
+            self.shell(f"runuser -u postgres -- pgbackrest --stanza={stanza} --log-level-console=warn {command}")
+
+    def end_segment(self) -> None:
+        """Have all that was written archived."""
+        self.sql("select pg_logical_emit_message(true, 'test', 'x')")
+        segment = self.sql("select pg_walfile_name(pg_switch_wal())")
+        self.shell(
+            f"until runuser -u postgres -- psql -XAtq --port={self.port} --username={self.superuser} --command="
+            f"\"select last_archived_wal >= '{segment}' from pg_stat_archiver\" postgres | grep -q t; do sleep 0.5; done"
+        )
+
+    def overlay(self, folder: Path, *, heartbeat: bool, **service: Any) -> list[str]:
+        """Write the page's inventory with this cluster's values; return the options that lay it over the lab's."""
+        store = dict(self.lab.variables["drillbook_object_store"])
+        store["repositories"] = {**store["repositories"], "billing": {"bucket": "repository", "path": self.path}}
+        files = {name: content for name, content in files_of_page().items() if name.startswith(("hosts", "group_vars/billing"))}
+        if not heartbeat:
+            del files["group_vars/billing_databases/heartbeat.yml"]
+        known = folder.with_name(f"{folder.name}.known_hosts")
+        folder.mkdir(parents=True, exist_ok=True)
+        known.write_text(f"{self.address} {self.shell('cat /etc/ssh/ssh_host_ed25519_key.pub')}", encoding="utf-8")
+        hosts = files["hosts.yml"]["all"]["children"]["billing_databases"]["hosts"]
+        hosts["billing1"] = {
+            "ansible_host": self.address,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(self.lab.state / "ssh/id_ed25519"),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={known} -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
+            "lab_addresses": {"production": self.address},
+        }
+        files["group_vars/all/drillbook.yml"] = {"drillbook_object_store": store}
+        files["group_vars/all/store.yml"] = {"store_host": "store1", "store_port": 7480, "store_ca_file": CA}
+        files["group_vars/all/vault.yml"] = {
+            "vault_billing_probe": self.probe,
+            "vault_billing_cipher": self.cipher,
+            "vault_billing_drillbook_agent": self.agent,
+        }
+        # Files of a folder are read by name, and the last one counts.
+        files["group_vars/billing_databases/zz.yml"] = service
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+        return ["--inventory", str(self.lab.root / "inventories/lab"), "--inventory", str(folder)]
+
+
+def debian_by_hand(cluster: ClusterOfOthers) -> None:
+    """Debian's own layout: the configuration lies in /etc/postgresql, and no backup has it."""
+    library = "/usr/lib/postgresql/17/lib"
+    cluster.shell(
+        f"pg_createcluster --port={cluster.port} --locale=C.UTF-8 17 main; "
+        f"install -d -o postgres /srv/billing; cp {library}/auto_explain.so {library}/billing_only.so"
+    )
+    settings = {
+        "archive_mode": "on",
+        "archive_command": "pgbackrest --stanza=billing-prod archive-push %p",
+        "archive_timeout": "10s",
+        "shared_preload_libraries": "pg_stat_statements,billing_only",
+        "password_encryption": "scram-sha-256",
+    }
+    cluster.write(
+        "/etc/postgresql/17/main/conf.d/billing.conf", "\n".join(f"{key} = '{value}'" for key, value in settings.items())
+    )
+    # As the package's own createcluster.conf has it.
+    cluster.shell("echo \"include_dir = 'conf.d'\" >>/etc/postgresql/17/main/postgresql.conf")
+    cluster.shell(f"sed -i '1i {hba_of_page()}' /etc/postgresql/17/main/pg_hba.conf")
+    cluster.configure_backups("billing-prod", "/var/lib/postgresql/17/main")
+    cluster.shell(f"pg_ctlcluster 17 main start; {READY.format(port=cluster.port, superuser=cluster.superuser)}")
+    fill(cluster)
+    # What its owner changed later lies with the data, and comes with the backup.
+    for statement in (
+        "alter system set shared_preload_libraries = 'pg_stat_statements, billing_only'",
+        "alter system set ssl_cert_file = '/etc/ssl/billing/only-here.pem'",
+        "alter system set shared_buffers = '96MB'",
+        "create tablespace billing location '/srv/billing'",
+        "create table archive tablespace billing as select generate_series(1, 1000) as number",
+    ):
+        cluster.sql(statement, "billing" if "table archive" in statement else "postgres")
+    cluster.back_up("billing-prod")
+
+
+def patroni_by_hand(cluster: ClusterOfOthers) -> None:
+    """A Patroni with paths, ports, scope and users of its owner's choice; nobody made a role called postgres."""
+    settings = {
+        "scope": "acme-prod",
+        "namespace": "/acme/",
+        "name": "node-a",
+        "restapi": {"listen": "127.0.0.1:9008", "connect_address": "127.0.0.1:9008"},
+        "etcd3": {"hosts": ["127.0.0.1:2379"]},
+        "bootstrap": {
+            "dcs": {
+                "postgresql": {
+                    "parameters": {
+                        "archive_mode": "on",
+                        "archive_command": "pgbackrest --stanza=acme archive-push %p",
+                        "archive_timeout": "10s",
+                        "shared_preload_libraries": "pg_stat_statements",
+                        "max_connections": 250,
+                        "hba_file": "/srv/acme/data/pg_hba.conf",
+                    }
+                }
+            },
+            "initdb": ["data-checksums", {"encoding": "UTF8"}, {"locale": "C.UTF-8"}],
+        },
+        "postgresql": {
+            "listen": f"127.0.0.1:{cluster.port}",
+            "connect_address": f"127.0.0.1:{cluster.port}",
+            "bin_dir": "/usr/lib/postgresql/17/bin",
+            "data_dir": "/srv/acme/data",
+            "pgpass": "/srv/acme/pgpass",
+            "use_unix_socket": True,
+            "parameters": {"unix_socket_directories": "/srv/acme/run,/var/run/postgresql"},
+            "authentication": {"superuser": {"username": "admin"}, "replication": {"username": "streamer", "password": "s"}},
+            "pg_hba": [hba_of_page(), "local all admin peer map=owners", "host replication streamer 127.0.0.1/32 scram-sha-256"],
+            "pg_ident": ["owners postgres admin", "owners root admin"],
+        },
+    }
+    cluster.shell(
+        "install -d -o postgres /srv/acme /srv/acme/run; "
+        "systemd-run --quiet --unit=acme-etcd etcd --data-dir /srv/acme-etcd"
+    )
+    cluster.write("/srv/acme/patroni.yml", yaml.safe_dump(settings))
+    cluster.configure_backups("acme", "/srv/acme/data")
+    cluster.shell(
+        "systemd-run --quiet --unit=acme-patroni --uid=postgres patroni /srv/acme/patroni.yml; "
+        f"{READY.format(port=cluster.port, superuser=cluster.superuser)}"
+    )
+    fill(cluster)
+    cluster.back_up("acme")
+
+
+def fill(cluster: ClusterOfOthers) -> None:
+    """The database and the role of the service."""
+    cluster.sql(f"create role billing login password '{cluster.probe}'")
+    cluster.sql("create database billing owner billing")
+    cluster.sql("create extension pg_stat_statements", "billing")
+    cluster.sql("create table invoices as select generate_series(1, 5000) as number", "billing")
+
+
