@@ -86,8 +86,14 @@ select pg_is_in_recovery(),
 # What no waiting mends, in the server's own words (lc_messages is C), and what to do about it.
 HOPELESS = (
     (r'role ".+" does not exist', "Name the cluster's superuser in postgresql_superuser."),
-    (r'database ".+" does not exist', "The checks need the database postgres: make it in the cluster, and take a backup."),
-    ("locale is incompatible", "Make this locale on the sandbox or in its template (Debian: /etc/locale.gen, locale-gen)."),
+    (
+        r'database ".+" does not exist',
+        "The checks need the database postgres: make it in the cluster, and take a backup.",
+    ),
+    (
+        "locale is incompatible",
+        "Make this locale on the sandbox or in its template (Debian: /etc/locale.gen, locale-gen).",
+    ),
 )
 
 

@@ -54,7 +54,9 @@ def heartbeat(lab: Lab, options: list[str], *more: str) -> tuple[int, str]:
 
 def look(cluster: ClusterOfOthers) -> str:
     """What of the host's system drillbook could have touched."""
-    return cluster.shell("find /etc /usr/local -type f -newer /etc/pgbackrest.conf | sort; systemctl list-timers --no-legend | wc -l")
+    return cluster.shell(
+        "find /etc /usr/local -type f -newer /etc/pgbackrest.conf | sort; systemctl list-timers --no-legend | wc -l"
+    )
 
 
 @pytest.mark.parametrize("made", [(61, 5433, "postgres", debian_by_hand)], indirect=True, ids=["debian"])
@@ -80,7 +82,9 @@ def test_a_cluster_of_debians_own_layout(made: ClusterOfOthers, tmp_path: Path, 
     assert (wanting(record), code) == ([], 0), why
     assert made.lab.sandboxes() == []
     (track,) = record["tracks"]
-    figure(f"Debian's own layout: RTO {track['rto']['actual_seconds']:.0f} s, RPO {track['rpo']['actual_seconds']:.1f} s")
+    figure(
+        f"Debian's own layout: RTO {track['rto']['actual_seconds']:.0f} s, RPO {track['rpo']['actual_seconds']:.1f} s"
+    )
 
     # The store knows its heartbeats: data without them is no longer only unproven.
     made.shell("systemctl stop drillbook-heartbeat@billing")
@@ -99,7 +103,13 @@ def test_a_patroni_of_others(made: ClusterOfOthers, tmp_path: Path, figure: Call
         "postgresql_data_checksums": True,
         "pgbackrest_stanza": "acme",
         "backup_agent_heartbeats": [
-            {"service": "billing", "kind": "postgresql", "password": made.agent, "port": 6432, "socket_directory": "/srv/acme/run"}
+            {
+                "service": "billing",
+                "kind": "postgresql",
+                "password": made.agent,
+                "port": 6432,
+                "socket_directory": "/srv/acme/run",
+            }
         ],
     }
     options = made.overlay(tmp_path / "right", heartbeat=True, **service)

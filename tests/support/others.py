@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,11 @@ from tests.support.guests.containers import options_of, podman_of
 from drillbook.providers.lab.podman import LAB_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from drillbook_lab.lab import Lab
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/how-to/drill-a-cluster-of-others.md"
 CA = "/etc/drillbook/tls/ca.crt"
+WAIT_SECONDS = 60
 BOOTED = "until systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done"
 READY = (
     "for _ in $(seq 120); do runuser -u postgres -- psql -XAtq --port={port} --username={superuser} "
@@ -29,7 +29,9 @@ READY = (
 
 def files_of_page() -> dict[str, Any]:
     """The page's inventory, as who copies it gets it: path -> content."""
-    blocks = re.findall(r"^```yaml\n# (\S+\.yml)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```yaml\n# (\S+\.yml)\b.*?\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     return {path: yaml.safe_load(text) for path, text in blocks}
 
 
@@ -112,16 +114,21 @@ class ClusterOfOthers:
         """Have all that was written archived."""
         self.sql("select pg_logical_emit_message(true, 'test', 'x')")
         segment = self.sql("select pg_walfile_name(pg_switch_wal())")
-        self.shell(
-            f"until runuser -u postgres -- psql -XAtq --port={self.port} --username={self.superuser} --command="
-            f"\"select last_archived_wal >= '{segment}' from pg_stat_archiver\" postgres | grep -q t; do sleep 0.5; done"
-        )
+        for _ in range(WAIT_SECONDS):
+            if (self.sql("select coalesce(last_archived_wal, '') from pg_stat_archiver")) >= segment:
+                return
+            time.sleep(1)
+        raise AssertionError(f"{segment} was not archived within {WAIT_SECONDS} s")
 
     def overlay(self, folder: Path, *, heartbeat: bool, **service: Any) -> list[str]:
         """Write the page's inventory with this cluster's values; return the options that lay it over the lab's."""
         store = dict(self.lab.variables["drillbook_object_store"])
         store["repositories"] = {**store["repositories"], "billing": {"bucket": "repository", "path": self.path}}
-        files = {name: content for name, content in files_of_page().items() if name.startswith(("hosts", "group_vars/billing"))}
+        files = {
+            name: content
+            for name, content in files_of_page().items()
+            if name.startswith(("hosts", "group_vars/billing"))
+        }
         if not heartbeat:
             del files["group_vars/billing_databases/heartbeat.yml"]
         known = folder.with_name(f"{folder.name}.known_hosts")
@@ -165,7 +172,8 @@ def debian_by_hand(cluster: ClusterOfOthers) -> None:
         "password_encryption": "scram-sha-256",
     }
     cluster.write(
-        "/etc/postgresql/17/main/conf.d/billing.conf", "\n".join(f"{key} = '{value}'" for key, value in settings.items())
+        "/etc/postgresql/17/main/conf.d/billing.conf",
+        "\n".join(f"{key} = '{value}'" for key, value in settings.items()),
     )
     # As the package's own createcluster.conf has it.
     cluster.shell("echo \"include_dir = 'conf.d'\" >>/etc/postgresql/17/main/postgresql.conf")
@@ -216,8 +224,15 @@ def patroni_by_hand(cluster: ClusterOfOthers) -> None:
             "pgpass": "/srv/acme/pgpass",
             "use_unix_socket": True,
             "parameters": {"unix_socket_directories": "/srv/acme/run,/var/run/postgresql"},
-            "authentication": {"superuser": {"username": "admin"}, "replication": {"username": "streamer", "password": "s"}},
-            "pg_hba": [hba_of_page(), "local all admin peer map=owners", "host replication streamer 127.0.0.1/32 scram-sha-256"],
+            "authentication": {
+                "superuser": {"username": "admin"},
+                "replication": {"username": "streamer", "password": "s"},
+            },
+            "pg_hba": [
+                hba_of_page(),
+                "local all admin peer map=owners",
+                "host replication streamer 127.0.0.1/32 scram-sha-256",
+            ],
             "pg_ident": ["owners postgres admin", "owners root admin"],
         },
     }
@@ -241,5 +256,3 @@ def fill(cluster: ClusterOfOthers) -> None:
     cluster.sql("create database billing owner billing")
     cluster.sql("create extension pg_stat_statements", "billing")
     cluster.sql("create table invoices as select generate_series(1, 5000) as number", "billing")
-
-

@@ -142,7 +142,12 @@ def test_in_place_the_first_host_leads(restore: Restore) -> None:
             "replaces the data of every host of shelves",
         ),
         (
-            {"restore_service": "deeds", "restore_target": "theirs", "restore_mode": "in_place", "restore_confirm": "theirs"},
+            {
+                "restore_service": "deeds",
+                "restore_target": "theirs",
+                "restore_mode": "in_place",
+                "restore_confirm": "theirs",
+            },
             "deeds is not drillbook's own (managed: false)",
         ),
     ],

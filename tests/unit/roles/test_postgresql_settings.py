@@ -28,7 +28,9 @@ recovery_target_timeline = '2'
 
 def left(text: str) -> str:
     """The file after the role's task, whose expression Ansible renders."""
-    task = yaml.safe_load((ROLE / "tasks/restore/settings.yml").read_text(encoding="utf-8"))[0]["ansible.builtin.replace"]
+    task = yaml.safe_load((ROLE / "tasks/restore/settings.yml").read_text(encoding="utf-8"))[0][
+        "ansible.builtin.replace"
+    ]
     variables = yaml.safe_load((ROLE / "vars/main/restore.yml").read_text(encoding="utf-8"))
     environment = NativeEnvironment()
     environment.filters["union"] = lambda one, other: [*one, *other]
@@ -39,7 +41,11 @@ def left(text: str) -> str:
 
 def test_what_the_origin_set_goes_and_what_the_restore_wrote_stays() -> None:
     found = [line for line in left(RESTORED).splitlines() if line and not line.startswith("#")]
-    assert [line.partition(" = ")[0] for line in found] == ["archive_mode", "restore_command", "recovery_target_timeline"]
+    assert [line.partition(" = ")[0] for line in found] == [
+        "archive_mode",
+        "restore_command",
+        "recovery_target_timeline",
+    ]
 
 
 def test_a_file_with_nothing_of_the_origin_stays_as_it_is() -> None:
