@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import wanting
-from tests.support.others import ClusterOfOthers, debian_by_hand, patroni_by_hand
+from tests.support.others import ClusterOfOthers, hba_of_page
+from tests.support.others_by_hand import debian_by_hand, patroni_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,10 +46,10 @@ def drill(lab: Lab, options: list[str]) -> tuple[int, dict[str, Any], str]:
     return ran.returncode, record, " | ".join(wanting(record))
 
 
-def heartbeat(lab: Lab, options: list[str], *more: str) -> tuple[int, str]:
+def heartbeat(cluster: ClusterOfOthers, options: list[str]) -> tuple[int, str]:
     """Install it by the page's command."""
-    playbook = ("ansible-playbook", "playbooks/heartbeat_postgresql.yml", "-e", "heartbeat_service=billing")
-    ran = lab.run(*playbook, *options, *more, timeout=LIMIT)
+    playbook = ("ansible-playbook", "playbooks/heartbeat_postgresql.yml", "-e", f"heartbeat_service={cluster.service}")
+    ran = cluster.lab.run(*playbook, *options, timeout=LIMIT)
     return ran.returncode, ran.stdout + ran.stderr
 
 
@@ -73,9 +74,9 @@ def test_a_cluster_of_debians_own_layout(made: ClusterOfOthers, tmp_path: Path, 
     assert look(made) == before, "a drill touches nothing of the cluster"
 
     options = made.overlay(tmp_path / "with", heartbeat=True)
-    code, said = heartbeat(lab, options)
+    code, said = heartbeat(made, options)
     assert code == 0, said
-    code, said = heartbeat(lab, options)
+    code, said = heartbeat(made, options)
     assert (code, "changed=0 " in said.rpartition("billing1")[2]) == (0, True), said
     made.end_segment()
     code, record, why = drill(lab, options)
@@ -87,7 +88,7 @@ def test_a_cluster_of_debians_own_layout(made: ClusterOfOthers, tmp_path: Path, 
     )
 
     # The store knows its heartbeats: data without them is no longer only unproven.
-    made.shell("systemctl stop drillbook-heartbeat@billing")
+    made.shell(f"systemctl stop drillbook-heartbeat@{made.service}")
     made.sql("drop schema drillbook cascade", "drillbook")
     made.end_segment()
     code, record, why = drill(lab, options)
@@ -113,7 +114,7 @@ def test_a_patroni_of_others(made: ClusterOfOthers, tmp_path: Path, figure: Call
         ],
     }
     options = made.overlay(tmp_path / "right", heartbeat=True, **service)
-    code, said = heartbeat(lab, options)
+    code, said = heartbeat(made, options)
     assert code == 0, said
     made.end_segment()
     assert made.sql("select count(*) from pg_roles where rolname = 'postgres'") == "0"
@@ -127,3 +128,15 @@ def test_a_patroni_of_others(made: ClusterOfOthers, tmp_path: Path, figure: Call
     assert (record["verdict"], code) == ("ERROR", 3)
     assert 'role "postgres" does not exist Name the cluster\'s superuser in postgresql_superuser.' in why
     assert lab.sandboxes() == []
+
+    # Its server no longer lets the agent in: a unit that runs is no heartbeat.
+    made.shell("sed -i '/drillbook_agent/d' /srv/acme/data/pg_hba.conf")
+    made.sql("select pg_reload_conf()")
+    made.shell(f"systemctl restart drillbook-heartbeat@{made.service}")
+    code, said = heartbeat(made, options)
+    said = " ".join(said.split())
+    assert (code, f"{made.service} has no heartbeat. The agent says: " in said, hba_of_page() in said) == (
+        2,
+        True,
+        True,
+    ), said

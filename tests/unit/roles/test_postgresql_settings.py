@@ -1,10 +1,12 @@
-"""What a sandbox keeps of the settings that came with the data: those that the restore itself wrote."""
+"""What a restore makes of data that another server wrote: which settings stay, which version is refused, whether there are heartbeats."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 from jinja2.nativetypes import NativeEnvironment
 
@@ -51,3 +53,26 @@ def test_what_the_origin_set_goes_and_what_the_restore_wrote_stays() -> None:
 def test_a_file_with_nothing_of_the_origin_stays_as_it_is() -> None:
     own = "# It will be overwritten by the ALTER SYSTEM command.\n\nrecovery_target = 'immediate'\n"
     assert left(own) == own
+
+
+@pytest.mark.parametrize(("version", "fits"), [("17", True), ("", True), ("15", False), ("18", False)])
+def test_data_of_another_major_version_is_refused(version: str, fits: bool) -> None:
+    tasks = yaml.safe_load((ROLE / "tasks/restore/preflight.yml").read_text(encoding="utf-8"))
+    (task,) = (task for task in tasks if task["name"] == "Refuse a backup of another major version")
+    condition = NativeEnvironment().compile_expression(task["ansible.builtin.assert"]["that"])
+    assert condition(postgresql_restore_version=version, postgresql_version="17") is fits
+
+
+@pytest.mark.parametrize(
+    ("looked", "beats"),
+    [
+        ({"skipped": True, "changed": False}, False),
+        ({"query_result": [{"there": False}]}, False),
+        ({"query_result": [{"there": True}]}, True),
+    ],
+    ids=["no database", "no table", "a table"],
+)
+def test_a_cluster_without_heartbeats_is_known(looked: dict[str, Any], beats: bool) -> None:
+    variables = yaml.safe_load((ROLE / "vars/main/restore.yml").read_text(encoding="utf-8"))
+    template = NativeEnvironment().from_string(variables["__postgresql_verify_beats"])
+    assert template.render(__postgresql_verify_table=looked) is beats
