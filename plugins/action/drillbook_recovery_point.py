@@ -8,7 +8,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from drillbook.errors import DrillbookError
-from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose
+from drillbook.kinds.postgresql.recovery_point import (
+    RecoveryPointError,
+    archived_until,
+    choose,
+    server_version,
+)
 from drillbook.kinds.postgresql.wal import Archive
 
 
@@ -21,7 +26,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"info", "archive", "history", "stanza", "request"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return point (for the record), options (for pgBackRest) and predicted (bytes, disk_bytes)."""
+        """Return point (for the record), options (for pgBackRest), predicted (bytes, disk_bytes) and the server's major version."""
         result = super().run(tmp, task_vars)
         asked = self._task.args
         listing = archived_until(asked.get("archive") or {}, asked["request"].get("until"))
@@ -33,5 +38,11 @@ class ActionModule(ActionBase):
             )
         except (RecoveryPointError, DrillbookError) as error:
             raise AnsibleActionFail(f"{error}. {error.remedy}") from None  # Ansible would print the cause twice
-        result.update(changed=False, point=point.as_json(), options=point.options(), predicted=point.predicted())
+        result.update(
+            changed=False,
+            point=point.as_json(),
+            options=point.options(),
+            predicted=point.predicted(),
+            version=server_version(asked["info"], asked["stanza"]),
+        )
         return result

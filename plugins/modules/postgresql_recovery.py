@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -82,6 +83,31 @@ select pg_is_in_recovery(),
 """
 
 
+# What no waiting mends, in the server's own words (lc_messages is C), and what to do about it.
+HOPELESS = (
+    (r'role ".+" does not exist', "Name the cluster's superuser in postgresql_superuser."),
+    (
+        r'database ".+" does not exist',
+        "The checks need the database postgres: make it in the cluster, and take a backup.",
+    ),
+    (
+        "locale is incompatible",
+        "Make this locale on the sandbox or in its template (Debian: /etc/locale.gen, locale-gen).",
+    ),
+)
+
+
+class HopelessError(Exception):
+    """The server is up, and will never let this module ask it."""
+
+
+def refuse_hopeless(message: str) -> None:
+    """Raise HopelessError for a refusal of the server that does not pass by itself."""
+    for words, remedy in HOPELESS:
+        if re.search(words, message):
+            raise HopelessError(f"{' '.join(message.split())} {remedy}")
+
+
 def unit_stopped(unit: str) -> bool:
     """True when systemd has given the unit up or it has ended."""
     answer = subprocess.run(
@@ -102,12 +128,13 @@ def log_lines(path: str) -> list[str]:
 
 
 def ask(socket_directory: str, port: int, user: str) -> tuple[bool, str, str, int, str] | None:
-    """One look at the server; None while it does not accept connections."""
+    """One look at the server; None while it does not accept connections. Raises HopelessError where it never will."""
     import psycopg2  # noqa: PLC0415 -- it is on the managed host, not where documentation and lint read this
 
     try:
         connection = psycopg2.connect(host=socket_directory, port=port, user=user, dbname="postgres", connect_timeout=5)
-    except psycopg2.OperationalError:
+    except psycopg2.OperationalError as error:
+        refuse_hopeless(str(error))
         return None
     try:
         with connection.cursor() as cursor:
@@ -147,7 +174,10 @@ def main() -> None:
     wanted = module.params
     deadline = time.monotonic() + wanted["timeout_seconds"]
     while time.monotonic() < deadline:
-        seen = ask(wanted["socket_directory"], wanted["port"], wanted["user"])
+        try:
+            seen = ask(wanted["socket_directory"], wanted["port"], wanted["user"])
+        except HopelessError as error:
+            module.fail_json(msg=f"the restored server can't be asked: {error}", log_tail=log_lines(wanted["log_file"]))
         if seen is not None and not seen[0]:
             module.exit_json(
                 changed=False,

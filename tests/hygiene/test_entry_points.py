@@ -159,7 +159,7 @@ PLANTED: dict[str, tuple[Callable[[Path], list[str]], Callable[[Path], object], 
     "a playbook that reads a private variable": (
         secrets_read,
         lambda tree: also(tree / "playbooks/baseline.yml", "# {{ __host_baseline_installed }}\n"),
-        "playbooks/baseline.yml:8: __host_baseline_installed",
+        "playbooks/baseline.yml:13: __host_baseline_installed",
     ),
     "a role that reads another role's": (
         secrets_read,

@@ -48,6 +48,7 @@ def service(group: str, values: ServiceVariables, kind: ServiceKind, context: Co
         heartbeat_publish_interval=timedelta(seconds=values.heartbeat_publish_interval_seconds),
         granularity=values.granularity.interval,
         provision_playbook=values.provision_playbook,
+        managed=values.managed,
     )
 
 

@@ -52,6 +52,10 @@ class ServiceVariables(Strict):
     heartbeat_publish_interval_seconds: Seconds = Field(
         default=15.0, description="how often the newest acknowledged heartbeat is put into the store"
     )
+    managed: bool = Field(
+        default=True,
+        description="`false`: others built it. It is drilled, and neither configured by site.yml nor restored in place",
+    )
     provision_playbook: str | None = Field(
         default=None,
         pattern=r"^playbooks/([a-z0-9_]+/)?[a-z0-9_]+\.yml$",

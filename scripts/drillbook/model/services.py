@@ -61,7 +61,7 @@ class Service:
     """A service that holds data: one inventory group, its objectives and how often it leaves a trace.
 
     ``granularity`` is the longest time from a change to the next moment that can be restored;
-    ``provision_playbook`` makes lost machines again, before a restore in place.
+    ``provision_playbook`` makes lost machines again, before a restore in place. What others built is not ``managed``: it is drilled only.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Service:
     heartbeat_publish_interval: timedelta
     granularity: timedelta
     provision_playbook: str | None = None
+    managed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,10 +203,16 @@ def plan_in_place(
     disaster_at: datetime | None = None,
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
-    """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group.
+    """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group, and for what others built.
 
     ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
     """
+    if not service.managed:
+        raise RefusedError(
+            f"{service.name} is not drillbook's own (managed: false): its hosts are configured by somebody else, and stay as they are",
+            where=f"restore of {service.name}",
+            remedy=f"Restore it in place by the tools that built it. A drill shows which backup set is good: {service.name} in a sandbox.",
+        )
     _refuse_foreign_point(service, Mode.IN_PLACE, point)
     _refuse_wrong_names(service, replace)
     if confirm != service.group:

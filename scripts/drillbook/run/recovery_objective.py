@@ -97,7 +97,7 @@ def _lost(
     inputs: dict[str, Any],
 ) -> Loss:
     if observed.newest is None:
-        return Loss(objective, None, False, _FORMULA_LOSS, inputs)
+        return Loss(objective, None, _unknown(observed), _FORMULA_LOSS, inputs)
     lost = observed.disaster_at - observed.newest.written_at + (offset or timedelta())
     if lost < -observed.offset_limit:
         raise InfrastructureError(
@@ -108,6 +108,11 @@ def _lost(
         )
     actual = max(lost, failing, timedelta())
     return Loss(objective, actual, actual <= objective, _FORMULA_LOSS, inputs)
+
+
+def _unknown(observed: Observed) -> bool | None:
+    """Without a heartbeat in the data nothing is met. Where the store has none either, there never was one: nothing is to be judged."""
+    return False if observed.published else None
 
 
 def _missed(
@@ -122,7 +127,7 @@ def _missed(
         return Loss(allowed, None, None, _FORMULA_NONE, inputs)
     inputs = {**inputs, "target_at": format_instant(target_time)}
     if observed.newest is None:
-        return Loss(allowed, None, False, _FORMULA_TARGET, inputs)
+        return Loss(allowed, None, _unknown(observed), _FORMULA_TARGET, inputs)
     error = target_time - observed.newest.written_at + (offset or timedelta())
     return Loss(allowed, error, -observed.offset_limit <= error <= allowed, _FORMULA_TARGET, inputs)
 

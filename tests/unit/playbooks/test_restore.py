@@ -24,6 +24,7 @@ INVENTORY = {
                 "vars": {"drillbook_service": {"name": "books"}, "size": "large"},
             },
             "other": {"hosts": {"other1": {}}},
+            "theirs": {"hosts": {"theirs1": {}}, "vars": {"drillbook_service": {"name": "deeds", "managed": False}}},
             "sandbox": {"hosts": {"sandbox1": {}}},
         },
     }
@@ -139,6 +140,15 @@ def test_in_place_the_first_host_leads(restore: Restore) -> None:
         (
             {**IN_PLACE, "restore_target": "other", "restore_confirm": "other"},
             "replaces the data of every host of shelves",
+        ),
+        (
+            {
+                "restore_service": "deeds",
+                "restore_target": "theirs",
+                "restore_mode": "in_place",
+                "restore_confirm": "theirs",
+            },
+            "deeds is not drillbook's own (managed: false)",
         ),
     ],
 )

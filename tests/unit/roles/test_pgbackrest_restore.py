@@ -51,9 +51,10 @@ def command(**variables: object) -> list[str]:
             {"pgbackrest_repository_target_time": PAST},
             ["--repo=1", f"--repo-target-time={PAST}", "--archive-mode=off"],
         ),
+        ({"pgbackrest_restore_tablespaces": "/ts"}, ["--tablespace-map-all=/ts", "--archive-mode=off"]),
         ({"pgbackrest_restore_overwrite": True, "pgbackrest_restore_archiving": True}, ["--delta", "--force"]),
     ],
-    ids=["sandbox", "past", "in place"],
+    ids=["sandbox", "past", "tablespaces", "in place"],
 )
 def test_a_mode_adds_its_options_to_the_set_and_the_plan(variables: dict[str, Any], added: list[str]) -> None:
     assert command(**variables) == [*TO_THE_SET, *added, *OPTIONS, "restore"]

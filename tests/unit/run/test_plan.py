@@ -55,6 +55,13 @@ def test_in_place_needs_the_exact_group(world: World, confirm: str) -> None:
         plan_in_place(world.configuration, world.configuration.service("main"), confirm=confirm, point=PointRequest())
 
 
+def test_what_others_built_is_drilled_and_not_restored_in_place(world: World) -> None:
+    service = replace(world.configuration.service("main"), managed=False)
+    with pytest.raises(RefusedError, match="main is not drillbook's own"):
+        plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())
+    assert plan_drill(world.configuration, replace(world.configuration.drills[0], service=service)).mode is Mode.SANDBOX
+
+
 def test_only_machines_of_the_service_can_be_replaced(world: World) -> None:
     service = world.configuration.service("main")
     with pytest.raises(RefusedError, match="db1: no machine of main"):

@@ -252,6 +252,15 @@ def test_no_heartbeat_is_unknown_and_unknown_fails(world: World, script: Script)
     assert outcome.record["tracks"][0]["rpo"]["actual_seconds"] is None
 
 
+@pytest.mark.parametrize("point", ["latest", f"time={instant(START - timedelta(hours=1))}"])
+def test_a_service_that_never_had_a_heartbeat_is_unproven(world: World, script: Script, point: str) -> None:
+    """Neither the data nor the store has one: nobody promised that it can be told what was lost, and nothing is proven."""
+    del script.facts["newest_heartbeat"]
+    world.published = []
+    outcome = world.run(world.plan(point=PointRequest.parse(point)))
+    assert (outcome.verdict, outcome.record["tracks"][0]["rpo"]["met"]) == (Verdict.UNPROVEN, None)
+
+
 def test_host_clock_that_is_off_is_an_error(world: World) -> None:
     world.published = [published_beat(world.clock, offset=5.02)]
     outcome = world.run()

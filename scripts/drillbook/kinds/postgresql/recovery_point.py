@@ -153,6 +153,12 @@ def choose(
     )
 
 
+def server_version(info: Sequence[Mapping[str, Any]], stanza: str) -> str:
+    """Major version of PostgreSQL that the stanza's usable sets are of; raises StopIteration for a stanza that is not there."""
+    found = next(entry for entry in info if entry["name"] == stanza)
+    return str(max(found["db"], key=lambda entry: int(entry["id"]))["version"])
+
+
 def archived_until(listing: Mapping[str, Any], until: str | None) -> Mapping[str, Any]:
     """The entries of ``repo-ls --output=json`` that were there at ``until`` (RFC 3339); all of them without it."""
     if not until:

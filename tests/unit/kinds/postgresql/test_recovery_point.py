@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose
+from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose, server_version
 from drillbook.kinds.postgresql.wal import Archive, Segment
 
 SHA = "0" * 40
@@ -179,3 +179,8 @@ def test_what_came_after_the_simulated_disaster_is_not_seen() -> None:
 def test_a_disaster_before_the_first_backup_is_refused() -> None:
     with pytest.raises(RecoveryPointError, match="was finished by 2026-01-01T09:00"):
         choose(information(ONE), archive(), "main", {"type": "latest", "until": "2026-01-01T09:00:00.000Z"})
+
+
+def test_the_version_is_that_of_the_newest_system() -> None:
+    upgraded = {**information(ONE)[0], "db": [{"id": 2, "version": "17"}, {"id": 1, "version": "15"}]}
+    assert server_version([{"name": "other", "db": []}, upgraded], "main") == "17"
