@@ -23,7 +23,9 @@ def sets_told(drills: Drills, *options: str) -> tuple[int, list[str]]:
     return said.returncode, [one["label"] for one in json.loads(said.stdout)["sets"]]
 
 
-def test_a_deleted_stanza_is_restored_from_the_locked_versions(drills: Drills, repository: Bucket, leader: Host) -> None:
+def test_a_deleted_stanza_is_restored_from_the_locked_versions(
+    drills: Drills, repository: Bucket, leader: Host
+) -> None:
     """First as a drill, with the reader's key alone; then the repository itself, by the operator's."""
     # What is archived from now on is not deleted: the moment that is gone back to is later than all that is.
     there = dict(repository.keys("pgbackrest/"))
