@@ -10,6 +10,7 @@ import json
 import time
 from base64 import b64decode
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_network
 from itertools import islice
 from threading import RLock
@@ -87,6 +88,7 @@ class Drills:
 DRILLS = Drills()
 
 
+@cache
 def install() -> None:
     """Replace what moto has."""
     for response in (EC2Response, SimpleSystemManagerResponse):

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def region() -> Iterator[str]:
+    with taught_moto() as address:
+        yield address
+
+
+@contextmanager
+def taught_moto() -> Iterator[str]:
+    """Its address, with all that drills meet in EC2."""
     moto_images.install()
     ec2_drills.install()
     ec2_agents.install()
@@ -56,6 +63,7 @@ def quick_region(
     patch.setattr(api, "_connect", _connect)
     patch.setattr(api, "_ATTEMPTS", 3)
     patch.setattr(openers, "open_restores", openers.open_restores)
+    patch.setattr(openers, "open_sandboxes", openers.open_sandboxes)
     patch.setattr(removal, "SETTLED", removal.SETTLED)
     patch.setattr(instances, "CARD_APPEARS", instances.CARD_APPEARS)
     patch.setattr(volumes, "TOLD", volumes.TOLD)
