@@ -15,6 +15,7 @@ from tests.support.ec2_drills import DRILLS
 from tests.support.guests import Ec2Guests, GuestContainers
 
 from drillbook.errors import InfrastructureError
+from drillbook.providers.ec2.drill.cloud_config import cloud_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,10 +78,9 @@ def test_user_data_that_cloud_init_does_not_understand_is_said(
     booting: Booting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guest is no more lenient than a real one."""
-    from drillbook.providers.ec2 import sandboxes as module  # noqa: PLC0415 - what is replaced in it
-
-    real = module.cloud_config
-    monkeypatch.setattr(module, "cloud_config", lambda *words: f"{real(*words)}runcmd: 7\n")
+    monkeypatch.setattr(
+        "drillbook.providers.ec2.sandboxes.cloud_config", lambda *words: f"{cloud_config(*words)}runcmd: 7\n"
+    )
     sandboxes = booting.sandboxes
     machine = sandboxes.sandboxes.make(sandboxes.claim(), sandboxes.sandbox, LIMIT)
     with pytest.raises(InfrastructureError, match=r"cloud-init failed: .*runcmd"):

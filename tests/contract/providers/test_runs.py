@@ -31,6 +31,7 @@ __all__ = ["reachable", "sandbox_world", "world"]
 HELD = {Phase.TEARDOWN: "removal"}
 # The one that is killed by default has a sandbox, and its first playbook has begun.
 CHEAP = Phase.PROVISION
+CONTAINERS = (pytest.mark.lab, pytest.mark.slow)
 
 
 @pytest.fixture
@@ -73,8 +74,8 @@ def host_runs(
     params=[
         pytest.param("proxmox_runs", id="proxmox"),
         pytest.param("ec2_runs", id="ec2"),
-        pytest.param("lab_runs", id="lab", marks=pytest.mark.lab),
-        pytest.param("host_runs", id="host", marks=pytest.mark.lab),
+        pytest.param("lab_runs", id="lab", marks=CONTAINERS),
+        pytest.param("host_runs", id="host", marks=CONTAINERS),
     ]
 )
 def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:

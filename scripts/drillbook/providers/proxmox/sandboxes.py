@@ -102,11 +102,11 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
 
     def _others(self, number: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """The other guests of the drill's pool and range, with their configurations; one that goes meanwhile is none."""
-        for other in sorted(self._members()):
+        for other, node in sorted(self._members().items()):
             if other == number or not self._drill.first_vmid <= other <= self._drill.last_vmid:
                 continue
             try:
-                yield other, self._api.get(f"/nodes/{self._drill.node}/qemu/{other}/config")
+                yield other, self._api.get(f"/nodes/{node}/qemu/{other}/config")
             except DrillbookError:
                 if other in self._members():
                     raise
