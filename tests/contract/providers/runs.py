@@ -44,6 +44,9 @@ class Runs:
             drillbook_providers=[self._place],
             drillbook_sandboxes=[{"host": SANDBOX, "provider": self.name}],
             fake_sandboxes=str(made.folder / "restored"),
+            # A paused run waits for other runs, on a busy machine.
+            drillbook_step_timeout_seconds=300,
+            drillbook_run_deadline_seconds=600,
         )
         self._controllers.append(made)
         self.empty(made)
