@@ -79,11 +79,11 @@ class Drills:
             (overlay / f"group_vars/{name}.yml").write_text(yaml.safe_dump(of_group), encoding="utf-8")
         return ["--inventory", str(self.lab.root / "inventories/lab"), "--inventory", str(overlay)]
 
-    def with_rpo(self, seconds: int) -> dict[str, Any]:
-        """Variables with which the lab's cluster promises so much: what is too old for it need not be waited for long."""
+    def promising(self, **objectives: int) -> dict[str, Any]:
+        """Variables with which the lab's cluster promises this: ``rto_seconds``, ``rpo_seconds``."""
         path = self.lab.root / "inventories/lab/group_vars/postgresql_main/drillbook.yml"
         service = yaml.safe_load(path.read_text(encoding="utf-8"))["drillbook_service"]
-        service["objectives"]["rpo_seconds"] = seconds
+        service["objectives"] |= objectives
         return {"group_postgresql_main": {"drillbook_service": service}}
 
     def run(self, *options: str, **variables: Any) -> Ran:

@@ -56,7 +56,7 @@ def test_heartbeats_that_failed_before_the_disaster(drills: Drills, host: Callab
         host(name).check_output("systemctl stop drillbook-heartbeat@main.service")
     try:
         time.sleep(SILENT_SECONDS)
-        ran = drills.run(**drills.with_rpo(seconds=33))
+        ran = drills.run(**drills.promising(rpo_seconds=33))
     finally:
         for name in ("db1", "db2", "db3"):
             host(name).check_output("systemctl start drillbook-heartbeat@main.service")

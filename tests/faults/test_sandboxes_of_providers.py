@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import wanting
+from tests.contract.ec2_drills.sandbox_world import SandboxImage
+from tests.contract.ec2_drills.world import Ec2DrillWorld
 from tests.contract.machine_drills.world import SECRET, TOKEN, USER, documented_grants, documented_roles
 from tests.contract.providers.proxmox_sandboxes import HOW_TO
-from tests.support.guests import GuestContainers, ProxmoxGuests, guest_image, guests_of, standing_host
+from tests.support import ec2_drills, moto_images
+from tests.support.ec2_rights import RIGHTS
+from tests.support.guests import Ec2Guests, GuestContainers, ProxmoxGuests, guest_image, guests_of, standing_host
 from tests.support.guests.containers import podman_of
+from tests.support.moto_server import moto_server
 from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
 from tests.support.proxmox.state import Pool, Storage, Token
 from tests.support.proxmox.state import User as Account
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 NUMBERS = range(9000, 9004)
+PATIENT = {"rto_seconds": 600}
+"""A guest boots beside all else that this machine does: how fast it comes back is measured elsewhere."""
 
 
 class Cluster:
@@ -92,12 +99,50 @@ def cluster(drills: Drills, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_postgresql_is_drilled_in_a_clone_on_proxmox(cluster: Cluster) -> None:
-    ran = cluster.drills.run(**cluster.variables)
+    ran = cluster.drills.run(**cluster.variables, **cluster.drills.promising(**PATIENT))
     assert (wanting(ran.record), ran.code) == ([], 0), ran.why()
     (machine,) = ran.record["tracks"][0]["facts"]["machines"]
     assert machine == {"host": "sandbox1", "identifier": "qemu/9000"}
     assert cluster.guests.names() == []
     assert not set(cluster.server.state.guests) & set(NUMBERS)
+
+
+@pytest.fixture
+def region(drills: Drills, tmp_path: Path) -> Iterator[tuple[SandboxImage, GuestContainers]]:
+    """A region of EC2 whose isolated subnet is the lab's sandbox network, and its instances there containers."""
+    lab = drills.lab
+    moto_images.install()
+    ec2_drills.install()
+    with moto_server() as address:
+        world = Ec2DrillWorld(address, tmp_path, lab.variables["lab_subnets"]["sandbox"])
+        guests = guests_of(lab, guest_image(lab), {world.subnet: f"{lab.prefix}-sandbox"})
+        ec2_drills.DRILLS.bodies = Ec2Guests(guests, world.subnet)
+        try:
+            yield SandboxImage(world, lab.state / "ssh/id_ed25519"), guests
+        finally:
+            guests.remove_all()
+            ec2_drills.DRILLS.reset()
+            RIGHTS.policies.clear()
+
+
+def test_postgresql_is_drilled_in_an_instance_on_ec2(
+    drills: Drills, region: tuple[SandboxImage, GuestContainers]
+) -> None:
+    image, guests = region
+    ran = drills.run(
+        drillbook_providers=[*drills.lab.variables["drillbook_providers"], image.place().model_dump(mode="json")],
+        drillbook_sandboxes=[{"host": "sandbox1", "provider": "aws"}],
+        host_sandbox1={"ansible_become": True},
+        **drills.promising(**PATIENT),
+    )
+    assert (wanting(ran.record), ran.code) == ([], 0), ran.why()
+    (machine,) = ran.record["tracks"][0]["facts"]["machines"]
+    (asked,) = ec2_drills.DRILLS.of("RunInstances")
+    tags = {tag["Key"]: tag["Value"] for tag in asked["TagSpecifications"][0]["Tags"]}
+    assert machine == {"host": "sandbox1", "identifier": tags["Name"]}
+    assert guests.names() == []
+    assert image.region.left() == set()
+    assert image.region.production() == image.region.before
 
 
 @pytest.fixture
@@ -129,7 +174,7 @@ def test_postgresql_is_drilled_in_a_standing_host(drills: Drills, standing: tupl
     look = "find /var/lib/postgresql /var/lib/etcd /etc/drillbook /etc/patroni /etc/pgbackrest* /home -type f | sort; ss -Hltn | sort"
     before = podman.attempt("exec", name, "sh", "-c", look).stdout
     for _again in range(2):
-        ran = drills.run(**variables)
+        ran = drills.run(**variables, **drills.promising(**PATIENT))
         assert (wanting(ran.record), ran.code) == ([], 0), ran.why()
         assert ran.record["tracks"][0]["facts"]["machines"] == [{"host": "sandbox1", "identifier": "sandbox1"}]
         after = podman.attempt("exec", name, "sh", "-c", look).stdout

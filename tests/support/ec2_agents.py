@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -54,6 +55,7 @@ class Agents:
 AGENTS = Agents()
 
 
+@cache
 def install() -> None:
     """Replace what moto has."""
     SimpleSystemManagerResponse.send_command = _send  # type: ignore[method-assign]

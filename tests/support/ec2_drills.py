@@ -1,18 +1,20 @@
 """What a drill meets in EC2, and moto's lacks: instances that hold an image's content, client tokens, late and lost answers.
 
 `install` teaches it to moto's own classes, for the whole process; `DRILLS` says what goes wrong, and what was asked. What runs
-inside the instances is in `ec2_agents`, who may do what in `ec2_rights`.
+inside the instances is in `ec2_agents`, who may do what in `ec2_rights`. Instances that really boot are in `guests`.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from base64 import b64decode
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_network
 from itertools import islice
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DryRunClientError, EC2ClientError
@@ -29,6 +31,18 @@ IN_A_FILTER = 200
 """EC2 takes that many values in one filter."""
 _LOCK = RLock()
 _MARKER = "DryRun"
+
+
+class Bodies(Protocol):
+    """What instances really are where a test gave them more than records."""
+
+    def power_on(self, instance: Any, user_data: str) -> None:
+        """Have it boot, if it is to have a body."""
+        ...
+
+    def remove(self, instance: Any) -> None:
+        """Destroy it."""
+        ...
 
 
 @dataclass
@@ -58,6 +72,7 @@ class Drills:
     """Called with each new instance: what somebody else does to it."""
     touch_card: Any = None
     """Called with each new network interface."""
+    bodies: Bodies | None = None
     progress: list[int | None] = field(default_factory=list)
     """What EC2 says next of how far volumes are; the last one stays. None: it does not say."""
 
@@ -73,6 +88,7 @@ class Drills:
 DRILLS = Drills()
 
 
+@cache
 def install() -> None:
     """Replace what moto has."""
     for response in (EC2Response, SimpleSystemManagerResponse):
@@ -224,6 +240,8 @@ def _furnish(self: Any, instance: Any, image: Any) -> None:
             instance.state_reason.message = "Client.InternalError: Client error on launch"
         if DRILLS.extra_card is not None:
             DRILLS.extra_card(backend, instance)
+        if DRILLS.bodies is not None:
+            DRILLS.bodies.power_on(instance, b64decode(self._get_param("UserData", "")).decode())
 
 
 def _terminate(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResult]:
@@ -232,7 +250,10 @@ def _terminate(original: Callable[[Any], ActionResult]) -> Callable[[Any], Actio
     def terminate(self: Any) -> ActionResult:
         answer = original(self)
         for identifier in self._get_param("InstanceIds", []):
-            _free_cards(self.ec2_backend.get_instance(identifier))
+            instance = self.ec2_backend.get_instance(identifier)
+            _free_cards(instance)
+            if DRILLS.bodies is not None:
+                DRILLS.bodies.remove(instance)
         return answer
 
     return terminate

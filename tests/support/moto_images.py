@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
@@ -46,6 +47,7 @@ UNAVAILABLE = (
 )
 
 
+@cache
 def install() -> None:
     """Replace what moto has."""
     original_mappings: Any = Ami.block_device_mappings

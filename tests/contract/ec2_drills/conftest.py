@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def region() -> Iterator[str]:
+    with taught_moto() as address:
+        yield address
+
+
+@contextmanager
+def taught_moto() -> Iterator[str]:
+    """Its address, with all that drills meet in EC2."""
     moto_images.install()
     ec2_drills.install()
     ec2_agents.install()
@@ -47,27 +55,36 @@ def _connect(place: Ec2Place, user: str, attempts: int, service: api.AwsService)
     return _CLIENTS[key]
 
 
-@pytest.fixture
-def world(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ec2DrillWorld]:
-    """And in the end: no machine of production was written to."""
-    monkeypatch.setattr(api, "_connect", _connect)
-    monkeypatch.setattr(api, "_ATTEMPTS", 3)
-    monkeypatch.setattr(openers, "open_restores", openers.open_restores)
-    monkeypatch.setattr(removal, "SETTLED", removal.SETTLED)
-    monkeypatch.setattr(instances, "CARD_APPEARS", instances.CARD_APPEARS)
-    monkeypatch.setattr(volumes, "TOLD", volumes.TOLD)
+@contextmanager
+def quick_region(
+    endpoint: str, state_directory: Path, patch: pytest.MonkeyPatch, **more: str
+) -> Iterator[Ec2DrillWorld]:
+    """A world that is late by moments only; and in the end: no machine of production was written to."""
+    patch.setattr(api, "_connect", _connect)
+    patch.setattr(api, "_ATTEMPTS", 3)
+    patch.setattr(openers, "open_restores", openers.open_restores)
+    patch.setattr(openers, "open_sandboxes", openers.open_sandboxes)
+    patch.setattr(removal, "SETTLED", removal.SETTLED)
+    patch.setattr(instances, "CARD_APPEARS", instances.CARD_APPEARS)
+    patch.setattr(volumes, "TOLD", volumes.TOLD)
     quick.hasten(0.2)
     for plan in (moto_images.PLAN, ec2_drills.DRILLS, ec2_agents.AGENTS):
         plan.reset()
     RIGHTS.policies.clear()
-    forget(region)
-    made = Ec2DrillWorld(region, tmp_path / "state")
+    forget(endpoint)
+    made = Ec2DrillWorld(endpoint, state_directory, **more)
     made.remember()
     ec2_drills.DRILLS.asked.clear()
     yield made
     RIGHTS.policies.clear()
     ec2_drills.DRILLS.reset()
     assert made.production() == made.before
+
+
+@pytest.fixture
+def world(region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ec2DrillWorld]:
+    with quick_region(region, tmp_path / "state", monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The region with an image for sandbox hosts, and a host that is what an instance of it becomes: a real ssh server with user data."""
+"""The region with an image for sandbox hosts, and what an instance of it becomes: a real ssh server with user data."""
 
 from __future__ import annotations
 
@@ -29,19 +29,15 @@ RUN, OTHER_RUN = "20261129T103551Z-main-latest-ab12", "20261129T103551Z-main-lat
 USER = "admin"
 
 
-class SandboxWorld:
+class SandboxImage:
     """What the drill makes sandbox hosts by, with the drill's own key, and the policy that the how-to gives for it."""
 
-    def __init__(self, region: Ec2DrillWorld, host: SshHost, folder: Path) -> None:
+    def __init__(self, region: Ec2DrillWorld, private_key: Path, way: str = "") -> None:
+        """``private_key``: the controller's, its public half beside it; ``way``: options of ssh that lead to the host."""
         self.region = region
-        self.host = host
-        self.private_key = folder / "controller"
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "controller", "-f", self.private_key],  # noqa: S607 - where the PATH says
-            check=True,
-            timeout=20,
-        )
-        self.public_key = self.private_key.with_suffix(".pub").read_text().strip()
+        self.private_key = private_key
+        self.public_key = private_key.with_suffix(".pub").read_text().strip()
+        self._way = way
         made = region.client.create_image(InstanceId=region.instances["shop-db"], Name="debian-13-postgresql")
         self.image = str(made["ImageId"])
         region.allow([*region.policy, *self.documented_statements()])
@@ -81,8 +77,8 @@ class SandboxWorld:
         )
 
     def of(self, disk_bytes: int = 0, **ssh: str) -> SandboxHost:
-        """The sandbox host of the inventory, which says the way to the ssh server."""
-        said = {"private_key_file": str(self.private_key), "common_args": self.host.arguments, **ssh}
+        """The sandbox host of the inventory, which says the way to it."""
+        said = {"private_key_file": str(self.private_key), "common_args": self._way, **ssh}
         return SandboxHost("sandbox1", "aws", disk_bytes, ssh=SshOptions(**said))
 
     def claim(self, run: str = RUN) -> Claim:
@@ -101,3 +97,22 @@ class SandboxWorld:
         )["Reservations"]
         instance: dict[str, Any] = found["Instances"][0]
         return instance
+
+
+class SandboxWorld(SandboxImage):
+    """The same with an ssh server that stands for the one instance, whatever its address."""
+
+    def __init__(self, region: Ec2DrillWorld, host: SshHost, folder: Path) -> None:
+        super().__init__(region, make_controller_key(folder), host.arguments)
+        self.host = host
+
+
+def make_controller_key(folder: Path) -> Path:
+    """Make the key by which the controller logs in; return the file of its private half."""
+    key = folder / "controller"
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "controller", "-f", key],  # noqa: S607 - where the PATH says
+        check=True,
+        timeout=20,
+    )
+    return key

@@ -6,11 +6,12 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2.models import ec2_backends
 from tests.contract.machine_drills.world import HEARTBEAT, shell_rules
 from tests.support.ec2_drills import files_of
@@ -26,6 +27,7 @@ from drillbook.providers.ec2.restores import Ec2Restores
 if TYPE_CHECKING:
     from tests.support.ec2_rights import Policy
 
+_SDK: Any = boto3  # its types know each service's name as a literal, and here it is an argument
 HOW_TO = Path(__file__).resolve().parents[3] / "docs/how-to"
 REGION = "eu-central-1"
 HOSTS = ("shop-db", "shop-web1")
@@ -61,7 +63,7 @@ def documented_policy(**places: str) -> Policy:
 @cache
 def connect(endpoint: str, service: str) -> Any:
     """A client of who may do everything."""
-    return boto3.client(
+    return _SDK.client(
         service, region_name=REGION, endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test"
     )
 
@@ -71,7 +73,9 @@ class Ec2DrillWorld:
 
     limit = timedelta(seconds=10)
 
-    def __init__(self, endpoint: str, state_directory: Path) -> None:
+    def __init__(self, endpoint: str, state_directory: Path, isolated: str = "10.9.1.0/24") -> None:
+        """``isolated``: the addresses of the drill's subnet."""
+        self.isolated = ip_network(isolated)
         self.endpoint = endpoint
         self.state_directory = state_directory
         self.keys = state_directory / "keys"
@@ -225,8 +229,9 @@ class Ec2DrillWorld:
         """Production and drills in VPCs of their own; the endpoint's group is led to, as the how-to says."""
         self.production_vpc = self.client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         self.production_subnet = self._subnet(self.production_vpc, "10.0.1.0/24")
-        self.vpc = self.client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-        self.subnet = self._subnet(self.vpc, "10.9.1.0/24")
+        around = self.isolated.supernet(new_prefix=16)
+        self.vpc = self.client.create_vpc(CidrBlock=str(around))["Vpc"]["VpcId"]
+        self.subnet = self._subnet(self.vpc, str(self.isolated))
         self.group = self._group("drill", self.vpc)
         self.endpoints = self._group("endpoints", self.vpc)
         for service in ("ssm", "ssmmessages", "ec2messages"):
@@ -235,7 +240,7 @@ class Ec2DrillWorld:
         self.client.revoke_security_group_egress(GroupId=self.group, IpPermissions=everywhere)
         self.let_out(UserIdGroupPairs=[{"GroupId": self.group}])
         self.let_out(UserIdGroupPairs=[{"GroupId": self.endpoints}])
-        self.let_out(IpRanges=[{"CidrIp": "10.9.1.0/25"}])
+        self.let_out(IpRanges=[{"CidrIp": str(next(self.isolated.subnets()))}])
         self.let_in(UserIdGroupPairs=[{"GroupId": self.group}])
 
     def add_endpoint(self, service: str, **parameters: Any) -> str:

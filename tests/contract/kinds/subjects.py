@@ -229,7 +229,7 @@ class PostgresqlSubject:
             self._repository.copy(key, self._copy + key)
         self._overlay = {
             "host_sandbox1": {"lab_repository_path": f"/{self._copy}pgbackrest"},
-            **self._drills.with_rpo(seconds=33),
+            **self._drills.promising(rpo_seconds=33),
         }
         try:
             time.sleep(36)  # production goes on meanwhile

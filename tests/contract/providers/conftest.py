@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.contract.machine_drills.world import shop as drilled_shop
 from tests.contract.providers.ec2 import Ec2World
-from tests.contract.providers.lab import LabWorld, base_image
+from tests.contract.providers.lab import LabWorld
 from tests.contract.providers.lab_restores import LabRestoreWorld
 from tests.contract.providers.proxmox import ProxmoxWorld, shop
 from tests.contract.providers.proxmox_restores import ProxmoxRestoreWorld
@@ -17,15 +15,11 @@ from tests.support import moto_images, moto_volumes
 from tests.support.moto_server import forget, moto_server
 from tests.support.proxmox import ProxmoxServer
 
-from drillbook import process
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.contract.providers.world import BackupWorld, RestoreWorld, World
-
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -51,31 +45,6 @@ def proxmox(tmp_path: Path) -> Iterator[ProxmoxWorld]:
         world = ProxmoxWorld(server, tmp_path / "tokens")
         yield world
         assert world.control.invalid() == []
-
-
-@pytest.fixture(scope="session")
-def containers_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What this machine allows podman, written by the role that writes it for every lab; the base image is `scripts/test`'s to build."""
-    directory = tmp_path_factory.mktemp("lab")
-    argv = [
-        "ansible-playbook",
-        "playbooks/lab/images.yml",
-        "--tags",
-        "lab_host_files",
-        "-e",
-        f"lab_host_directory={directory}",
-    ]
-    made = process.run(argv, timeout=timedelta(minutes=3), directory=ROOT)
-    assert made.returncode == 0, made.stdout + made.stderr
-    path = directory / "containers.conf"
-    found = process.run(
-        ("podman", "image", "exists", base_image()),
-        timeout=timedelta(minutes=1),
-        environment={"CONTAINERS_CONF": str(path)},
-    )
-    if found.returncode != 0:
-        pytest.fail(f"there is no image {base_image()}: start these tests with scripts/test.", pytrace=False)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -22,7 +23,8 @@ from drillbook.clock import SystemClock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError, TakenError
 from drillbook.model import Claim, Power, SandboxHost
 from drillbook.providers import open_restores, open_sandboxes
-from drillbook.providers.proxmox.drill_machines import run_tag
+from drillbook.providers.proxmox.drill_machines import mark_of, run_tag
+from drillbook.providers.proxmox.sandboxes import ProxmoxSandboxes
 
 __all__ = ["sandbox_world"]
 
@@ -119,6 +121,54 @@ def test_a_number_that_somebody_took_meanwhile_is_taken(world: SandboxWorld) -> 
     with pytest.raises(RefusedError, match="is not in the pool drill"):
         world.sandboxes.destroy(claim, LIMIT)
     assert world.config(9000)["name"] == "another-s"
+
+
+def test_one_of_a_name_at_a_time(world: SandboxWorld) -> None:
+    """Another controller's run has it: there is one address."""
+    world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    other = world.sandboxes.claim("sandbox1", OTHER_RUN, ())
+    with pytest.raises(InfrastructureError, match=f"the sandbox sandbox1 is held by run {RUN}"):
+        world.sandboxes.make(other, HOST, LIMIT)
+    assert 9001 not in world.server.state.guests
+    second = SandboxHost("sandbox2", "cluster", address="198.51.100.42")
+    machine = world.sandboxes.make(world.sandboxes.claim("sandbox2", OTHER_RUN, ()), second, LIMIT)
+    assert machine.identifier == "qemu/9001"
+
+
+@pytest.mark.parametrize("node", ["pve3", "pve2"])
+def test_one_that_was_cloned_at_the_same_time_is_seen_before_the_start(
+    world: SandboxWorld, monkeypatch: pytest.MonkeyPatch, node: str
+) -> None:
+    """On whatever node of the cluster."""
+    claim = world.sandboxes.claim("sandbox1", RUN, ())
+    configure = ProxmoxSandboxes._configure
+
+    def with_another(self: ProxmoxSandboxes, *words: Any) -> None:
+        monkeypatch.undo()
+        configure(self, *words)
+        add_machine(world.server.state, 9001, node, "scratch", name="drill-sandbox1", tags=run_tag(OTHER_RUN))
+        world.config(9001)["description"] = mark_of(OTHER_RUN)
+        world.server.state.pools["drill"].vms.append(9001)
+
+    monkeypatch.setattr(ProxmoxSandboxes, "_configure", with_another)
+    with pytest.raises(InfrastructureError, match=f"held by run {OTHER_RUN}"):
+        world.sandboxes.make(claim, HOST, LIMIT)
+    assert world.server.state.guests[9000].status == "stopped"
+
+
+def test_a_guest_that_goes_while_others_are_looked_at_is_none(
+    world: SandboxWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = iter([{9002: "pve3"}, {}, {}])
+    monkeypatch.setattr(ProxmoxSandboxes, "_members", lambda _self: next(members))
+    world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+
+
+def test_a_guest_that_can_t_be_looked_at_is_an_error(world: SandboxWorld) -> None:
+    world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    world.control.answer_with(500, "got timeout", "GET", "/qemu/9000/config", count=100)
+    with pytest.raises(InfrastructureError, match="got timeout"):
+        world.sandboxes.make(world.sandboxes.claim("sandbox1", OTHER_RUN, ()), HOST, LIMIT)
 
 
 def test_a_clone_that_was_not_configured_yet_is_its_run_s(world: SandboxWorld) -> None:

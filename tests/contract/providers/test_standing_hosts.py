@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from tests.contract.providers.lab import OPTIONS, base_image
+from tests.contract.providers.standing import StandingHost, standing_host
 
 from drillbook.clock import SystemClock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Claim, Login, SandboxHost
 from drillbook.providers import open_removal, open_sandboxes, read_from
 from drillbook.providers.host.place import HostPlace
-from drillbook.providers.lab.place import LabPlace
-from drillbook.providers.lab.podman import Podman
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,19 +56,14 @@ nft add table inet shop && nft add chain inet shop input '{ type filter hook inp
 
 
 class Standing:
-    """A container that nobody's lab knows, reached by Ansible through podman."""
+    """A standing host as its provider knows it."""
 
-    def __init__(self, podman: Podman, folder: Path) -> None:
-        self.podman = podman
-        self.name = f"{podman.place.prefix}-standing"
+    def __init__(self, host: StandingHost, folder: Path) -> None:
+        self.run = host.run
         hosts = folder / "hosts.yml"
-        host = {"ansible_connection": "containers.podman.podman", "ansible_host": self.name}
-        hosts.write_text(yaml.safe_dump({"all": {"hosts": {"sandbox1": host}}}), encoding="utf-8")
-        self.place = read_from(HostPlace(name="standing", kind="host"), [hosts])
+        hosts.write_text(yaml.safe_dump({"all": {"hosts": {"sandbox1": host.variables}}}), encoding="utf-8")
+        self.place = read_from(host.place, [hosts])
         self.sandboxes: Sandboxes = open_sandboxes(self.place, SystemClock())
-
-    def run(self, script: str) -> str:
-        return self.podman.call("exec", self.name, "sh", "-c", script, where=self.name)
 
     def everything(self) -> set[str]:
         """What can be told of it by other means than ours: /etc by content and owner, folders by name, units, users, firewall, ports."""
@@ -89,34 +81,16 @@ class Standing:
 
 @pytest.fixture(scope="module")
 def standing(containers_conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, standing_host(containers_conf) as host:
         # For Ansible's connection, which stands for ssh here.
         patch.setenv("CONTAINERS_CONF", str(containers_conf))
-        yield from _standing(containers_conf, tmp_path_factory)
-
-
-def _standing(containers_conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    prefix = f"t{secrets.token_hex(4)}"
-    podman = Podman(LabPlace(name="lab", kind="lab", prefix=prefix, containers_conf=containers_conf))
-    made = Standing(podman, tmp_path_factory.mktemp("standing"))
-    podman.call(
-        *("run", "--detach", "--name", made.name, "--hostname", "sandbox1", f"--label=drillbook.lab={prefix}"),
-        *(*OPTIONS, "--network=podman", base_image(), "/sbin/init"),
-        where=made.name,
-    )
-    try:
-        made.run(
-            "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.2; done; "
-            "touch /etc/motd /etc/issue"
-        )
+        made = Standing(host, tmp_path_factory.mktemp("standing"))
         # What timers do after the boot is over belongs to it.
         seen: set[str] = set()
         while seen != (now := made.everything()):
             seen = now
             time.sleep(1)
         yield made
-    finally:
-        podman.call("rm", "--force", "--time", "0", "--volumes", made.name, where=made.name)
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from drillbook.run.runner import DrillRunner
 
 BASE = "DRILLBOOK_TEST_FOLDER"
+HELD = {EventType.DECLARED: "declare", EventType.TEARDOWN: "removal"}
+"""Where a run itself can be held: after its declaration, and before the first thing is removed."""
 
 
 class FolderStore:
@@ -46,7 +48,7 @@ class FolderStore:
 
 
 class FolderApp(App):
-    """The real wiring with a folder for a store, and a run that can be held at its declaration."""
+    """The real wiring with a folder for a store, and a run that can be held between its steps."""
 
     def __init__(self, inventories: Sequence[Path]) -> None:
         self._folder = Path(os.environ[BASE])
@@ -60,17 +62,23 @@ class FolderApp(App):
         return self._store.published(service)
 
     def runner(self, reporters: tuple["Reporter", ...] = ()) -> "DrillRunner":
-        return super().runner((*reporters, self._hold_declaration))
+        return super().runner((*reporters, self._hold))
 
-    def _hold_declaration(self, event: "RunEvent") -> None:
-        if event.type is EventType.DECLARED and (self._folder / "controls/hang-declare").exists():
-            (self._folder / "controls/hung-declare").touch()
+    def _hold(self, event: "RunEvent") -> None:
+        where = HELD.get(event.type, "")
+        if where and (self._folder / f"controls/hang-{where}").exists():
+            (self._folder / f"controls/hung-{where}").touch()
             time.sleep(300)
 
 
-if __name__ == "__main__":
+def call() -> None:
+    """What the arguments say, of a world's folder and of `drillbook`."""
     KINDS[FAKE.name] = FAKE
-    registry._OPENERS["lab"] = "tests.support.fake_kind.provider"
     os.environ[BASE] = sys.argv.pop(1)
     setattr(options, "App", FolderApp)  # noqa: B010 - what the verbs open; a type checker rightly takes it for a constant
     main()
+
+
+if __name__ == "__main__":
+    registry._OPENERS["lab"] = "tests.support.fake_kind.provider"
+    call()

@@ -53,7 +53,10 @@ class Ran:
 
 @dataclass
 class FakeWorld:
-    """Everything below one folder; ``heartbeat_age`` is how old the newest heartbeat of the newest increment is; ``lost`` hosts refuse to be reached."""
+    """Everything below one folder; ``heartbeat_age`` is how old the newest heartbeat of the newest increment is; ``lost`` hosts refuse to be reached.
+
+    ``driver`` is the module that a process of the command line runs, ``sandbox_variables`` are those of each sandbox host.
+    """
 
     folder: Path
     heartbeat_age: float = 2.0
@@ -61,6 +64,8 @@ class FakeWorld:
     drill: dict[str, Any] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     sandbox_hosts: tuple[str, ...] = (SANDBOX,)
+    driver: str = "tests.support.fake_kind.driver"
+    sandbox_variables: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Lay the folder out: the real playbooks beside the kind's own, because Ansible follows links before it looks beside a file."""
@@ -127,7 +132,7 @@ class FakeWorld:
                         "drillbook_drills": [{"name": DRILL, "sandbox": SANDBOX, **self.drill}],
                     },
                 },
-                "sandbox": {"hosts": {host: {} for host in self.sandbox_hosts}},
+                "sandbox": {"hosts": dict.fromkeys(self.sandbox_hosts, self.sandbox_variables)},
             },
         }
 
@@ -190,7 +195,7 @@ class FakeWorld:
             [
                 sys.executable,
                 "-m",
-                "tests.support.fake_kind.driver",
+                self.driver,
                 str(self.folder),
                 *arguments,
                 *(("--json",) if as_json else ()),
@@ -220,12 +225,16 @@ class FakeWorld:
     def hang_in(self, phase: str) -> None:
         (self.controls / f"hang-{phase}").touch()
 
+    def pause_in(self, phase: str) -> None:
+        """As `hang_in`, until `go_on`."""
+        (self.controls / f"pause-{phase}").touch()
+
     def wait_until_it_hangs(self, child: subprocess.Popen[str], phase: str) -> None:
         wait_for(lambda: (self.controls / f"hung-{phase}").exists() or child.poll() is not None, f"hanging in {phase}")
         assert child.poll() is None, child.communicate()
 
     def go_on(self) -> None:
-        for path in (*self.controls.glob("hang-*"), *self.controls.glob("hung-*")):
+        for path in (*self.controls.glob("hung-*"), *self.controls.glob("hang-*"), *self.controls.glob("pause-*")):
             path.unlink()
 
     def kill_in(self, phase: str) -> Killed:

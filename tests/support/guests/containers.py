@@ -37,7 +37,7 @@ class GuestContainers:
     ) -> None:
         """``options``: with what systemd needs; ``networks``: the provider's name of a network -> podman's; ``names``: name -> address.
 
-        The names are what a resolver on the isolated network would tell.
+        The names are what a resolver on the isolated network would tell, whether cloud-init writes the guest's /etc/hosts or not.
         """
         self._podman = podman
         self._image = image
@@ -102,6 +102,7 @@ class GuestContainers:
             *self._options,
             *(networks or ["--network=none"]),
             f"--volume={folder}:{SEED}:ro",
+            *(f"--add-host={name}:{address}" for name, address in self._names.items()),
             f"--volume={hosts}:{HOSTS_TEMPLATE}:ro",
             *(f"--volume=/dev/null:/etc/systemd/system/{unit}:ro" for unit in MASKED),
             self._image,

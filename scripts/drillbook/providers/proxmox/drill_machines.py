@@ -136,11 +136,15 @@ class ProxmoxDrillMachines(ProxmoxInside):
         found = self._tasks.own(self._drill.sandboxes.node, vmid=self._drill.sandboxes.template, typefilter="qmclone")
         return bool(found)
 
-    def _members(self) -> frozenset[int]:
+    def _members(self) -> Mapping[int, str]:
+        """The pool's guests by number, each with its node."""
         pools = self._api.get("/pools", poolid=self._drill.pool)
-        return frozenset(
-            int(member["vmid"]) for pool in pools for member in pool.get("members", ()) if "vmid" in member
-        )
+        return {
+            int(member["vmid"]): str(member["node"])
+            for pool in pools
+            for member in pool.get("members", ())
+            if "vmid" in member
+        }
 
     def _refuse_foreign(self, claim: Claim, number: int, config: Mapping[str, Any]) -> None:
         """A guest without the run's tag is another's, unless it has nothing at all: so a restore that failed leaves it."""

@@ -1,7 +1,7 @@
 """Sandbox hosts on Proxmox VE: clones of a template in the drill range, on the isolated bridge before they are started."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -51,12 +51,15 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
                 remedy="Give it ansible_host, as a literal address in the drill's network.",
             )
         key = read_public_key(self._sandboxes.public_key_file, self._provider)
+        self._refuse_held(claim, number)
         self._clone(claim, number, deadline)
         machine = Machine(claim.host, claim.identifier, self._drill.node, Power.STOPPED)
         self._configure(claim, machine, sandbox, key, deadline)
         if sandbox.disk_bytes:
             self._grow(claim, machine, sandbox.disk_bytes, deadline)
         self._refuse_a_way_out(machine)
+        # Whoever cloned at the same time had no name yet.
+        self._refuse_held(claim, number)
         self.start(machine, deadline - self._clock.monotonic())
         return Machine(claim.host, claim.identifier, self._drill.node, Power.RUNNING)
 
@@ -87,11 +90,32 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
         """What the drill's token could do beyond its range and to the template: stated by Proxmox VE, and tried without effect."""
         return find_overreach_beside(self._api, self._drill, self._sandboxes.template, self._sandboxes.node)
 
+    def _refuse_held(self, claim: Claim, number: int) -> None:
+        """One host of a name at a time, whichever controller's: its address is one."""
+        for other, config in self._others(number):
+            if config.get("name") == _name_of(claim.host):
+                raise InfrastructureError(
+                    f"the sandbox {claim.host} is held by {_holder(config)}",
+                    where=f"qemu/{other} at {self._provider}",
+                    remedy="Wait until that run is done. If it is dead, remove what it left: drillbook drill clean.",
+                )
+
+    def _others(self, number: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """The other guests of the drill's pool and range, with their configurations; one that goes meanwhile is none."""
+        for other, node in sorted(self._members().items()):
+            if other == number or not self._drill.first_vmid <= other <= self._drill.last_vmid:
+                continue
+            try:
+                yield other, self._api.get(f"/nodes/{node}/qemu/{other}/config")
+            except DrillbookError:
+                if other in self._members():
+                    raise
+
     def _clone(self, claim: Claim, number: int, deadline: timedelta) -> None:
         template, node = self._sandboxes.template, self._sandboxes.node
         asked: dict[str, Any] = {
             "newid": number,
-            "name": f"drill-{claim.host}",
+            "name": _name_of(claim.host),
             "description": mark_of(claim.run_id),
             "pool": self._drill.pool,
             "storage": self._drill.storage,
@@ -176,6 +200,17 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
             return self.read(machine, path)
         except DrillbookError:
             return None  # its agent does not answer yet
+
+
+def _name_of(host: str) -> str:
+    return f"drill-{host}"
+
+
+def _holder(config: Mapping[str, Any]) -> str:
+    """The run in its description, as `mark_of` writes it."""
+    described = str(config.get("description") or "").strip()
+    run = described.removeprefix(mark_of(""))
+    return f"run {run}" if run != described else "another guest of its name"
 
 
 def _boot_disk(config: Mapping[str, Any]) -> str | None:
