@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,8 @@ def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
     controller.write(f"{HOME}/.ssh/known_hosts", sandbox.known_host)
     for keys in (lab.state / "secrets/object_store").glob("*.json"):
         controller.write(f"{OWN}/object_store/{keys.name}", keys.read_text(encoding="utf-8"))
+    # A log that begins anew needs one of its own, also in a lab that was kept.
+    prefix = f"wheel-{secrets.token_hex(4)}/"
     controller.edit(
         f"{ALL}/drillbook.yml",
         {
@@ -91,7 +94,7 @@ def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
             "evidence_bucket: example-evidence": "evidence_bucket: evidence",
             "heartbeat_bucket: example-heartbeat": "heartbeat_bucket: heartbeat",
             "  region: default": f"  region: default\n  ca_file: {STORE_CA}",
-            f"  signing_key_file: {OWN}/evidence.pem": f"  signing_key_file: {OWN}/evidence.pem\n  anchor_prefix: wheel/",
+            f"  signing_key_file: {OWN}/evidence.pem": f"  signing_key_file: {OWN}/evidence.pem\n  anchor_prefix: {prefix}",
         },
     )
     controller.edit(f"{ALL}/store.yml", {"/etc/ssl/certs/ca-certificates.crt": STORE_CA})
