@@ -184,12 +184,13 @@ def main() -> None:
         module.fail_json(msg="it needs root: give the host ansible_become", reason="cannot")
     host = Host(module)
     holder, mine = host.holder(), module.params["run_id"]
+    if module.params["state"] == "released":
+        # On a host that another run holds this one has nothing.
+        if holder != mine or module.check_mode:
+            module.exit_json(changed=holder == mine, holder=holder)
+        module.exit_json(changed=True, holder=holder, **host.release())
     if holder not in ("", mine):
         module.fail_json(msg=f"it is held by run {holder}", reason="held", holder=holder)
-    if module.params["state"] == "released":
-        if not holder or module.check_mode:
-            module.exit_json(changed=bool(holder), holder=holder)
-        module.exit_json(changed=True, holder=holder, **host.release())
     if holder and host.is_written_down():
         module.exit_json(changed=False, holder=holder)
     said = host.use()

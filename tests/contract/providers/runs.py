@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.contract.providers.lab import LabWorld
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tests.support.ssh_host import SshHost
 
 DRIVER = "tests.contract.providers.runs_driver"
+PATIENCE = timedelta(minutes=5)
+"""Machines are made, beside all else that a whole run starts."""
 
 
 class Runs:
@@ -39,7 +42,7 @@ class Runs:
 
     def controller(self, name: str) -> FakeWorld:
         """One with a state directory of its own."""
-        made = FakeWorld(self._folder / name, driver=DRIVER, sandbox_variables=self._variables)
+        made = FakeWorld(self._folder / name, driver=DRIVER, sandbox_variables=self._variables, patience=PATIENCE)
         made.write_inventory(
             drillbook_providers=[self._place],
             drillbook_sandboxes=[{"host": SANDBOX, "provider": self.name}],

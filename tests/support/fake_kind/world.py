@@ -55,7 +55,8 @@ class Ran:
 class FakeWorld:
     """Everything below one folder; ``heartbeat_age`` is how old the newest heartbeat of the newest increment is; ``lost`` hosts refuse to be reached.
 
-    ``driver`` is the module that a process of the command line runs, ``sandbox_variables`` are those of each sandbox host.
+    ``driver`` is the module that a process of the command line runs, ``sandbox_variables`` are those of each sandbox host. Whoever waits for a
+    process gives up after ``patience``.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class FakeWorld:
     sandbox_hosts: tuple[str, ...] = (SANDBOX,)
     driver: str = "tests.support.fake_kind.driver"
     sandbox_variables: dict[str, Any] = field(default_factory=dict)
+    patience: timedelta = PATIENCE
 
     def __post_init__(self) -> None:
         """Lay the folder out: the real playbooks beside the kind's own, because Ansible follows links before it looks beside a file."""
@@ -212,7 +214,7 @@ class FakeWorld:
         )
 
     def finish(self, child: subprocess.Popen[str]) -> Ran:
-        stdout, stderr = child.communicate(timeout=PATIENCE.total_seconds())
+        stdout, stderr = child.communicate(timeout=self.patience.total_seconds())
         assert stdout, stderr
         return Ran(child.returncode, json.loads(stdout), stderr)
 
@@ -230,7 +232,11 @@ class FakeWorld:
         (self.controls / f"pause-{phase}").touch()
 
     def wait_until_it_hangs(self, child: subprocess.Popen[str], phase: str) -> None:
-        wait_for(lambda: (self.controls / f"hung-{phase}").exists() or child.poll() is not None, f"hanging in {phase}")
+        wait_for(
+            lambda: (self.controls / f"hung-{phase}").exists() or child.poll() is not None,
+            f"hanging in {phase}",
+            self.patience.total_seconds(),
+        )
         assert child.poll() is None, child.communicate()
 
     def go_on(self) -> None:
