@@ -46,7 +46,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def collections(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     into = tmp_path_factory.mktemp("collections")
-    galaxy("install", "--offline", "--collections-path", into, archive)
+    # Also where this user has it already: Galaxy would be content with that one.
+    galaxy("install", "--offline", "--force", "--collections-path", into, archive)
     return into
 
 

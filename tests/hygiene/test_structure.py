@@ -9,7 +9,7 @@ from tests.hygiene.structure import circles, defined_twice, imports, modules, ro
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 FLOORS = (
     {"errors", "clock", "strict"},
-    {"process", "concurrently", "controller", "credentials", "tree"},
+    {"process", "concurrently", "controller", "credentials", "ssh_key", "tree"},
     {"model", "version"},
     {"escrow", "journal"},
     {"stores", "providers", "ansible"},

@@ -17,6 +17,8 @@ from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
 from drillbook.providers.ec2.restores import Ec2Restores
 from drillbook.providers.ec2.sandboxes import Ec2Sandboxes
 
+OPEN_SANDBOXES = openers.open_sandboxes
+
 
 def quick_restores(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Restores:
     """As the openers' own, looking more often."""
@@ -25,7 +27,8 @@ def quick_restores(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Resto
 
 def quick_sandboxes(place: Ec2Place, drill: Ec2DrillRange, clock: Clock) -> Sandboxes:
     """The same of sandbox hosts."""
-    assert drill.sandboxes is not None
+    if drill.sandboxes is None:
+        return OPEN_SANDBOXES(place, drill, clock)
     return Ec2Sandboxes(Ec2Api(place, DRILL_USER), place, drill, drill.sandboxes, clock, poll=POLL)
 
 
