@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 FINGERPRINT_SCHEMA = "drillbook.fingerprint/1"
 _TOO_EARLY = (
-    "The agent takes the first one an interval after it was told the query (fingerprint_interval_seconds): "
+    "The agent takes the first one within two intervals of its start (fingerprint_interval_seconds): "
     "choose a later recovery point. Where there must have been one by then, rows are missing"
 )
 
