@@ -64,12 +64,17 @@ class Operator:
     def etc(self) -> Path:
         return self.folder / "etc"
 
+    @property
+    def state(self) -> Path:
+        """Root's own would be /var/lib/drillbook."""
+        return self.folder / "state"
+
     def translate(self, text: str) -> str:
         lab = self.hosts.lab
         pairs = {
             "/etc/drillbook": str(self.etc),
             "sudo-password": str(self.folder / "sudo-password"),
-            "--user admin": f"--user {USER}",
+            "--user admin": f"--user {USER} --state-directory {self.state}",
             "https://s3.example.org": f"https://{lab.address('store1')}:7480",
             "eu-central-1": "default",
             "2026-01-31T12:00:00Z": format_instant(self.lost_at),
@@ -89,7 +94,7 @@ class Operator:
         done = subprocess.run(
             ["/bin/bash", "-euc", script],
             cwd=ROOT,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_STATE_HOME": str(self.folder), **known},
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **known},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -208,7 +213,7 @@ def lose_the_controller(operator: Operator) -> None:
     """What is left is the copy of its directory: no state, no record of an earlier run."""
     keeper = operator.folder / "keeper"
     shutil.copytree(operator.etc, keeper)
-    for lost in (operator.etc, operator.folder / "drillbook"):
+    for lost in (operator.etc, operator.state):
         shutil.rmtree(lost)
     shutil.copytree(keeper, operator.etc)
     operator.change("group_vars/all/drillbook.yml", "anchor_prefix: controller1/", "anchor_prefix: controller2/")
