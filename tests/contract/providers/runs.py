@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ PATIENCE = timedelta(minutes=5)
 """Machines are made, beside all else that a whole run starts."""
 
 
-class Runs:
+class Runs(ABC):
     """``place`` is the provider as the inventory declares it, ``variables`` are the sandbox host's."""
 
     one_address = True
@@ -72,16 +73,17 @@ class Runs:
         for fake in self._controllers:
             fake.end_everything()
 
+    @abstractmethod
     def there(self) -> set[str]:
         """All that the provider has of any run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse_removal(self) -> str:
         """From now on; return a pattern of what is said of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def allow_removal(self) -> None:
-        raise NotImplementedError
+        """Again."""
 
 
 class ProxmoxRuns(Runs):

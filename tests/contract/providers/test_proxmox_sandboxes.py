@@ -161,7 +161,8 @@ def test_a_guest_that_goes_while_others_are_looked_at_is_none(
 ) -> None:
     members = iter([{9002: "pve3"}, {}, {}])
     monkeypatch.setattr(ProxmoxSandboxes, "_members", lambda _self: next(members))
-    world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    assert (machine.power, next(members, None)) == (Power.RUNNING, None), "each look was taken"
 
 
 def test_a_guest_that_can_t_be_looked_at_is_an_error(world: SandboxWorld) -> None:

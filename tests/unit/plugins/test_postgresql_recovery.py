@@ -47,4 +47,7 @@ def test_what_stays_is_told_with_its_remedy(recovery: ModuleType, words: str, re
     ],
 )
 def test_what_passes_is_waited_for(recovery: ModuleType, words: str) -> None:
-    recovery.refuse_hopeless(AT + words)
+    try:
+        recovery.refuse_hopeless(AT + words)
+    except recovery.HopelessError as error:
+        pytest.fail(f"it was given up: {error}")
