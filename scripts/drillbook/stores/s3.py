@@ -55,7 +55,11 @@ class S3User:
         return self._user
 
     def clock_difference(self) -> timedelta:
-        """How far this machine's clock is ahead of the store's, by the Date header (whole seconds)."""
+        """How far this machine's clock is ahead of the store's, by the Date header (whole seconds).
+
+        The store wrote that header at some time between question and answer: of what is possible, the smallest difference.
+        """
+        asked = datetime.now(UTC)
         try:
             answer = self._ask(
                 lambda: self._client.list_objects_v2(Bucket=self._store.heartbeat_bucket, MaxKeys=1),
@@ -63,8 +67,9 @@ class S3User:
             )
         except ClientError as error:
             answer = error.response  # who may not list is told the time as well
-        date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return datetime.now(UTC) - date.astimezone(UTC)
+        answered = datetime.now(UTC)
+        date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
+        return max(asked - date, min(answered - date, timedelta()))
 
     def can_list(self, bucket: str, prefix: str) -> bool:
         """List keys."""

@@ -129,6 +129,24 @@ def test_nothing_is_published_before_the_first(world: World) -> None:
     assert world.store.objects == {}
 
 
+@pytest.mark.parametrize(("seconds", "puts"), [(0.1, 1), (2.1, 2)])
+def test_what_the_store_took_slowly_is_published_again(
+    world: World, agent_modules: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, seconds: float, puts: int
+) -> None:
+    """A packet was lost: the store's date is 2.1 s later than this host's, whose clock is right."""
+    now = [0.0]
+
+    def put_object(**_call: Any) -> None:
+        now.append(now[-1] + (seconds if len(now) == 1 else 0.1))
+
+    monkeypatch.setattr(world.store, "put_object", put_object)
+    monkeypatch.setattr(agent_modules("publishing").time, "monotonic", lambda: now[-1])
+    agent = world.start()
+    agent.beat()
+    agent.publish()
+    assert len(now) - 1 == puts
+
+
 @pytest.mark.parametrize("torn", ['{"schema": "drillbook.heartbeat/1", "count', "", "[]", '{"counter": "x"}', None])
 def test_with_a_torn_or_lost_file_it_goes_on_from_the_log(world: World, torn: str | None) -> None:
     first = world.start()

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,6 +77,18 @@ def test_the_clock_is_read_from_whatever_the_store_answers(store: ObjectStore, e
     denied = ClientError({"Error": {"Code": error}, **said}, "ListObjectsV2") if error else None
     found = S3User(store, "reader", FakeClient(denied, said)).clock_difference()
     assert timedelta(seconds=29) < found < timedelta(seconds=33)
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(0, 0), (30, 25), (-30, -30)])
+def test_a_slow_answer_is_no_wrong_clock(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch, ahead: int, found: int
+) -> None:
+    """The store says 12:00:00 at some time of five seconds: of what is possible, the smallest difference counts."""
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    ours = iter([noon + timedelta(seconds=ahead - 5), noon + timedelta(seconds=ahead)])
+    monkeypatch.setattr("drillbook.stores.s3.datetime", SimpleNamespace(now=lambda _zone: next(ours)))
+    said = {"ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(noon, usegmt=True)}}}
+    assert S3User(store, "reader", FakeClient(None, said)).clock_difference() == timedelta(seconds=found)
 
 
 @pytest.mark.parametrize(
