@@ -1,4 +1,4 @@
-"""Brings playbooks, roles and plugins into the wheel, as the package's folder `platform`. All else stands in pyproject.toml."""
+"""Brings playbooks, roles and plugins into the wheel, as the collection drillbook.platform. All else stands in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent
-FOLDERS = ("inventories", "playbooks", "plugins", "roles")
-INTO = Path("drillbook/platform")
+FOLDERS = ("inventories", "meta", "playbooks", "plugins", "roles")
+INTO = Path("drillbook/ansible_collections/drillbook/platform")
+# Where ansible.cfg says that the collection lies, seen from that file: in a clone, and in the package.
+COLLECTIONS = (".collections", "../../..")
 
 
 def of_lab(path: Path) -> bool:
@@ -40,8 +43,11 @@ class BuildWithPlatform(build_py):
             shutil.copy2(ROOT / path, into / path)
         settings = (ROOT / "ansible.cfg").read_text(encoding="utf-8").splitlines(keepends=True)
         # The clone's own lab is nobody's default elsewhere.
-        kept = [line for line in settings if not line.startswith("inventory = ")]
-        (into / "ansible.cfg").write_text("".join(kept), encoding="utf-8")
+        kept = "".join(line for line in settings if not line.startswith("inventory = "))
+        found, there, rest = kept.partition(f"collections_path = {COLLECTIONS[0]}:")
+        if not there:
+            raise SetupError("ansible.cfg does not begin collections_path with the clone's own")
+        (into / "ansible.cfg").write_text(f"{found}collections_path = {COLLECTIONS[1]}:{rest}", encoding="utf-8")
 
 
 setup(cmdclass={"build_py": BuildWithPlatform})

@@ -80,7 +80,7 @@ def example(role: str) -> list[str]:
     files = lab or sorted(REPOSITORY.glob(f"inventories/*/group_vars/*/{role}.yml"))
     lines = ["## Example", ""]
     if not files:
-        return [*lines, "```yaml", f"- hosts: {role}", "  roles:", f"    - role: {role}", "```", ""]
+        return [*lines, "```yaml", f"- hosts: {role}", "  roles:", f"    - role: drillbook.platform.{role}", "```", ""]
     lines += [f"As {'the lab' if lab else 'the example inventory'} sets it:", ""]
     for file in files[:EXAMPLES]:
         body = file.read_text(encoding="utf-8").removeprefix("---\n").strip()

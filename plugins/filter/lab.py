@@ -17,7 +17,7 @@ from ansible.errors import AnsibleFilterError
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 RELEASES = {"bookworm": 12, "trixie": 13}
 INCLUDED = re.compile(r"(?:import_tasks|include_tasks|file):\s*[\"']?([\w./-]+\.yml)")
-IMPORTED = re.compile(r"import_role:\s+name:\s*[\"']?(\w+)")
+IMPORTED = re.compile(r"import_role:\s+name:\s*[\"']?drillbook\.platform\.(\w+)")
 SOURCE = re.compile(r"src:\s*[\"']?([\w./-]+)")
 
 

@@ -24,7 +24,7 @@ options:
     type: path
 """
 EXAMPLES = """
-pgbackrest_s3_key: "{{ lookup('store_key', 'repository_writer').access_key }}"
+pgbackrest_s3_key: "{{ lookup('drillbook.platform.store_key', 'repository_writer').access_key }}"
 """
 RETURN = """
 _raw:
@@ -39,7 +39,7 @@ READABLE_FOR_OTHERS = 0o077
 
 
 class LookupModule(LookupBase):
-    """``lookup('store_key', 'heartbeat_writer')``: one dictionary with the user's two keys."""
+    """``lookup('drillbook.platform.store_key', 'heartbeat_writer')``: one dictionary with the user's two keys."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **options: Any) -> list[dict[str, str]]:
         """Return the keys of each user; raises AnsibleError that names the file, and never what is in it."""

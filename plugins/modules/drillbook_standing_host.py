@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import host_files, host_services
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.drillbook.platform.plugins.module_utils import host_files, host_services
 
 DOCUMENTATION = """
 module: drillbook_standing_host

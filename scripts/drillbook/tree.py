@@ -6,7 +6,8 @@ from drillbook.errors import ConfigurationError
 
 _PACKAGE = Path(__file__).resolve().parent
 _CLONE = _PACKAGE.parents[1]
-_BROUGHT = _PACKAGE / "platform"
+# Named as Ansible looks for a collection.
+_BROUGHT = _PACKAGE / "ansible_collections/drillbook/platform"
 
 
 def platform_root() -> Path:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Drillbook = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("inventories", "playbooks", "plugins", "roles")
+FOLDERS = ("inventories", "meta", "playbooks", "plugins", "roles")
+COLLECTION = "drillbook/ansible_collections/drillbook/platform"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_it_brings_all_but_the_lab(installed: Path) -> None:
         capture_output=True,
         text=True,
     )
-    platform = installed / "drillbook/platform"
+    platform = installed / COLLECTION
     brought = {str(path.relative_to(platform)) for path in platform.rglob("*") if path.is_file()}
     missing = {name for name in tracked.stdout.splitlines() if (ROOT / name).is_file()} - brought
     assert {name for name in missing if not any(part.startswith("lab") for part in Path(name).parts)} == set()
@@ -68,7 +69,7 @@ def test_it_brings_all_but_the_lab(installed: Path) -> None:
 
 
 def test_it_is_not_the_clone(installed: Path, drillbook: Drillbook) -> None:
-    assert drillbook("--platform").stdout.strip() == str(installed / "drillbook/platform")
+    assert drillbook("--platform").stdout.strip() == str(installed / COLLECTION)
     assert drillbook("--version").stdout.strip() == f"drillbook {__version__}"
     refused = drillbook("drill", "list")
     assert refused.returncode == 2
@@ -95,7 +96,7 @@ def test_its_playbooks_are_run_where_it_says(installed: Path, drillbook: Drillbo
     drillbook("init", str(own))
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "playbooks/site.yml", "--syntax-check"],
-        cwd=installed / "drillbook/platform",
+        cwd=installed / COLLECTION,
         env={
             **os.environ,
             "ANSIBLE_INVENTORY": str(own / "inventory"),

@@ -108,7 +108,7 @@ def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
 
 def test_it_is_the_package_and_no_clone(controller: Controller) -> None:
     platform = controller.output("drillbook --platform").strip()
-    assert platform.endswith("/site-packages/drillbook/platform")
+    assert platform.endswith("/site-packages/drillbook/ansible_collections/drillbook/platform")
     assert controller.run(f"touch {platform}/file").returncode != 0, "the user can write the package"
     controller.output(f"{BEGIN} cd {platform}; ansible-playbook playbooks/site.yml --syntax-check")
 

@@ -12,6 +12,8 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+COLLECTION = "drillbook.platform."
+"""How the full name of each role and plugin of this tree begins."""
 ROLE_USES = tuple(f"ansible.builtin.{how}_role" for how in ("include", "import"))
 TASK_FILES = tuple(f"ansible.builtin.{how}_tasks" for how in ("include", "import"))
 PARTS_OF_A_PLAY = ("pre_tasks", "tasks", "post_tasks", "block", "rescue", "always")
@@ -50,7 +52,7 @@ def strings(value: object) -> Iterator[str]:
 def named(task: dict[str, Any], name: str, root: Path) -> list[str]:
     """The roles that a task may mean: for a loop those of its list, of its variables, or of the lab's layers."""
     if "{{" not in name:
-        return [name]
+        return [name.removeprefix(COLLECTION)]
     loop = task.get("loop")
     if isinstance(loop, list):
         return loop
@@ -65,7 +67,8 @@ def used(root: Path) -> set[str]:
     for task in (task for path in sorted((root / "playbooks").rglob("*.yml")) for task in tasks(load(path))):
         for use in (task[key] for key in ROLE_USES if key in task):
             found |= {f"{role}: {use.get('tasks_from', 'main')}" for role in named(task, use["name"], root)}
-        found |= {f"{role['role'] if isinstance(role, dict) else role}: main" for role in task.get("roles", [])}
+        listed = (role["role"] if isinstance(role, dict) else role for role in task.get("roles", []))
+        found |= {f"{role.removeprefix(COLLECTION)}: main" for role in listed}
     return found
 
 

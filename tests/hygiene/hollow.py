@@ -68,6 +68,7 @@ def hollow_tree(home: Path) -> Path:
             (copy / part).symlink_to(role / part)
     (home / "plugins").symlink_to(ROOT / "plugins")
     shutil.copy(ROOT / "ansible.cfg", home)
+    shutil.copytree(ROOT / ".collections", home / ".collections", symlinks=True)
     shutil.copytree(ROOT / "playbooks", home / "playbooks")
     restore = home / "playbooks/restore.yml"
     restore.write_text(yaml.safe_dump(load(restore)[:2], sort_keys=False))

@@ -42,7 +42,7 @@ def question_lacking(kind: ServiceKind, root: Path) -> list[str]:
     if not isinstance(kind, RoleKind):
         asks = getattr(type(kind), "recovery_points", None)
         return [] if callable(asks) and asks.__doc__ else [f"{kind.name} can't say its recovery points"]
-    handed = [task.get("drillbook_fact") or {} for task in tasks(load(path))]
+    handed = [task.get("drillbook.platform.drillbook_fact") or {} for task in tasks(load(path))]
     there = any(fact.get("name") == "recovery_points" for fact in handed)
     return [] if there and kind.programs else [f"{path.relative_to(root)} hands over no recovery_points"]
 
@@ -167,7 +167,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "recovery points that are not handed over": (
         lambda tree: (tree / "playbooks/postgresql/recovery_points.yml").write_text(
-            "- drillbook_fact: {name: points}\n"
+            "- drillbook.platform.drillbook_fact: {name: points}\n"
         ),
         "playbooks/postgresql/recovery_points.yml hands over no recovery_points",
     ),

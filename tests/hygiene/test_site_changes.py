@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from tests.hygiene.conftest import ROOT, strings
+from tests.hygiene.entry_points import COLLECTION
 
 if TYPE_CHECKING:
     pass
@@ -30,9 +31,9 @@ def roles_of(playbook: Path) -> set[str]:
     for play in load(playbook):
         if "ansible.builtin.import_playbook" in play:
             found |= roles_of(playbook.parent / play["ansible.builtin.import_playbook"])
-        named = {entry["role"] for entry in play.get("roles", [])}
-        found |= named | {text for text in strings(play.get("tasks", [])) if (ROOT / "roles" / text).is_dir() and text}
-    return {name for name in found if (ROOT / "roles" / name / "tasks/main.yml").is_file()}
+        named = {entry["role"] for entry in play.get("roles", [])} | set(strings(play.get("tasks", [])))
+        found |= {text.removeprefix(COLLECTION) for text in named}
+    return {name for name in found if name and (ROOT / "roles" / name / "tasks/main.yml").is_file()}
 
 
 def with_helpers(roles: set[str]) -> set[str]:
@@ -40,7 +41,7 @@ def with_helpers(roles: set[str]) -> set[str]:
     found = set(roles)
     for role in roles:
         text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "roles" / role / "tasks").glob("*.yml"))
-        found |= set(re.findall(r"_role:\n\s+name: (\w+)", text))
+        found |= set(re.findall(rf"_role:\n\s+name: {re.escape(COLLECTION)}(\w+)", text))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,9 @@ def copy_of_the_clone(into: Path) -> Path:
         text=True,
     )
     for name in tracked.stdout.splitlines():
-        if (ROOT / name).is_file():
+        if (ROOT / name).exists():
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            (into / name).write_bytes((ROOT / name).read_bytes())
+            shutil.copyfile(ROOT / name, into / name, follow_symlinks=False)
     return into
 
 

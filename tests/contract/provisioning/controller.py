@@ -44,6 +44,7 @@ class Controller:
         self.inventory = home / "inventories" / inventory
         shutil.copytree(ROOT / "inventories" / inventory, self.inventory)
         shutil.copy(ROOT / "ansible.cfg", home)
+        shutil.copytree(ROOT / ".collections", home / ".collections", symlinks=True)
         for name in ("playbooks", "plugins", "roles"):
             (home / name).symlink_to(ROOT / name)
         for path in self.inventory.rglob("*.yml"):

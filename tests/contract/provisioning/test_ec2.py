@@ -179,5 +179,5 @@ def test_a_wrong_image_is_named_and_no_secret_is_seen(made: Made) -> None:
     done = made.region.controller.provision(ONE, "-vvv", variables={"ec2_vm_image": "debian-31"})
     assert done.status != 0
     assert "There is no image debian-31 of the owner self in eu-central-1" in done.sentence()
-    assert "TASK [ec2_vm : Make the security groups]" not in done.output
+    assert "TASK [drillbook.platform.ec2_vm : Make the security groups]" not in done.output
     assert SECRET not in done.output

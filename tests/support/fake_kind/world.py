@@ -76,10 +76,9 @@ class FakeWorld:
         shutil.copytree(ROOT / "playbooks/tasks", playbooks / "tasks")
         for name in ("restore.yml", "prove.yml", "recovery_points.yml"):
             shutil.copy(ROOT / "playbooks" / name, playbooks / name)
-        plugins = ROOT / "plugins"
         # `explicit`: no play asks for facts.
         (self.folder / "root/ansible.cfg").write_text(
-            f"[defaults]\ngathering=explicit\naction_plugins={plugins}/action\nlibrary={plugins}/modules\n[connection]\npipelining=true\n",
+            f"[defaults]\ngathering=explicit\ncollections_path={ROOT}/.collections\n[connection]\npipelining=true\n",
             encoding="utf-8",
         )
         self.controls.mkdir()

@@ -75,7 +75,7 @@ class Restore:
     def fail_in(self, part: str) -> None:
         """Have a part of the kind record a check that failed."""
         check = {"name": "every page", "stage": "prove", "passed": False, "expected": "whole", "actual": "torn"}
-        self._write(f"fake/{part}.yml", [{"name": "Check every page", "drillbook_check": check}])
+        self._write(f"fake/{part}.yml", [{"name": "Check every page", "drillbook.platform.drillbook_check": check}])
 
     def run(self, playbook: str, **variables: str) -> tuple[int, str]:
         extra = json.dumps({"restore_kind": "fake", **variables})

@@ -74,7 +74,7 @@ def test_what_an_imported_role_does_changes_the_tag(lab: ModuleType) -> None:
     imported = lab.ROLES / "packages/tasks/main.yml"
     imported.parent.mkdir(parents=True)
     imported.write_text("---\n- apt: {name: one}\n")
-    install = "---\n- import_role:\n    name: packages\n"
+    install = "---\n- import_role:\n    name: drillbook.platform.packages\n"
     before = tag_after(lab, "tasks/install.yml", install)
     imported.write_text("---\n- apt: {name: other}\n")
     assert tag_after(lab, "tasks/install.yml", install) != before

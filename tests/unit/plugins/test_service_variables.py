@@ -48,10 +48,10 @@ PLAY = """\
   gather_facts: false
   tasks:
     - name: Find the group
-      drillbook_service_group: {service: ledger}
+      drillbook.platform.drillbook_service_group: {service: ledger}
       register: found
     - name: Give
-      drillbook_service_variables: {group: "{{ found.group }}"}
+      drillbook.platform.drillbook_service_variables: {group: "{{ found.group }}"}
       register: given
     - name: Write what the sandbox has now
       ansible.builtin.copy:
@@ -212,7 +212,7 @@ def test_a_service_that_two_groups_claim_is_refused(inventory: Inventory) -> Non
 
 def test_two_services_are_not_mixed_in_one_host(inventory: Inventory) -> None:
     as_files(inventory, "none")
-    again = PLAY + "    - name: Give another's\n      drillbook_service_variables: {group: databases}\n"
+    again = PLAY + "    - name: Give another's\n      drillbook.platform.drillbook_service_variables: {group: databases}\n"
     done = inventory.run(again)
     assert done.returncode != 0
     assert "has the variables of books in this run already" in done.stdout
@@ -222,7 +222,7 @@ def test_giving_twice_is_the_same(inventory: Inventory) -> None:
     as_files(inventory, "none")
     again = PLAY.replace(
         "    - name: Write",
-        "    - name: Give again\n      drillbook_service_variables: {group: books}\n    - name: Write",
+        "    - name: Give again\n      drillbook.platform.drillbook_service_variables: {group: books}\n    - name: Write",
     )
     done = inventory.run(again)
     assert done.returncode == 0, done.stdout

@@ -92,7 +92,7 @@ def test_an_inventory_that_does_not_say_where_is_told(lookup: Callable[..., Any]
 
 
 @pytest.mark.parametrize(("check", "wanted"), [((), "AK"), (("--check",), "not made yet")])
-def test_a_playbook_finds_it_by_its_short_name(tmp_path: Path, check: tuple[str, ...], wanted: str) -> None:
+def test_a_playbook_finds_it_by_its_name(tmp_path: Path, check: tuple[str, ...], wanted: str) -> None:
     """As group_vars use it: Ansible itself says where the plug-in and the variables are."""
     store = keep(tmp_path, json.dumps(KEYS))["drillbook_object_store"]
     user = "heartbeat_writer" if not check else "repository_writer"
@@ -113,7 +113,7 @@ def test_a_playbook_finds_it_by_its_short_name(tmp_path: Path, check: tuple[str,
                     "hosts": "localhost",
                     "gather_facts": False,
                     "tasks": [
-                        {"ansible.builtin.debug": {"msg": f"found {{{{ lookup('store_key', '{user}').access_key }}}}."}}
+                        {"ansible.builtin.debug": {"msg": f"found {{{{ lookup('drillbook.platform.store_key', '{user}').access_key }}}}."}}
                     ],
                 }
             ]

@@ -14,7 +14,7 @@ from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.host.place import HostPlace
 from drillbook.tree import platform_root
 
-_MODULE = "drillbook_standing_host"
+_MODULE = "drillbook.platform.drillbook_standing_host"
 _SHOWN = 600
 
 
