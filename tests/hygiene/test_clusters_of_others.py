@@ -48,6 +48,7 @@ SHOWN = (
     "postgresql_cluster", "postgresql_port", "postgresql_superuser", "postgresql_data_checksums", "postgresql_restore_keep_settings",
     "postgresql_archive_enabled", "pgbackrest_stanza", "pgbackrest_data_directory", "pgbackrest_restore_tablespaces",
     "pgbackrest_credentials", "pgbackrest_repository", "postgresql_superuser_password", "postgresql_restapi_password",
+    "postgresql_replication_password", "postgresql_rewind_password",
 )  # fmt: skip
 SHOW = [
     {
@@ -58,7 +59,7 @@ SHOW = [
             {
                 "ansible.builtin.copy": {
                     "dest": "{{ shown_file }}",
-                    "content": "{{ dict(shown | zip(q('ansible.builtin.vars', *shown))) | to_json }}",
+                    "content": "{{ dict(shown | zip(q('ansible.builtin.vars', *shown))) | combine({'again': q('ansible.builtin.vars', *shown)}) | to_json }}",
                     "mode": "0600",
                 },
                 "check_mode": False,
@@ -134,7 +135,18 @@ def test_a_sandbox_is_told_what_the_cluster_is_and_keeps_its_own_places(
     assert shown["pgbackrest_restore_tablespaces"].startswith("/var/lib/postgresql/")
     assert (shown["postgresql_restore_keep_settings"], shown["postgresql_archive_enabled"]) == (False, False)
     assert shown["pgbackrest_credentials"] == "reader"
-    assert len({shown["postgresql_superuser_password"], shown["postgresql_restapi_password"]}) == 2
+    assert shown["again"] == [shown[key] for key in SHOWN], "read again, it is another value"
+
+
+def test_no_password_of_a_sandbox_is_known_before_its_run(
+    directories: dict[str, Path], outcomes: dict[str, tuple[int, str]]
+) -> None:
+    assert [outcomes[layout][0] for layout in LAYOUTS] == [0] * len(LAYOUTS)
+    runs = [json.loads((directories[layout] / "shown.json").read_text(encoding="utf-8")) for layout in LAYOUTS]
+    passwords = [shown[key] for shown in runs for key in SHOWN if key.endswith("_password")]
+    assert len(set(passwords)) == len(passwords) == 4 * len(LAYOUTS)
+    assert min(map(len, passwords)) >= 40
+    assert not [password for password in passwords if any(password in output for _status, output in outcomes.values())]
 
 
 def test_a_missing_passphrase_is_told(outcomes: dict[str, tuple[int, str]]) -> None:
