@@ -4,6 +4,8 @@
 DRILLBOOK_ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
 DRILLBOOK_VENV="${DRILLBOOK_ROOT}/.venv"
 export ANSIBLE_CONFIG="${DRILLBOOK_ROOT}/ansible.cfg"
+# It outranks what ansible.cfg says, where somebody has set it.
+[ -z "${ANSIBLE_COLLECTIONS_PATH:-}" ] || export ANSIBLE_COLLECTIONS_PATH="${DRILLBOOK_ROOT}/.collections:${ANSIBLE_COLLECTIONS_PATH}"
 
 say() { printf '%s\n' "$*" >&2; }
 

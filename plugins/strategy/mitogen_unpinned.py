@@ -7,6 +7,8 @@ Ansible loads the files of filters and tests at their first use. That is in the 
 next one loads them again.
 """
 
+import contextlib
+
 import ansible_mitogen.affinity
 
 # Before the strategy is loaded: it asks this object where its processes belong, and the base class puts none anywhere.
@@ -18,9 +20,11 @@ from ansible.plugins.loader import filter_loader, test_loader  # noqa: E402 - li
 
 _Linear = ansible_mitogen.loaders.strategy_loader.get("linear", class_only=True)
 
-# The loaders keep what they have listed, and the forks inherit it.
+# The loaders keep what they have loaded, and the forks inherit it. Whoever asks for one filter of a collection has all its files loaded.
 for _loader in (filter_loader, test_loader):
     list(_loader.all())
+with contextlib.suppress(KeyError):
+    filter_loader.get("drillbook.platform.pgbackrest_time")
 
 
 class StrategyModule(ansible_mitogen.strategy.StrategyMixin, _Linear):

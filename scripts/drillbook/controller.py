@@ -1,4 +1,4 @@
-"""What Ansible asks of the machine and the user that it runs as: a locale of UTF-8, and a home directory to write into."""
+"""What Ansible asks of the machine and the user that it runs as: a locale of UTF-8, a home directory to write into, our collection first."""
 
 import locale
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from drillbook.errors import ConfigurationError
 
 _LOCALE = "C.UTF-8"
+_COLLECTIONS = "ANSIBLE_COLLECTIONS_PATH"
 
 
 def ansible_environment(root: Path) -> dict[str, str]:
@@ -16,8 +17,17 @@ def ansible_environment(root: Path) -> dict[str, str]:
     Raises ConfigurationError where the user has no home directory that it may write.
     """
     _refuse_homeless()
-    settings = {"ANSIBLE_CONFIG": str(root / "ansible.cfg")}
+    settings = {"ANSIBLE_CONFIG": str(root / "ansible.cfg"), **_collections(root)}
     return settings if _has_utf8() else {**settings, "LC_ALL": _LOCALE}
+
+
+def _collections(root: Path) -> dict[str, str]:
+    """The user's own folders outrank the settings, so ours is put before them: a clone's, or the one that a wheel brought."""
+    named = os.environ.get(_COLLECTIONS)
+    if not named:
+        return {}
+    clone = root / ".collections"
+    return {_COLLECTIONS: f"{clone if clone.is_dir() else root.parents[2]}{os.pathsep}{named}"}
 
 
 @cache

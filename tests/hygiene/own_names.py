@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.hygiene.entry_points import PARTS_OF_A_PLAY, ROLE_USES, load
+from tests.hygiene.entry_points import COLLECTION, PARTS_OF_A_PLAY, ROLE_USES, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TEXTS = {".j2", ".md", ".yml"}
 # What a release said is history.
 HISTORY = {"CHANGELOG.md"}
+_FULL = re.compile(rf"\b{re.escape(COLLECTION)}(\w+)")
 _PARTS = (*PARTS_OF_A_PLAY, "handlers")
 
 
@@ -112,6 +113,20 @@ def _roles_named(entry: dict[str, Any]) -> Iterator[str]:
         yield role.get("role", role.get("name")) if isinstance(role, dict) else role
 
 
+def unknown_names(root: Path, files: list[Path]) -> list[str]:
+    """Each full name of ours that nothing in the tree has, with its file."""
+    own = Own(root)
+    playbooks = {path.stem for path in (root / "playbooks").rglob("*.yml")}
+    # `plugins` begins the path of a file.
+    known = own.modules | own.lookups | own.filters | own.tests | own.roles | playbooks | {"plugins"}
+    found: list[str] = []
+    for path in files:
+        if path.suffix in TEXTS:
+            named = set(_FULL.findall(path.read_text(encoding="utf-8")))
+            found += [f"{path.relative_to(root)}: {name}" for name in sorted(named - known)]
+    return found
+
+
 def short_names(root: Path, files: list[Path]) -> list[str]:
     """Each short name with its file."""
     own = Own(root)
@@ -132,5 +147,3 @@ def short_names(root: Path, files: list[Path]) -> list[str]:
             names |= {*own.in_tasks(load(path))}
         found += [f"{place}: {name}" for name in sorted(names)]
     return found
-
-

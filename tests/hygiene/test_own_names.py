@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.hygiene.conftest import ROOT
-from tests.hygiene.own_names import Own, short_names
+from tests.hygiene.own_names import Own, short_names, unknown_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +19,7 @@ SHORT_WAYS = {"roles_path", "library", "module_utils"}
 
 def test_own_plugins_and_roles_go_by_their_full_names(files: list[Path]) -> None:
     assert short_names(ROOT, files) == []
+    assert unknown_names(ROOT, files) == []
 
 
 def test_the_clone_is_the_collection() -> None:
@@ -115,9 +116,17 @@ def test_a_short_name_is_found_and_the_full_one_is_not(tree: Path, form: str) ->
     assert found_in(tree, place, full.replace("PREFIX", FULL)) == []
 
 
+def test_a_full_name_of_nothing_is_found(tree: Path) -> None:
+    page = tree / "a.md"
+    page.write_text(f"{FULL}prob {FULL}probe {FULL}web {FULL}loud {FULL}key {FULL}quiet {FULL}report", encoding="utf-8")
+    assert unknown_names(tree, [page]) == ["a.md: prob"]
+
+
 def test_words_that_are_no_plugins_are_left_alone(tree: Path) -> None:
     assert found_in(tree, "inventories/a/hosts.yml", "all:\n  vars:\n    probe: a\n    x: key or loud\n") == []
-    assert found_in(tree, "roles/web/tasks/a.yml", "- ansible.builtin.debug: {msg: '{{ probe }}'}\n  tags: [web]\n") == []
+    assert (
+        found_in(tree, "roles/web/tasks/a.yml", "- ansible.builtin.debug: {msg: '{{ probe }}'}\n  tags: [web]\n") == []
+    )
 
 
 def test_the_names_of_this_tree_are_known() -> None:

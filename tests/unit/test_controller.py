@@ -61,3 +61,30 @@ def test_a_home_that_ansible_has_made_its_own_is_enough(tmp_path: Path, monkeypa
     (tmp_path / ".ansible").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
     assert ansible_environment(ROOT)["ANSIBLE_CONFIG"] == str(ROOT / "ansible.cfg")
+
+
+def test_collections_that_a_user_names_come_after_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable outranks ansible.cfg."""
+    monkeypatch.delenv("ANSIBLE_COLLECTIONS_PATH", raising=False)
+    assert "ANSIBLE_COLLECTIONS_PATH" not in ansible_environment(ROOT)
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
+    environment = ansible_environment(ROOT)
+    argv = [
+        Path(sys.executable).with_name("ansible"),
+        "localhost",
+        "-i",
+        "localhost,",
+        "-m",
+        "drillbook.platform.difference",
+    ]
+    for given, status in ((environment, 0), ({**environment, "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}, 2)):
+        done = subprocess.run(
+            [*argv, "-a", "before=1 after=1"], env={**os.environ, **given}, capture_output=True, check=False
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+
+
+def test_the_collection_of_a_wheel_comes_first_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", "/theirs")
+    brought = tmp_path / "ansible_collections/drillbook/platform"
+    assert ansible_environment(brought)["ANSIBLE_COLLECTIONS_PATH"] == f"{tmp_path}:/theirs"

@@ -80,20 +80,28 @@ FILTERED = """\
 - hosts: localhost
   gather_facts: false
   tasks:
-    - ansible.builtin.debug: {msg: "{{ 'one' | same }}"}
-    - ansible.builtin.debug: {msg: "{{ 'two' | same }}"}
-    - ansible.builtin.debug: {msg: "{{ 'three' | same }}"}
+    - ansible.builtin.debug: {msg: "{{ 'one' | NAME }}"}
+    - ansible.builtin.debug: {msg: "{{ 'two' | NAME }}"}
+    - ansible.builtin.debug: {msg: "{{ 'three' | NAME }}"}
 """
 
 
-def test_with_mitogen_a_filter_is_loaded_once_and_not_in_each_task(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("filter_plugins", "same"),
+        ("own/ansible_collections/drillbook/platform/plugins/filter", "drillbook.platform.same"),
+    ],
+)
+def test_with_mitogen_a_filter_is_loaded_once_and_not_in_each_task(tmp_path: Path, folder: str, name: str) -> None:
     """Ansible's own strategies load it in the process of each task, with all others that there are."""
-    any_order = order(tmp_path, tmp_path / "run", FILTERED)
+    any_order = order(tmp_path, tmp_path / "run", FILTERED.replace("NAME", name))
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = own\n")
     (tmp_path / "plugins").symlink_to(ROOT / "plugins")
-    (tmp_path / "filter_plugins").mkdir()
-    (tmp_path / "filter_plugins/same.py").write_text(FILTER)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "same.py").write_text(FILTER)
     playbooks(tmp_path, mitogen=True).run(any_order, Seen(), lambda: None)
-    assert len((tmp_path / "filter_plugins/loaded").read_text().split()) == 1
+    assert len((tmp_path / folder / "loaded").read_text().split()) == 1
 
 
 PLAY = """\
