@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from tests.hygiene.conftest import ROLES, ROOT
+from tests.hygiene.entry_points import COLLECTION
 from tests.hygiene.hollow import asked_of_variables, ended, hollow_tree, started
 
 from drillbook.app import inventory_at
@@ -99,7 +100,7 @@ def test_every_role_gets_what_it_needs_and_a_drill_takes_its_first_step(
 ) -> None:
     status, output = outcomes[model]
     assert status == 0, output[-3000:]
-    said = set(re.findall(r"TASK \[(\w+) : Validating arguments", output))
+    said = set(re.findall(rf"TASK \[{re.escape(COLLECTION)}(\w+) : Validating arguments", output))
     missing = {
         "host_baseline",
         "certificates",
