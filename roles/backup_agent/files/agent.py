@@ -114,10 +114,10 @@ def main() -> None:
     threading.excepthook = give_up
     publishing = Chore(agent.publish, settings["publish_interval_seconds"], "not published")
     beating = Chore(agent.beat, settings["interval_seconds"], "no heartbeat")
-    begin(publishing, failures)
-    # Whether this server is the primary, a driver's chores know by the first beat. Without it their first turn would be lost.
+    # By the first beat there is something to publish, and a driver's chores know whether this server is the primary. Before it
+    # their first turn would be lost.
     attempt(beating, failures)
-    for chore in agent.driver.chores():
+    for chore in (publishing, *agent.driver.chores()):
         begin(chore, failures)
     repeat(beating, failures)
 

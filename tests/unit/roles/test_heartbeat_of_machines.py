@@ -309,10 +309,10 @@ def read_until(client: Any, *, counter: int) -> Heartbeat:
         time.sleep(0.1)
 
 
-def test_the_chores_of_a_driver_begin_after_the_first_heartbeat(
+def test_all_else_begins_after_the_first_heartbeat(
     program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before it they would not know whether their server is the primary, and lose a turn."""
+    """Before it nothing is there to publish, no driver knows whether its server is the primary, and a turn is lost."""
     done: list[str] = []
     settings = {
         "service": "shop",
@@ -334,4 +334,4 @@ def test_the_chores_of_a_driver_begin_after_the_first_heartbeat(
     monkeypatch.setenv("LOGS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     program.main()
-    assert done == ["thread", "beat", "thread", "chore", "beat"]
+    assert done == ["beat", "thread", "thread", "chore", "beat"]
