@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.faults.conftest import Drills
 
@@ -49,18 +49,27 @@ def leave(_entries: list[Path]) -> None:
     """Change nothing: the copy itself must verify."""
 
 
+@pytest.fixture
+def evidence(drills: Drills) -> dict[str, Any]:
+    """Where the log is, of two runs at least."""
+    declared: dict[str, Any] = drills.lab.variables["drillbook_evidence"]
+    entries = Path(declared["directory"])
+    for _ in range(2):
+        if len(list(entries.glob("*.json"))) < 4:
+            drills.run()  # these tests were selected alone
+    assert len(list(entries.glob("*.json"))) >= 4, "runs wrote no evidence"
+    return declared
+
+
 @pytest.mark.parametrize(
     ("tamper", "found"), [(leave, False), (edit, True), (delete, True), (reorder, True), (truncate, True)]
 )
 def test_a_log_that_was_tampered_with(
-    drills: Drills, tmp_path: Path, tamper: Callable[[list[Path]], None], found: bool
+    drills: Drills, evidence: dict[str, Any], tmp_path: Path, tamper: Callable[[list[Path]], None], found: bool
 ) -> None:
-    evidence = drills.lab.variables["drillbook_evidence"]
     copy = tmp_path / "evidence"
     shutil.copytree(evidence["directory"], copy)
-    entries = sorted(copy.glob("*.json"))
-    assert len(entries) >= 4, "the drills before this one wrote no evidence"
-    tamper(entries)
+    tamper(sorted(copy.glob("*.json")))
     overlay = drills.arguments(drillbook_evidence={**evidence, "directory": str(copy)})
     verified = drills.lab.run("drillbook", "evidence", "verify", *overlay, "--json")
     report = json.loads(verified.stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from testinfra.host import Host
@@ -68,3 +69,17 @@ def test_packages_come_from_the_declared_sources(host: Host) -> None:
     assert host.file("/etc/apt/sources.list.d/debian.sources").exists
     assert not host.file("/etc/apt/sources.list").exists
     assert host.run("apt-get update").rc == 0
+
+
+def test_switched_off_it_leaves_the_rules_of_others_alone(
+    connect: Callable[[str], Host], playbook: Callable[..., Any]
+) -> None:
+    """The last one: these hosts have lost the role's rules."""
+    hosts = [connect(name) for name in ("deb12", "deb13")]
+    for host in hosts:
+        host.check_output("echo 'table inet byhand { }' >/etc/nftables.conf")
+    ended = playbook("converge", host_baseline_firewall_enabled=False)
+    assert ended.status == 0, ended.output
+    for host in hosts:
+        assert host.file("/etc/nftables.conf").content_string == "table inet byhand { }\n"
+        assert host.service("nftables.service").is_enabled

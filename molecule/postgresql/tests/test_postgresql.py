@@ -94,3 +94,15 @@ def test_debian_12_is_refused_by_name(refusal: Callable[[str], str]) -> None:
     said = refusal("deb12")
     assert "PostgreSQL 15" in said
     assert "Debian 13" in said
+
+
+def test_a_cluster_of_debians_own_tools_is_not_taken_over(
+    connect: Callable[[str], Host], refusal: Callable[[str], str]
+) -> None:
+    host, theirs = connect("deb13"), "/etc/postgresql/17/main"
+    host.check_output(f"mkdir -p {theirs} && touch {theirs}/postgresql.conf")
+    try:
+        said = refusal("deb13")
+    finally:
+        host.check_output(f"rm -r {theirs}")
+    assert "deb13 has a cluster 17/main of Debian's own tools" in said

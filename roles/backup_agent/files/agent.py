@@ -73,16 +73,26 @@ class Agent:
             self.begun.touch()
 
 
+def attempt(chore: Chore, failures: tuple[type[Exception], ...]) -> None:
+    """Do it once; what fails is said."""
+    try:
+        chore.work()
+    except failures as error:
+        logger.warning("%s: %s", chore.failing, (str(error).strip() or repr(error)).splitlines()[0])
+
+
 def repeat(chore: Chore, failures: tuple[type[Exception], ...]) -> None:
-    """Do it for ever, at a steady pace; what fails is said and tried again at the next turn."""
+    """Do it for ever, at a steady pace; what fails is tried again at the next turn."""
     due = time.monotonic()
     while True:
-        try:
-            chore.work()
-        except failures as error:
-            logger.warning("%s: %s", chore.failing, (str(error).strip() or repr(error)).splitlines()[0])
+        attempt(chore, failures)
         due = max(due + chore.seconds, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
+
+
+def begin(chore: Chore, failures: tuple[type[Exception], ...]) -> None:
+    """Repeat it in a thread of its own."""
+    threading.Thread(target=repeat, args=(chore, failures), daemon=True).start()
 
 
 def give_up(failure: threading.ExceptHookArgs) -> None:
@@ -103,9 +113,13 @@ def main() -> None:
     failures = (NotAcknowledgedError, *agent.driver.failures, *FAILURES)
     threading.excepthook = give_up
     publishing = Chore(agent.publish, settings["publish_interval_seconds"], "not published")
+    beating = Chore(agent.beat, settings["interval_seconds"], "no heartbeat")
+    # By the first beat there is something to publish, and a driver's chores know whether this server is the primary. Before it
+    # their first turn would be lost.
+    attempt(beating, failures)
     for chore in (publishing, *agent.driver.chores()):
-        threading.Thread(target=repeat, args=(chore, failures), daemon=True).start()
-    repeat(Chore(agent.beat, settings["interval_seconds"], "no heartbeat"), failures)
+        begin(chore, failures)
+    repeat(beating, failures)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -306,3 +307,31 @@ def read_until(client: Any, *, counter: int) -> Heartbeat:
             return found[0]
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
+
+
+def test_all_else_begins_after_the_first_heartbeat(
+    program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it nothing is there to publish, no driver knows whether its server is the primary, and a turn is lost."""
+    done: list[str] = []
+    settings = {
+        "service": "shop",
+        "kind": "played",
+        "host": "web1",
+        "interval_seconds": 1,
+        "publish_interval_seconds": 1,
+    }
+    for name, content in {"settings": settings, "secrets": {}}.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    chore = sys.modules["kinds"].Chore(lambda: done.append("chore"), 1, "no chore")
+    played = SimpleNamespace(found=None, failures=(), beat=lambda: done.append("beat"), chores=lambda: [chore])
+    monkeypatch.setitem(sys.modules, "kinds.played", SimpleNamespace(Heartbeat=lambda *_arguments: played))  # type: ignore[arg-type] # as much of a module as is read
+    monkeypatch.setattr(program, "Publisher", lambda *_arguments: None)
+    monkeypatch.setattr(program, "begin", lambda begun, _failures: done.append("thread") or begun.work())
+    monkeypatch.setattr(program, "repeat", lambda beating, _failures: beating.work())
+    monkeypatch.setattr(program.threading, "excepthook", None)
+    monkeypatch.setattr(sys, "argv", ["agent.py", str(tmp_path / "settings"), str(tmp_path / "secrets")])
+    monkeypatch.setenv("LOGS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    program.main()
+    assert done == ["beat", "thread", "thread", "chore", "beat"]
