@@ -212,7 +212,9 @@ def test_a_service_that_two_groups_claim_is_refused(inventory: Inventory) -> Non
 
 def test_two_services_are_not_mixed_in_one_host(inventory: Inventory) -> None:
     as_files(inventory, "none")
-    again = PLAY + "    - name: Give another's\n      drillbook.platform.drillbook_service_variables: {group: databases}\n"
+    again = (
+        PLAY + "    - name: Give another's\n      drillbook.platform.drillbook_service_variables: {group: databases}\n"
+    )
     done = inventory.run(again)
     assert done.returncode != 0
     assert "has the variables of books in this run already" in done.stdout

@@ -113,7 +113,11 @@ def test_a_playbook_finds_it_by_its_name(tmp_path: Path, check: tuple[str, ...],
                     "hosts": "localhost",
                     "gather_facts": False,
                     "tasks": [
-                        {"ansible.builtin.debug": {"msg": f"found {{{{ lookup('drillbook.platform.store_key', '{user}').access_key }}}}."}}
+                        {
+                            "ansible.builtin.debug": {
+                                "msg": f"found {{{{ lookup('drillbook.platform.store_key', '{user}').access_key }}}}."
+                            }
+                        }
                     ],
                 }
             ]
