@@ -12,7 +12,7 @@ _COLLECTIONS = "ANSIBLE_COLLECTIONS_PATH"
 
 
 def ansible_environment(root: Path) -> dict[str, str]:
-    """Return the environment variables that each program of Ansible is given: our settings, and a locale where it would not start in ours.
+    """Return the environment variables that each program of Ansible is given: our settings and collection, a locale where it needs another.
 
     Raises ConfigurationError where the user has no home directory that it may write.
     """
