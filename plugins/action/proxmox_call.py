@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleActionFail
@@ -12,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from drillbook.clock import SystemClock
 from drillbook.errors import DrillbookError
-from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, Token
+from drillbook.providers.proxmox.api import ProxmoxApi, api_of
 from drillbook.providers.proxmox.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class ActionModule(ActionBase):
             result.update(changed=False, skipped=True)
             return result
         try:
-            api = _api(asked["access"])
+            api = api_of(asked["access"])
             if reads:
                 result.update(changed=False, data=_call(api, asked))
             else:
@@ -68,11 +67,3 @@ def _run(api: ProxmoxApi, asked: Mapping[str, Any]) -> list[str]:
         timeout=timedelta(seconds=float(asked["timeout_seconds"])),
     )
     return list(found)
-
-
-def _api(access: Mapping[str, Any]) -> ProxmoxApi:
-    ca_file = Path(str(access["ca_file"])) if access.get("ca_file") else None
-    endpoint = ProxmoxEndpoint(str(access["api_host"]), int(access["api_port"]), ca_file, Path())
-    return ProxmoxApi(
-        endpoint, Token(f"{access['api_user']}!{access['api_token_id']}", str(access["api_token_secret"]))
-    )

@@ -10,7 +10,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 FLOORS = (
     {"errors", "clock", "strict"},
     {"process", "concurrently", "controller", "credentials", "ssh_key", "tree"},
-    {"model", "version"},
+    {"known_hosts", "model", "version"},
     {"escrow", "journal"},
     {"stores", "providers", "ansible"},
     {"evidence"},

@@ -35,8 +35,9 @@ def of_python(path: Path) -> Iterator[str]:
 
 @cache
 def printed() -> tuple[str, ...]:
-    """All texts of the package, the roles and the playbooks, on one line each."""
+    """All texts of the package, the roles, the playbooks and what runs of them on the controller, on one line each."""
     programs = [*(ROOT / "scripts/drillbook").rglob("*.py"), *(ROOT / "roles").glob("*/files/**/*.py")]
+    programs += (ROOT / "plugins/action").glob("*.py")
     tasks = [*(ROOT / "roles").glob("*/tasks/**/*.yml"), *(ROOT / "playbooks").rglob("*.yml")]
     found = [text for path in programs for text in of_python(path)]
     found += [

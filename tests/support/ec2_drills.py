@@ -193,7 +193,8 @@ def _run(original: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResul
         if token is not None and token in _former(self):
             return _former(self)[token]  # type: ignore[no-any-return]
         for card in self._get_param("NetworkInterfaces", []):
-            if self.ec2_backend.get_network_interface(card["NetworkInterfaceId"]).status == "pending":
+            made = card.get("NetworkInterfaceId")  # else it is made with the instance
+            if made is not None and self.ec2_backend.get_network_interface(made).status == "pending":
                 raise EC2ClientError("IncorrectState", "The network interface is pending.")
         image = self.ec2_backend.amis.get(self._get_param("ImageId"))
         if hasattr(image, "drives"):

@@ -7,6 +7,8 @@ from drillbook.errors import ConfigurationError
 
 RESULT = "/run/cloud-init/result.json"
 """What cloud-init leaves at the end of its work of this boot, with its errors."""
+STATUS = "/run/cloud-init/status.json"
+"""What cloud-init says of each of its stages of this boot while it works."""
 
 
 def read_public_key(path: Path, place: str) -> str:
@@ -36,3 +38,15 @@ def errors_in(result: str) -> list[str]:
     except (ValueError, KeyError, TypeError):
         return [f"{RESULT} is not what cloud-init writes"]
     return [str(one) for one in found]
+
+
+def init_stage_of(status: str) -> list[str] | None:
+    """The errors of the stage that gives a host its name, users and ssh keys; None where that has not ended.
+
+    Packages are updated two stages later, which takes minutes (cloudinit.readthedocs.io/en/latest/explanation/boot.html).
+    """
+    try:
+        stage = json.loads(status)["v1"]["init"]
+        return [str(one) for one in stage["errors"]] if stage["finished"] else None
+    except (ValueError, KeyError, TypeError):
+        return None  # it is being written

@@ -15,6 +15,7 @@ from drillbook.clock import SystemClock
 from drillbook.model import SandboxHost
 from drillbook.providers import Sandboxes, open_sandboxes
 from drillbook.providers.proxmox.place import ProxmoxDrillRange, ProxmoxPlace, ProxmoxSandboxTemplate
+from drillbook.ssh_key import SshKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ LIMIT = timedelta(seconds=20)
 HOST = SandboxHost("sandbox1", "cluster", address="198.51.100.41")
 RUN, OTHER_RUN = "20261129T103551Z-main-latest-ab12", "20261129T103551Z-main-latest-cd34"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI controller@example.org"
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIhost root@sandbox1"
+HOST_KEY = f"{SshKey.generate().public} root@sandbox1"
 DISK = "ceph:vm-900-disk-0"
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 from tests.contract.providers.proxmox_sandboxes import (
+    DISK,
     HOST,
     HOST_KEY,
     KEY,
@@ -103,6 +104,15 @@ def test_what_cloud_init_could_not_do_is_said(world: SandboxWorld) -> None:
     machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
     with pytest.raises(InfrastructureError, match=r"cloud-init failed: \('users'"):
         world.sandboxes.reach(machine, LIMIT)
+
+
+def test_what_is_no_host_key_is_refused(world: SandboxWorld) -> None:
+    world.boots()
+    world.control.write(DISK, "/etc/ssh/ssh_host_ed25519_key.pub", b"* ssh-ed25519 AAAA\n", "pve1")
+    machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    with pytest.raises(RefusedError, match="not one Ed25519 public key") as refused:
+        world.sandboxes.reach(machine, LIMIT)
+    assert refused.value.where == "sandbox1 (qemu/9000), /etc/ssh/ssh_host_ed25519_key.pub"
 
 
 def test_one_whose_agent_is_silent_is_said(world: SandboxWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,20 @@ from tests.support.moto_server import moto_server
 from tests.support.proxmox import ProxmoxServer, add_machine, empty_cluster
 from tests.support.proxmox.state import Grant, Pool, Token, User
 
+from drillbook.ssh_key import SshKey
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SECRET = "7c1f0d5e-not-to-be-seen"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 operator@example.org"
+KNOWN_HOSTS = "/etc/drillbook/ssh/known_hosts"
+HOST_KEY = SshKey.generate().public
+BOOTED = json.dumps(
+    {"v1": {"init": {"errors": [], "finished": 12.5}, "modules-final": {"errors": [], "finished": None}}}
+)
+"""What cloud-init says of itself while packages are updated."""
 REGION = "eu-central-1"
 HOW_TO = ROOT / "docs/how-to/provision.md"
 
@@ -29,12 +39,23 @@ class Cluster:
         self.server = server
         self.controller = controller
 
+    @property
+    def known_hosts(self) -> Path:
+        """What ssh believes."""
+        return self.controller.home / "known_hosts"
+
+    def boots(self, key: str = f"{HOST_KEY} root@debian\n", status: str = BOOTED) -> None:
+        """What each machine that is cloned from now on has inside."""
+        self.server.control.write("ceph:vm-900-disk-0", "/run/cloud-init/status.json", status.encode(), "pve1")
+        self.server.control.write("ceph:vm-900-disk-0", "/etc/ssh/ssh_host_ed25519_key.pub", key.encode(), "pve1")
+
     def config(self, vmid: int) -> dict[str, Any]:
         """A machine's configuration."""
         return self.server.state.guests[vmid].config
 
 
-def _state() -> Any:
+def cluster_state() -> Any:
+    """Three nodes, templates, somebody else's machine, and the token."""
     state = empty_cluster(3)
     add_machine(state, 900, "pve1", "ceph", name="debian-13", ide2="ceph:vm-900-cloudinit,media=cdrom", template=1)
     add_machine(state, 901, "pve1", "ceph", name="no-cloud-init", template=1)
@@ -52,7 +73,7 @@ def _state() -> Any:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """And in the end: every request was one that the official schema knows."""
-    with ProxmoxServer(_state()) as server:
+    with ProxmoxServer(cluster_state()) as server:
         places = {
             "pve1.example.org:8006": f"127.0.0.1:{server.port}",
             "pve1.example.org": "127.0.0.1",
@@ -60,10 +81,22 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             "/etc/drillbook/pve-root-ca.pem": server.ca,
         }
         secrets = {"vault_proxmox_token_secret": SECRET, "vault_ssh_public_key": KEY}
-        controller = Controller(tmp_path_factory.mktemp("cluster"), "proxmox", secrets, places)
+        home = tmp_path_factory.mktemp("cluster")
+        controller = Controller(home, "proxmox", secrets, places | {KNOWN_HOSTS: str(home / "known_hosts")})
         controller.environment["REQUESTS_CA_BUNDLE"] = server.ca
-        yield Cluster(server, controller)
+        made = Cluster(server, controller)
+        made.boots()
+        yield made
         assert server.control.invalid() == []
+
+
+def lose(server: ProxmoxServer, vmid: int) -> None:
+    """A machine is gone with its disks, as if they had burnt."""
+    server.state.guests.pop(vmid, None)
+    members = server.state.pools["production"].vms
+    members[:] = [member for member in members if member != vmid]
+    for key in [key for key in server.state.volumes if f"vm-{vmid}-" in key]:
+        del server.state.volumes[key]
 
 
 class Region:
@@ -102,7 +135,8 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
             "vault_aws_secret_key": SECRET,
             "vault_ssh_public_key": KEY,
         }
-        controller = Controller(tmp_path_factory.mktemp("region"), "aws", secrets, places)
+        home = tmp_path_factory.mktemp("region")
+        controller = Controller(home, "aws", secrets, places | {KNOWN_HOSTS: str(home / "known_hosts")})
         made = Region(endpoint, controller)
         for day in (1, 2):
             made.client.register_image(

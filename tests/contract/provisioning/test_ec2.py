@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ONE = "--limit=db1"
 # The test servers' machines have no system inside that could answer.
-ANSWERS = {"ansible_connection": "local"}
+ANSWERS = {"ansible_connection": "local", "provision_known_hosts_file": ""}
 GROWN: dict[str, Any] = {
     "ec2_vm_type": "m7i.xlarge",
     "ec2_vm_root_size_gib": 40,

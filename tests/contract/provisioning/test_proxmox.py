@@ -6,10 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.provisioning.conftest import KEY, SECRET
+from tests.contract.provisioning.conftest import HOST_KEY, KEY, SECRET
 from tests.contract.provisioning.refusals import REFUSALS
 from tests.support.proxmox.state import GIBIBYTE
 
@@ -33,6 +33,7 @@ class Made:
     guests_after_dry: set[int]
     first: Done
     second: Done
+    asked_again: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,17 @@ def made(cluster: Cluster) -> Made:
     provision = cluster.controller.provision
     dry = provision(DATABASES, "--check", "--diff")
     guests = set(cluster.server.state.guests)
-    return Made(cluster, dry, guests, provision(DATABASES, variables=ANSWERS), provision(DATABASES, "--diff"))
+    assert not cluster.known_hosts.exists()
+    assert cluster.server.control.served(path="/agent/file-read") == []
+    first = provision(DATABASES, variables=ANSWERS)
+    cluster.server.control.forget_served()
+    second = provision(DATABASES, "--diff")
+    return Made(cluster, dry, guests, first, second, cluster.server.control.served(path="/agent/file-read"))
 
 
 def test_a_dry_run_shows_the_machine_and_makes_none(made: Made) -> None:
     assert made.dry.status == 0, made.dry.output
-    assert made.dry.changed() == {"db1": 1, "db2": 1}
+    assert made.dry.changed() == {"db1": 2, "db2": 2}
     assert {"+vmid: 101", "+template: debian-13", "+memory: 8192", "+scsi1: 100 GiB", "+  tag: 110"} <= set(
         made.dry.output.splitlines()
     )
@@ -77,6 +83,16 @@ def test_a_second_run_changes_nothing(made: Made) -> None:
     assert made.second.status == 0, made.second.output
     assert "TASK [Wait until the machine answers]" not in made.second.output
     assert made.second.changed() == {"db1": 0, "db2": 0}
+
+
+def test_new_machines_are_pinned_once(made: Made) -> None:
+    """A dry run says so, and asks nobody; so does one that finds them pinned."""
+    assert "+192.0.2.11 <its own key>" in made.dry.output.splitlines()
+    pinned = sorted(made.cluster.known_hosts.read_text(encoding="utf-8").splitlines())
+    assert pinned == [f"192.0.2.11 {HOST_KEY}", f"192.0.2.12 {HOST_KEY}"]
+    assert made.cluster.known_hosts.stat().st_mode & 0o777 == 0o600
+    assert "ssh does not know" not in made.first.output + made.second.output
+    assert made.asked_again == []
 
 
 def test_what_differs_is_shown_and_corrected(made: Made) -> None:

@@ -1,7 +1,7 @@
 """The HTTP interface of Proxmox VE: a token, verified TLS, and errors that say which of them is unknown rather than failed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnknownOutcomeError
 from drillbook.providers.proxmox.errors import from_answer
 
-__all__ = ["ProxmoxApi", "ProxmoxEndpoint", "Token", "UnknownOutcomeError", "is_verdict"]
+__all__ = ["ProxmoxApi", "ProxmoxEndpoint", "Token", "UnknownOutcomeError", "api_of", "is_verdict"]
 
 _TIMEOUT = timedelta(seconds=30)
 _VERDICT = 500
@@ -114,6 +114,15 @@ class ProxmoxApi:
             if method == "get" or _never_sent(error):
                 raise _unreachable(where) from error
             raise _unknown(type(error).__name__, where) from error
+
+
+def api_of(access: Mapping[str, Any]) -> ProxmoxApi:
+    """The interface as the variables of the role `proxmox_vm` say it: api_host api_port api_user api_token_id api_token_secret, and ca_file."""
+    ca_file = Path(str(access["ca_file"])) if access.get("ca_file") else None
+    endpoint = ProxmoxEndpoint(str(access["api_host"]), int(access["api_port"]), ca_file, Path())
+    return ProxmoxApi(
+        endpoint, Token(f"{access['api_user']}!{access['api_token_id']}", str(access["api_token_secret"]))
+    )
 
 
 def is_verdict(error: DrillbookError) -> bool:

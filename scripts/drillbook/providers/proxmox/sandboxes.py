@@ -10,6 +10,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError
 from drillbook.model import Claim, Login, Machine, Power, SandboxHost
 from drillbook.providers.cloud_init import RESULT, errors_in, read_public_key
+from drillbook.providers.host_keys import HOST_KEY, read_host_key
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.claims import number_of
 from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines, mark_of, run_tag
@@ -23,7 +24,6 @@ _POLL = timedelta(seconds=0.5)
 _GIBIBYTE = 1 << 30
 _CARD = re.compile(r"^(?:net|ipconfig)(\d+)$")
 _BRIDGE = re.compile(r"(?:^|,)bridge=([^,]+)")
-_HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 _SIZE = re.compile(r"(?:^|,)size=(\d+(?:\.\d+)?)([KMGT]?)(?:,|$)")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -79,8 +79,10 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
                 where=f"{machine.host} ({machine.identifier})",
                 remedy="Correct what it was told (drillbook_providers.drill.sandboxes), or the template.",
             )
-        key = wait_until(self._clock, lambda: self._read(machine, _HOST_KEY), deadline=deadline, every=_POLL, late=late)
-        return Login({"ansible_user": self._sandboxes.user}, " ".join(key.split()[:2]))
+        key = wait_until(self._clock, lambda: self._read(machine, HOST_KEY), deadline=deadline, every=_POLL, late=late)
+        return Login(
+            {"ansible_user": self._sandboxes.user}, read_host_key(key, f"{machine.host} ({machine.identifier})")
+        )
 
     def separate(self) -> bool:
         """Yes: a token."""

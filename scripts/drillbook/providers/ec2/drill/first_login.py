@@ -1,6 +1,5 @@
 """The first login to a new sandbox host: cloud-init's end is awaited, and the host makes the key that it is known by from then on."""
 
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +9,12 @@ from drillbook.clock import Clock
 from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
 from drillbook.process import Completed
 from drillbook.providers.cloud_init import RESULT, errors_in
+from drillbook.providers.host_keys import host_key_in
 from drillbook.providers.pinned_ssh import PinnedSsh
 from drillbook.providers.waiting import wait_until
 
 _CALL = timedelta(seconds=60)
 """How long one login with its script may take."""
-_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]+={0,2}")
 _READ_RESULT = f"[ ! -e {RESULT} ] || cat {RESULT}\n"
 _NEW_KEY = """\
 set -eu
@@ -108,14 +107,14 @@ class FirstLogin:
     def replace_host_key(self) -> str:
         """Have the host make a key of its own, and see it served; returns its public half, ``ssh-ed25519 AAAA...``."""
         said = self._as_root(_NEW_KEY, "it could not make a host key of its own")
-        found = _KEY.match(said)
-        if found is None or found[0] == self._ssh.host_key:
+        found = host_key_in(said)
+        if found is None or found == self._ssh.host_key:
             raise InfrastructureError(
                 "it made no host key of its own",
                 where=self._where(),
                 remedy="See that the image has OpenSSH's ssh-keygen and its host keys in /etc/ssh.",
             )
-        own = replace(self._ssh, host_key=found[0])
+        own = replace(self._ssh, host_key=found)
         late: DrillbookError | None = None
 
         def served() -> bool:
@@ -136,7 +135,7 @@ class FirstLogin:
             )
 
         wait_until(self._clock, served, deadline=self._deadline, every=self._poll, late=unserved)
-        return found[0]
+        return found
 
     def _as_root(self, script: str, what: str) -> str:
         done: Completed = self._ssh.ask(_ROOT, script, self._limit())
