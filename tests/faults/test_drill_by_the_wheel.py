@@ -80,9 +80,8 @@ def controller(drills: Drills, wheels: Path, sandbox: StandingHost) -> Iterator[
 
 def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
     controller.root(f"cat >{STORE_CA}", stdin=lab.ca_file.read_text(encoding="utf-8"))
-    controller.output("mkdir -m 0700 .ssh")
-    controller.write(f"{HOME}/.ssh/id_ed25519", (lab.state / "ssh/id_ed25519").read_text(encoding="utf-8"))
-    controller.write(f"{HOME}/.ssh/known_hosts", sandbox.known_host)
+    controller.write(f"{OWN}/ssh/id_ed25519", (lab.state / "ssh/id_ed25519").read_text(encoding="utf-8"))
+    controller.write(f"{OWN}/ssh/known_hosts", sandbox.known_host)
     for keys in (lab.state / "secrets/object_store").glob("*.json"):
         controller.write(f"{OWN}/object_store/{keys.name}", keys.read_text(encoding="utf-8"))
     # A log that begins anew needs one of its own, also in a lab that was kept.
@@ -94,7 +93,7 @@ def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
             "evidence_bucket: example-evidence": "evidence_bucket: evidence",
             "heartbeat_bucket: example-heartbeat": "heartbeat_bucket: heartbeat",
             "  region: default": f"  region: default\n  ca_file: {STORE_CA}",
-            f"  signing_key_file: {OWN}/evidence.pem": f"  signing_key_file: {OWN}/evidence.pem\n  anchor_prefix: {prefix}",
+            "anchor_prefix: controller1/": f"anchor_prefix: {prefix}",
         },
     )
     controller.edit(f"{ALL}/store.yml", {"/etc/ssl/certs/ca-certificates.crt": STORE_CA})
