@@ -51,19 +51,29 @@ class Platform:
 
 
 class ArgumentSampler:
-    """Reads the argument lists of all processes, the containers' included, ten times a second."""
+    """Reads the argument lists of all processes, the containers' included, ten times a second.
+
+    A process that has been there for half a second is looked at once a second: it may yet become another program.
+    """
 
     def __init__(self) -> None:
-        self.seen: set[bytes] = set()
+        self._seen: set[bytes] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
+    @property
+    def seen(self) -> frozenset[bytes]:
+        """All so far; the thread goes on."""
+        return frozenset(self._seen)
+
     def _sample(self) -> None:
+        turns: dict[Path, int] = {}
         while not self._stop.wait(0.1):
-            for process_directory in Path("/proc").iterdir():
-                if process_directory.name.isdigit():
+            turns = {path: turns.get(path, 0) + 1 for path in Path("/proc").iterdir() if path.name.isdigit()}
+            for path, turn in turns.items():
+                if turn <= 5 or turn % 10 == 0:
                     try:
-                        self.seen.add((process_directory / "cmdline").read_bytes())
+                        self._seen.add((path / "cmdline").read_bytes())
                     except OSError:
                         continue  # it has ended
 

@@ -33,7 +33,7 @@ def secrets(lab: Lab) -> set[str]:
 
 
 @pytest.fixture
-def arguments(drills: Drills, sampler: ArgumentSampler) -> set[bytes]:
+def arguments(drills: Drills, sampler: ArgumentSampler) -> frozenset[bytes]:
     """Argument lists seen so far: while the platform was configured, backed up, drilled and restored."""
     if not any(b"playbooks/prove.yml" in line for line in sampler.seen):
         drills.run()  # these tests were selected alone
@@ -41,7 +41,7 @@ def arguments(drills: Drills, sampler: ArgumentSampler) -> set[bytes]:
     return sampler.seen
 
 
-def test_no_secret_in_an_argument_list(platform: Platform, arguments: set[bytes]) -> None:
+def test_no_secret_in_an_argument_list(platform: Platform, arguments: frozenset[bytes]) -> None:
     known = [secret.encode() for secret in secrets(platform.lab)]
     assert len(arguments) > 200
     assert not [line for line in arguments if any(secret in line for secret in known)]
