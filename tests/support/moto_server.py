@@ -29,4 +29,4 @@ def moto_server() -> Iterator[str]:
 
 def forget(address: str) -> None:
     """All that was made there."""
-    requests.post(f"{address}/moto-api/reset", timeout=10).raise_for_status()
+    requests.post(f"{address}/moto-api/reset", timeout=60).raise_for_status()

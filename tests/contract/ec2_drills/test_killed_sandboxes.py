@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.contract.ec2_drills.sandbox_driver import RUN
 from tests.contract.ec2_drills.test_killed import ROOT, wait_for
 from tests.contract.machine_drills.driver import Driver
 from tests.support.ec2_drills import DRILLS
+
+from drillbook.providers.ec2.drill import removal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +61,11 @@ MOMENTS: dict[str, Callable[[SandboxWorld], bool]] = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_sigkill_is_cleaned_up_by_a_successor(sandboxes: SandboxWorld, moment: str) -> None:
+def test_sigkill_is_cleaned_up_by_a_successor(
+    sandboxes: SandboxWorld, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done a second after it was asked for is done after the kill: the successor has to wait for it."""
+    monkeypatch.setattr(removal, "SETTLED", timedelta(seconds=4))
     DRILLS.slow = {moment: 1.0}
     child = start(sandboxes)
     if moment == "the first login":
