@@ -80,7 +80,8 @@ def controller(drills: Drills, wheels: Path, sandbox: StandingHost) -> Iterator[
 
 def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
     controller.root(f"cat >{STORE_CA}", stdin=lab.ca_file.read_text(encoding="utf-8"))
-    controller.write(f"{OWN}/ssh/id_ed25519", (lab.state / "ssh/id_ed25519").read_text(encoding="utf-8"))
+    for name in ("id_ed25519", "id_ed25519.pub"):
+        controller.write(f"{OWN}/ssh/{name}", (lab.state / "ssh" / name).read_text(encoding="utf-8"))
     controller.write(f"{OWN}/ssh/known_hosts", sandbox.known_host)
     for keys in (lab.state / "secrets/object_store").glob("*.json"):
         controller.write(f"{OWN}/object_store/{keys.name}", keys.read_text(encoding="utf-8"))
