@@ -278,7 +278,8 @@ def _client(params: dict[str, Any]) -> Any:
         verify=params["ca_file"],
         aws_access_key_id=credentials["access_key"],
         aws_secret_access_key=credentials["secret_key"],
-        config=Config(s3={"addressing_style": "path"}, connect_timeout=10, read_timeout=60),
+        # The store is one of ours: no proxy of the host's environment stands before it.
+        config=Config(s3={"addressing_style": "path"}, connect_timeout=10, read_timeout=60, proxies={}),
     )
 
 

@@ -45,6 +45,18 @@ options:
     description: Directory on the host for <name>.json with access_key and secret_key.
     type: path
     required: true
+  rotate:
+    description: >-
+      Users that are given a second key, which their file holds from then on. The first one stays valid until it is
+      retired. A user with two keys is refused.
+    type: list
+    elements: str
+    default: []
+  retire:
+    description: Users who lose every key but the one in their file.
+    type: list
+    elements: str
+    default: []
 author: drillbook
 """
 
@@ -64,6 +76,11 @@ written:
   type: list
   elements: str
   returned: always
+retired:
+  description: Users who lost the keys that their file does not hold.
+  type: list
+  elements: str
+  returned: always
 """
 
 RADOSGW_ADMIN = "/usr/bin/radosgw-admin"
@@ -80,6 +97,7 @@ class Users:
         self.made: list[str] = []
         self.corrected: list[str] = []
         self.written: list[str] = []
+        self.retired: list[str] = []
 
     def ensure(self, wanted: dict[str, Any]) -> None:
         """Make or correct one user and store its key."""
@@ -94,7 +112,57 @@ class Users:
             self.corrected.append(name)
             if not self._module.check_mode:
                 present = self._admin("modify", wanted)
-        self._store(name, present)
+        self._store(name, self._chosen(name, present["keys"]))
+
+    def _chosen(self, name: str, keys: list[dict[str, str]]) -> dict[str, str]:
+        """Return the key that the file shall hold: the one that it holds, unless the user is given another one now.
+
+        The gateway tells keys without their age, so which of two is the newer one is known only when it is made.
+        """
+        if not keys:
+            self._module.fail_json(msg=f"The user {name} has no key: run radosgw-admin key create --uid={name}")
+        held = self._held(name)
+        kept = next((key for key in keys if key["access_key"] == held), None)
+        if name in self._module.params["rotate"]:
+            return self._rotated(name, keys)
+        if name in self._module.params["retire"] and len(keys) > 1:
+            if kept is None:
+                self._module.fail_json(
+                    msg=f"{self._directory / f'{name}.json'} holds none of the keys of {name}, so none is retired. "
+                    "Run the role without object_store_retire_keys first: it stores one of them."
+                )
+            self._retire(name, [key for key in keys if key is not kept])
+        return kept or keys[0]
+
+    def _rotated(self, name: str, keys: list[dict[str, str]]) -> dict[str, str]:
+        if len(keys) > 1:
+            self._module.fail_json(
+                msg=f"{name} has {len(keys)} keys already: run the role with object_store_retire_keys for this user "
+                "first. It removes those that nobody was given."
+            )
+        if self._module.check_mode:
+            self.written.append(name)
+            return keys[0]
+        known = {key["access_key"] for key in keys}
+        command = ["key", "create", f"--uid={name}", "--key-type=s3", "--gen-access-key", "--gen-secret"]
+        made = [key for key in self._run(name, command)["keys"] if key["access_key"] not in known]
+        if len(made) != 1:
+            self._module.fail_json(
+                msg=f"radosgw-admin key create made {len(made)} keys for {name} where one was meant."
+            )
+        return made[0]
+
+    def _retire(self, name: str, keys: list[dict[str, str]]) -> None:
+        self.retired.append(name)
+        for key in () if self._module.check_mode else keys:
+            self._run(name, ["key", "rm", f"--uid={name}", "--key-type=s3", f"--access-key={key['access_key']}"])
+
+    def _held(self, name: str) -> str:
+        """Return the access key in the user's file; empty where there is no file, or another one."""
+        try:
+            return str(json.loads((self._directory / f"{name}.json").read_text())["access_key"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def _info(self, name: str) -> dict[str, Any] | None:
         code, output, error = self._module.run_command([RADOSGW_ADMIN, "user", "info", f"--uid={name}"])
@@ -107,7 +175,6 @@ class Users:
 
     def _admin(self, verb: str, wanted: dict[str, Any]) -> dict[str, Any]:
         command = [
-            RADOSGW_ADMIN,
             "user",
             verb,
             f"--uid={wanted['name']}",
@@ -115,16 +182,19 @@ class Users:
             f"--max-buckets={wanted['max_buckets']}",
             f"--op-mask={','.join(wanted['operations'])}",
         ]
-        code, output, error = self._module.run_command(command)
+        return self._run(wanted["name"], command)
+
+    def _run(self, name: str, command: list[str]) -> dict[str, Any]:
+        """Return the user as radosgw-admin answers, which holds the keys."""
+        code, output, error = self._module.run_command([RADOSGW_ADMIN, *command])
         if code != 0:
-            self._module.fail_json(msg=f"radosgw-admin user {verb} failed for {wanted['name']}: {error.strip()}")
+            self._module.fail_json(
+                msg=f"radosgw-admin {' '.join(command[:2])} failed for {name} (exit {code}): {error.strip()}"
+            )
         return _parsed(output)
 
-    def _store(self, name: str, info: dict[str, Any]) -> None:
-        keys = info["keys"]
-        if not keys:
-            self._module.fail_json(msg=f"The user {name} has no key: run radosgw-admin key create --uid={name}")
-        content = json.dumps({"access_key": keys[0]["access_key"], "secret_key": keys[0]["secret_key"]}) + "\n"
+    def _store(self, name: str, key: dict[str, str]) -> None:
+        content = json.dumps({"access_key": key["access_key"], "secret_key": key["secret_key"]}) + "\n"
         target = self._directory / f"{name}.json"
         if target.is_file() and target.read_text() == content and target.stat().st_mode & 0o777 == 0o600:
             return
@@ -169,6 +239,8 @@ def main() -> None:
                 },
             },
             "credentials_directory": {"type": "path", "required": True},
+            "rotate": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "retire": {"type": "list", "elements": "str", "default": [], "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -176,10 +248,11 @@ def main() -> None:
     for wanted in module.params["users"]:
         users.ensure(wanted)
     module.exit_json(
-        changed=bool(users.made or users.corrected or users.written),
+        changed=bool(users.made or users.corrected or users.written or users.retired),
         made=users.made,
         corrected=users.corrected,
         written=users.written,
+        retired=users.retired,
     )
 
 

@@ -203,3 +203,44 @@ def test_every_database_session_says_its_port(role: Path) -> None:
 )
 def test_a_session_without_a_port_is_found(task: dict[str, Any]) -> None:
     assert sessions_without_a_port([{"block": [task]}]) == ["x"]
+
+
+def asked_through_a_proxy(tasks: Any, variables: dict[str, Any] | None = None) -> list[str]:
+    """Tasks that ask a service of ours over HTTP, and would go through a proxy that the host's environment names."""
+    found = []
+    for task in tasks or []:
+        for key in ("block", "rescue", "always"):
+            found += asked_through_a_proxy(task.get(key), variables)
+        if task.get("ansible.builtin.uri", {"use_proxy": False}).get("use_proxy") is not False:
+            found.append(task["name"])
+        argv = (task.get("ansible.builtin.command") or {}).get("argv") or []
+        environment = task.get("environment") or {}
+        if isinstance(environment, str):
+            environment = (variables or {})[environment.strip("{} ")]
+        if argv and argv[0] == "etcdctl" and environment.get("NO_PROXY") != "*":
+            found.append(task["name"])
+    return found
+
+
+def test_our_own_services_are_asked_without_a_proxy(role: Path) -> None:
+    variables: dict[str, Any] = {}
+    for path in role.glob("vars/**/*.yml"):
+        variables |= load(path)
+    files = sorted((role / "tasks").glob("**/*.yml"))
+    found = [
+        f"{path.relative_to(role)}: {name}" for path in files for name in asked_through_a_proxy(load(path), variables)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"name": "x", "ansible.builtin.uri": {"url": "https://localhost"}},
+        {"name": "x", "ansible.builtin.uri": {"url": "https://localhost", "use_proxy": True}},
+        {"name": "x", "ansible.builtin.command": {"argv": ["etcdctl", "member", "list"]}},
+        {"name": "x", "ansible.builtin.command": {"argv": ["etcdctl", "del"]}, "environment": {"ETCDCTL_API": "3"}},
+    ],
+)
+def test_what_goes_through_a_proxy_is_found(task: dict[str, Any]) -> None:
+    assert asked_through_a_proxy([{"block": [task]}]) == ["x"]

@@ -51,6 +51,15 @@ def test_forwarding_is_as_declared(host: Host, forbidden: bool) -> None:
     assert ("policy drop" in chain.stdout) is forbidden
 
 
+@pytest.mark.parametrize(("unit", "kept"), [("patroni.service", "0"), ("etcd.service", "0"), ("cron.service", "")])
+def test_needrestart_leaves_our_services_alone(host: Host, unit: str, kept: str) -> None:
+    script = (
+        'do "/etc/needrestart/conf.d/drillbook.conf";'
+        "for (keys %{$nrconf{override_rc}}) { print $nrconf{override_rc}{$_} if $ARGV[0] =~ $_ }"
+    )
+    assert host.check_output(f"perl -e '{script}' {unit}") == kept
+
+
 def test_ssh_takes_no_passwords_though_the_file_said_so(host: Host) -> None:
     assert "passwordauthentication no" in host.check_output("sshd -T").splitlines()
 
