@@ -12,6 +12,7 @@ from drillbook.kinds.postgresql.recovery_point import (
     RecoveryPointError,
     archived_until,
     choose,
+    refuse_holes,
     server_version,
 )
 from drillbook.kinds.postgresql.wal import Archive
@@ -23,7 +24,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset({"info", "archive", "history", "stanza", "request"})
+    _VALID_ARGS = frozenset({"info", "archive", "history", "stanza", "request", "whole"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return point (for the record), options (for pgBackRest), predicted (bytes, disk_bytes) and the server's major version."""
@@ -36,6 +37,8 @@ class ActionModule(ActionBase):
             point = choose(
                 asked["info"], archive, asked["stanza"], asked["request"], (task_vars or {}).get("drillbook_run_id", "")
             )
+            if asked.get("whole"):
+                refuse_holes(point, asked["request"].get("accept_hole"))
         except (RecoveryPointError, DrillbookError) as error:
             raise AnsibleActionFail(f"{error}. {error.remedy}") from None  # Ansible would print the cause twice
         result.update(

@@ -25,8 +25,12 @@ options:
     type: str
     required: true
   request:
-    description: "What is asked for; keys type target exclusive set timeline."
+    description: "What is asked for; keys type target exclusive set timeline until accept_hole."
     type: dict
     required: true
+  whole:
+    description: "Refuse a point that lies behind a hole of the archive, unless the request's C(accept_hole) names its first segment."
+    type: bool
+    default: false
 author: drillbook
 """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from testinfra.host import Host
     from tests.faults.conftest import Drills, SegmentObject
 
 pytestmark = pytest.mark.lab
@@ -107,3 +108,27 @@ def test_with_every_member_lost_a_controller_with_pgbackrest_says_it(
     assert [one["label"] for one in said.answer["sets"]] == [one["label"] for one in backup_sets(lab)]
     keys = json.loads((lab.state / "secrets/object_store/repository_reader.json").read_text(encoding="utf-8"))
     assert noted.read_text(encoding="utf-8").split() == ["700", "600", keys["access_key"]]
+
+
+def test_a_hole_is_told_before_a_restore_in_place_stops_the_service(
+    drills: Drills, archived: SegmentObject, replaced: Callable[[str, bytes | None], Any], host: Callable[[str], Host]
+) -> None:
+    def began() -> list[str]:
+        command = "systemctl show --property=ActiveEnterTimestampMonotonic --value patroni.service"
+        return [host(name).check_output(command) for name in DATABASE_HOSTS]
+
+    before = began()
+    with replaced(archived.key, None):
+        ran = drills.lab.run(
+            "drillbook",
+            "restore",
+            "main",
+            "--in-place",
+            "--confirm",
+            "postgresql_main",
+            "--json",
+            timeout=DRILL_TIMEOUT,
+        )
+    said = json.loads(ran.stdout)["error"]["message"]
+    assert (ran.returncode, f"--accept-hole {archived.name}" in said) == (3, True), said
+    assert began() == before

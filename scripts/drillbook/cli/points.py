@@ -13,6 +13,7 @@ def chosen_point(
     set_label: str | None,
     timeline: int | None,
     repository_time: str | None,
+    accept_hole: str | None = None,
 ) -> PointRequest:
     """The declared point with what the command line says instead; raises ConfigurationError."""
     base = PointRequest.parse(point) if point else declared
@@ -22,6 +23,7 @@ def chosen_point(
         set_label=set_label or base.set_label,
         timeline=timeline or base.timeline,
         repository_time=moment or base.repository_time,
+        accept_hole=accept_hole or base.accept_hole,
     )
 
 

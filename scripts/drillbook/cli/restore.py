@@ -35,12 +35,33 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
             metavar="HOST",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Give the data on the service's hosts up at once, where there is no room to keep it until every check is green.",
+        ),
+    ] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A host that does not answer, and is joined later; may be given again. It must stay off the network.",
+            metavar="HOST",
+        ),
+    ] = None,
     inventory: Inventories = None,
     disaster_at: DisasterAt = None,
     point: Point = None,
     set_label: SetLabel = None,
     timeline: TimelineNumber = None,
     repository_time: RepositoryTime = None,
+    accept_hole: Annotated[
+        str | None,
+        typer.Option(
+            help="The first missing WAL segment, to take what lies before it. Services of the kind `postgresql` only.",
+            metavar="SEGMENT",
+        ),
+    ] = None,
     check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,8 +79,15 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
         wanted,
         confirm=confirm,
         replace=tuple(replace or ()),
+        overwrite=overwrite,
+        without=tuple(without or ()),
         point=chosen_point(
-            PointRequest(), point=point, set_label=set_label, timeline=timeline, repository_time=repository_time
+            PointRequest(),
+            point=point,
+            set_label=set_label,
+            timeline=timeline,
+            repository_time=repository_time,
+            accept_hole=accept_hole,
         ),
         disaster_at=disaster(disaster_at),
         history=opened.history(),

@@ -35,7 +35,8 @@ class PointRequest:
     """The recovery point a drill or an operator asks for; which backup set serves it is chosen later.
 
     ``repository_time`` reads a versioned repository as it was then; None reads it as it is. ``until`` reads it as it is and
-    ignores what came into it later, which needs no versions: so a disaster is simulated.
+    ignores what came into it later, which needs no versions: so a disaster is simulated. ``accept_hole`` is the first missing piece
+    of the archive that a restore in place may end at.
     """
 
     type: PointType = PointType.LATEST
@@ -45,6 +46,7 @@ class PointRequest:
     timeline: int | None = None
     repository_time: datetime | None = None
     until: datetime | None = None
+    accept_hole: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a type without its target and a target without its type (ConfigurationError)."""
@@ -65,12 +67,13 @@ class PointRequest:
 
     @property
     def selectors(self) -> frozenset[str]:
-        """What is said beside the point itself: `exclusive`, `set`, `timeline`, `repository_time`."""
+        """What is said beside the point itself: `exclusive`, `set`, `timeline`, `repository_time`, `accept_hole`."""
         said = {
             "exclusive": self.exclusive,
             "set": self.set_label is not None,
             "timeline": self.timeline is not None,
             "repository_time": self.repository_time is not None,
+            "accept_hole": self.accept_hole is not None,
         }
         return frozenset(name for name, given in said.items() if given)
 
@@ -96,4 +99,5 @@ class PointRequest:
             "timeline": self.timeline,
             "repository_time": format_instant(self.repository_time) if self.repository_time else None,
             "until": format_instant(self.until) if self.until else None,
+            "accept_hole": self.accept_hole,
         }

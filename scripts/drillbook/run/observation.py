@@ -19,6 +19,7 @@ FACT_NEWEST = "newest_heartbeat"
 FACT_POINT = "recovery_point"
 FACT_PREDICTED = "predicted"
 FACT_PUBLISHED = "published_heartbeat"
+FACT_STOPPED = "stopped_at"
 
 
 class Observation:

@@ -106,6 +106,8 @@ class Plan:
     confirm: str
     config_digest: str
     replace: tuple[str, ...] = ()
+    overwrite: bool = False
+    without: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -130,6 +132,8 @@ class Plan:
             "restore_target": track.target,
             "restore_mode": self.mode.value,
             "restore_confirm": self.confirm,
+            "restore_overwrite": self.overwrite,
+            "restore_without": list(self.without),
             "restore_point": self.point_at(track, declared_at).as_variables(),
             "restore_disaster_at": format_instant(self.disaster_at or declared_at),
         }
@@ -145,6 +149,8 @@ class Plan:
             "deadline_seconds": in_seconds(self.deadline),
             "keep": self.keep,
             **({"replace": list(self.replace)} if self.replace else {}),
+            **({"overwrite": True} if self.overwrite else {}),
+            **({"without": list(self.without)} if self.without else {}),
             "config_digest": self.config_digest,
         }
 
@@ -193,19 +199,23 @@ def plan_drill(
     )
 
 
-def plan_in_place(
+def plan_in_place(  # noqa: PLR0913 - what an operator says on the bad day, each by its name
     settings: Settings,
     service: Service,
     *,
     confirm: str,
     point: PointRequest,
     replace: tuple[str, ...] = (),
+    overwrite: bool = False,
+    without: tuple[str, ...] = (),
     disaster_at: datetime | None = None,
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
     """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group, and for what others built.
 
     ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
+    ``overwrite`` gives up the data on those hosts at once, where otherwise it is set aside until every check is green.
+    ``without`` names hosts that are left out, because they do not answer; they are joined later.
     """
     if not service.managed:
         raise RefusedError(
@@ -215,6 +225,7 @@ def plan_in_place(
         )
     _refuse_foreign_point(service, Mode.IN_PLACE, point)
     _refuse_wrong_names(service, replace)
+    _refuse_wrong_choices(service, overwrite=overwrite, without=without)
     if confirm != service.group:
         raise RefusedError(
             f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
@@ -242,6 +253,8 @@ def plan_in_place(
         keep=False,
         confirm=confirm,
         replace=replace,
+        overwrite=overwrite,
+        without=without,
         config_digest=settings.digest,
     )
 
@@ -272,6 +285,29 @@ def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
             remedy=f"Its machines are {', '.join(machines)}."
             if machines
             else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
+        )
+
+
+def _refuse_wrong_choices(service: Service, *, overwrite: bool, without: tuple[str, ...]) -> None:
+    """What is given up, and who is left out, is said of a service's hosts; of machines it is said one by one."""
+    place = f"restore of {service.name}"
+    if service.kind.destination is Destination.DRILL_RANGE and (overwrite or without):
+        raise RefusedError(
+            f"{service.name} consists of machines: what is given up of them is named one by one",
+            where=f"{place}, {'--overwrite' if overwrite else '--without'}",
+            remedy="Name the machines that still stand with --replace instead.",
+        )
+    if unknown := sorted(set(without) - set(service.hosts)):
+        raise RefusedError(
+            f"{', '.join(unknown)}: no host of {service.name}",
+            where=f"{place}, --without",
+            remedy=f"Its hosts are {', '.join(service.hosts)}.",
+        )
+    if set(service.hosts) <= set(without):
+        raise RefusedError(
+            f"no host of {service.name} would be left",
+            where=f"{place}, --without",
+            remedy="Leave out those that do not answer, and no others.",
         )
 
 

@@ -9,7 +9,7 @@ from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.journal.journal import EventType
 from drillbook.journal.ledger import Ledger
 from drillbook.model import Heartbeat, Mode, Phase, Step, Timeline, parse_instant
-from drillbook.run.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, Emit, Observation
+from drillbook.run.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, FACT_STOPPED, Emit, Observation
 from drillbook.run.plan import Plan, Track
 from drillbook.run.recovery_objective import Loss, Observed, RecoveryTime, judge_loss, refuse_wrong_clocks
 from drillbook.run.stops import Stops
@@ -139,12 +139,17 @@ class TrackRun:
     def _judge_loss(self) -> Loss:
         reported = self.seen.heartbeat(FACT_PUBLISHED)
         observed = Observed(
-            disaster_at=self._plan.disaster_at or self._declared(),
+            disaster_at=self._plan.disaster_at or self._stopped() or self._declared(),
             newest=self.seen.heartbeat(FACT_NEWEST),
             published=(reported,) if reported else self._published,
             offset_limit=self._tools.clock_offset_limit,
         )
         return judge_loss(self.track.service, self.track.rpo, self.track.point, self._target_time(), observed)
+
+    def _stopped(self) -> datetime | None:
+        """When the service stopped taking writes for the restore, where it still ran: what it took until then is to be brought back."""
+        told = self.seen.facts.get(FACT_STOPPED)
+        return parse_instant(str(told), where="fact stopped_at") if told else None
 
     def _target_time(self) -> datetime | None:
         """The moment aimed at: asked for, or told by whoever chose the recovery point."""

@@ -77,7 +77,7 @@ class Restore:
         check = {"name": "every page", "stage": "prove", "passed": False, "expected": "whole", "actual": "torn"}
         self._write(f"fake/{part}.yml", [{"name": "Check every page", "drillbook.platform.drillbook_check": check}])
 
-    def run(self, playbook: str, **variables: str) -> tuple[int, str]:
+    def run(self, playbook: str, **variables: Any) -> tuple[int, str]:
         extra = json.dumps({"restore_kind": "fake", **variables})
         playbook = str(self.folder / "playbooks" / playbook)
         done = subprocess.run(
@@ -129,9 +129,17 @@ def test_in_place_the_first_host_leads(restore: Restore) -> None:
     assert all(line.endswith("large in_place") for line in restore.notes())
 
 
+def test_in_place_goes_without_who_does_not_answer(restore: Restore) -> None:
+    code, output = restore.run("restore.yml", **IN_PLACE, restore_without=["shelf1"])
+    assert code == 0, output
+    assert {line.split()[1] for line in restore.notes()} == {"shelf2"}
+
+
 @pytest.mark.parametrize(
     ("order", "why"),
     [
+        ({**IN_PLACE, "restore_without": ["other1"]}, "restore_without names hosts of shelves"),
+        ({**IN_PLACE, "restore_without": ["shelf1", "shelf2"]}, "at least one is left: shelf1, shelf2"),
         ({**SANDBOX, "restore_service": "boks"}, "no group is the service 'boks'"),
         ({**SANDBOX, "restore_group": "nowhere"}, "which is no group of the inventory"),
         ({**SANDBOX, "restore_target": "shelf1"}, "stands in a production group"),
@@ -152,7 +160,7 @@ def test_in_place_the_first_host_leads(restore: Restore) -> None:
         ),
     ],
 )
-def test_a_wrong_order_is_refused_before_anything_runs(restore: Restore, order: dict[str, str], why: str) -> None:
+def test_a_wrong_order_is_refused_before_anything_runs(restore: Restore, order: dict[str, Any], why: str) -> None:
     code, output = restore.run("restore.yml", **order)
     assert code != 0
     assert why in output

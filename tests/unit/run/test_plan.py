@@ -49,6 +49,40 @@ def test_prediction_is_the_median_of_the_drills_own_runs() -> None:
     assert predict([], "a", "main").rto is None
 
 
+@pytest.mark.parametrize("said", [{"overwrite": True}, {"without": ("db1",)}])
+def test_machines_are_given_up_by_name_and_not_all_at_once(world: World, said: dict[str, Any]) -> None:
+    machines = replace(world.configuration.service("main"), kind=MACHINES)
+    with pytest.raises(RefusedError, match="named one by one"):
+        plan_in_place(world.configuration, machines, confirm="postgresql_main", point=PointRequest(), **said)
+
+
+def test_who_is_left_out_is_named_and_somebody_is_left(world: World) -> None:
+    service = world.configuration.service("main")
+
+    def plan(*without: str) -> Plan:
+        return plan_in_place(
+            world.configuration, service, confirm="postgresql_main", point=PointRequest(), without=without
+        )
+
+    with pytest.raises(RefusedError, match="db9: no host of main"):
+        plan("db9")
+    with pytest.raises(RefusedError, match="no host of main would be left"):
+        plan(*service.hosts)
+    named = plan(service.hosts[0])
+    assert named.variables(named.tracks[0], "run", START)["restore_without"] == [service.hosts[0]]
+    assert named.digest != plan().digest
+
+
+def test_data_is_given_up_at_once_only_where_that_was_said(world: World) -> None:
+    def variables(**said: bool) -> Any:
+        service = world.configuration.service("main")
+        plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest(), **said)
+        return plan.variables(plan.tracks[0], "run", START)["restore_overwrite"]
+
+    assert variables() is False
+    assert variables(overwrite=True) is True
+
+
 @pytest.mark.parametrize("confirm", ["", "main", "postgresql", "sandbox1", "POSTGRESQL_MAIN"])
 def test_in_place_needs_the_exact_group(world: World, confirm: str) -> None:
     with pytest.raises(RefusedError, match="replaces the data of every host of postgresql_main"):

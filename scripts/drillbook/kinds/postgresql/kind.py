@@ -33,7 +33,7 @@ POSTGRESQL = RoleKind(
     # In place the repository is read as it is: a rewound one is made whole first (`drillbook repository recover`).
     selectors_by_mode={
         Mode.SANDBOX: frozenset({"exclusive", "set", "timeline", "repository_time"}),
-        Mode.IN_PLACE: frozenset({"exclusive", "set", "timeline"}),
+        Mode.IN_PLACE: frozenset({"exclusive", "set", "timeline", "accept_hole"}),
     },
     repositories=("pgbackrest",),
     programs=("pgbackrest",),

@@ -72,6 +72,7 @@ class RecoveryPoint:
     wal_segments: int
     last_segment: str = ""
     until: str | None = None
+    holes: tuple[str, ...] = ()
 
     @property
     def target_time(self) -> datetime | None:
@@ -149,8 +150,43 @@ def choose(
     chosen = on_line[0] if request.get("set") else _fitting(kind, on_line, target)
     wal = check_continuity(archive, chosen.first_segment, timeline)
     return RecoveryPoint(
-        kind, chosen, timeline, target, bool(request.get("exclusive")), wal.expected, wal.last, request.get("until")
+        type=kind,
+        set=chosen,
+        timeline=timeline,
+        target=target,
+        exclusive=bool(request.get("exclusive")),
+        wal_segments=wal.expected,
+        last_segment=wal.last,
+        until=request.get("until"),
+        holes=_before(kind, chosen, target, wal.missing),
     )
+
+
+def refuse_holes(point: RecoveryPoint, accepted: str | None) -> None:
+    """Raise RecoveryPointError where segments lack before the point, unless ``accepted`` names the first of them.
+
+    The replay would end there, and say so only when the service's own data is given up.
+    """
+    if not point.holes or point.holes[0] == accepted:
+        return
+    first = point.holes[0]
+    raise RecoveryPointError(
+        f"{len(point.holes)} WAL segment(s) lack in the archive between backup set {point.set.label} and the recovery point,"
+        f" {first} first: the replay would end before it",
+        "Look for it in the bucket's older versions. Or choose another set or an earlier point (drillbook recovery-points shows the"
+        f" holes). To take what lies before it: --point latest --accept-hole {first}",
+    )
+
+
+def _before(kind: PointType, chosen: BackupSet, target: str | None, missing: Sequence[str]) -> tuple[str, ...]:
+    """The missing segments that a replay to the point needs; for times, transactions and names nothing tells which, so all."""
+    if kind in (PointType.OLDEST, PointType.RANDOM, PointType.IMMEDIATE):
+        end = parse_lsn(chosen.stop_lsn)
+    elif kind is PointType.LSN and target:
+        end = parse_lsn(target)
+    else:
+        return tuple(missing)
+    return tuple(name for name in missing if Segment.parse(name).number <= end // SEGMENT_BYTES)
 
 
 def server_version(info: Sequence[Mapping[str, Any]], stanza: str) -> str:

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from drillbook.kinds.postgresql.recovery_point import RecoveryPointError, archived_until, choose, server_version
+from drillbook.kinds.postgresql.recovery_point import (
+    RecoveryPointError,
+    archived_until,
+    choose,
+    refuse_holes,
+    server_version,
+)
 from drillbook.kinds.postgresql.wal import Archive, Segment
 
 SHA = "0" * 40
@@ -184,3 +190,38 @@ def test_a_disaster_before_the_first_backup_is_refused() -> None:
 def test_the_version_is_that_of_the_newest_system() -> None:
     upgraded = {**information(ONE)[0], "db": [{"id": 2, "version": "17"}, {"id": 1, "version": "15"}]}
     assert server_version([{"name": "other", "db": []}, upgraded], "main") == "17"
+
+
+def broken(*missing: int) -> Archive:
+    """One timeline with segments 1 to 9 but these."""
+    kept = [Segment(1, number) for number in range(1, 10) if number not in missing]
+    return Archive.parse({f"17-1/x/{segment.name()}-{SHA}.zst": {"time": 1} for segment in kept}, {})
+
+
+@pytest.mark.parametrize(
+    ("request_", "missing"),
+    [
+        ({"type": "latest"}, 6),
+        ({"type": "time", "target": "2026-01-01 11:30:00.000000+00"}, 6),
+        ({"type": "xid", "target": "900", "set": "two"}, 6),
+        ({"type": "lsn", "target": "0/7000000"}, 6),
+        ({"type": "lsn", "target": "0/6000100"}, 6),
+        ({"type": "immediate"}, 4),
+    ],
+)
+def test_a_hole_before_the_point_is_refused_by_name(request_: dict[str, Any], missing: int) -> None:
+    point = choose(information(ONE, TWO), broken(missing), "main", request_)
+    first = Segment(1, missing).name()
+    with pytest.raises(RecoveryPointError, match=f"1 WAL segment.* {first} first") as caught:
+        refuse_holes(point, None)
+    assert f"--accept-hole {first}" in caught.value.remedy
+    with pytest.raises(RecoveryPointError):
+        refuse_holes(point, Segment(1, missing + 1).name())
+    refuse_holes(point, first)
+
+
+@pytest.mark.parametrize(
+    "request_", [{"type": "immediate"}, {"type": "oldest"}, {"type": "lsn", "target": "0/5000100"}]
+)
+def test_a_hole_behind_the_point_is_none(request_: dict[str, Any]) -> None:
+    refuse_holes(choose(information(ONE, TWO), broken(6), "main", request_), None)
