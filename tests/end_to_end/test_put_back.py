@@ -29,6 +29,7 @@ def test_what_ran_before_a_restore_that_failed_is_put_back(platform: Platform) -
     lab = platform.lab
     lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
     with lab.service().connect() as connection:
+        connection.execute("drop table if exists written_last")
         connection.execute("create table written_last as select generate_series(1, 1000) as n")
     before = {member["timeline"] for member in lab.cluster()}
     ran = lab.run(
