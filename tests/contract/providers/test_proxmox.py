@@ -9,7 +9,7 @@ import pytest
 from tests.contract.providers.proxmox import ProxmoxWorld, documented_privileges, shop
 from tests.support.proxmox import ProxmoxServer
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce
 from drillbook.providers.proxmox import tasks
 from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, UnknownOutcomeError
@@ -148,6 +148,21 @@ def test_one_that_stays_frozen_is_said_in_time(proxmox: ProxmoxWorld, machine: M
     proxmox.control.faults(stays_frozen=[100])
     with pytest.raises(InfrastructureError, match="its file systems are still frozen after 1 s"):
         proxmox.snapshots.thaw(machine, timedelta(seconds=1))
+
+
+def test_who_may_not_freeze_has_frozen_nothing(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    proxmox.server.state.roles["DrillbookSnapshots"].remove("VM.GuestAgent.FileSystemMgmt")
+    with pytest.raises(UnreachedError, match="may not do that.*VM.GuestAgent.FileSystemMgmt"):
+        proxmox.snapshots.freeze(machine, LIMIT)
+
+
+def test_a_thaw_that_is_refused_is_not_asked_for_again(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    """Nothing that the machine does can change that answer; its clients wait meanwhile."""
+    proxmox.snapshots.freeze(machine, LIMIT)
+    proxmox.server.state.roles["DrillbookSnapshots"].remove("VM.GuestAgent.FileSystemMgmt")
+    with pytest.raises(ConfigurationError, match="may not do that.*VM.GuestAgent.FileSystemMgmt"):
+        proxmox.snapshots.thaw(machine, timedelta(seconds=2))
+    assert len(proxmox.control.served("POST", "/agent/fsfreeze-thaw")) == 1
 
 
 @pytest.mark.parametrize(
