@@ -279,4 +279,7 @@ def _of_every_command() -> Iterator[Case]:
         yield Case("aborted", command, faults(abort={kind: len(HOSTS)}), 3, "task UPID:pve", STOPPED)
 
 
-CASES = {" ".join((f"{case.failure}: {case.command}", *case.machines.values())): case for case in (*SINGLE, *_of_every_command())}
+CASES = {
+    " ".join((f"{case.failure}: {case.command}", *case.machines.values())): case
+    for case in (*SINGLE, *_of_every_command())
+}

@@ -124,6 +124,13 @@ def test_an_answer_that_says_neither_proves_nothing(world: DrillWorld) -> None:
         overreach_of(world)
 
 
+def test_a_reader_that_is_shown_no_backup_is_told_so(world: DrillWorld, driver: Driver) -> None:
+    """It may look at the storage, and Proxmox VE leaves out of its list what one may not read."""
+    world.server.state.roles["DrillbookDrillReader"].remove("Datastore.Allocate")
+    said = driver.run().record["error"]["message"]
+    assert "the token is shown no backup on backups-reader: it lacks Datastore.Allocate" in said
+
+
 def test_reading_from_a_directory_is_refused(world: DrillWorld) -> None:
     """Who may read another machine's backup there has Datastore.Allocate on it, which prunes all of them."""
     state = world.server.state

@@ -72,11 +72,12 @@ def shop(privileges: list[str] | None = None, backup_roles: dict[str, list[str]]
         for kind, subject in (("user", USER), ("token", f"{USER}!{TOKEN}"))
     ]
     for path, role in ((f"/pool/{POOL}", BACKUP_ROLES[0]), *((f"/storage/{one}", BACKUP_ROLES[1]) for one in STORAGES)):
-        state.grants += _granted(path, role)
+        state.grants += granted(path, role)
     return state
 
 
-def _granted(path: str, role: str) -> list[Grant]:
+def granted(path: str, role: str) -> list[Grant]:
+    """A role on a path for the token of backups, and for its user."""
     return [
         Grant(path, kind, subject, role)
         for kind, subject in (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!{TOKEN}"))
@@ -130,7 +131,7 @@ class ProxmoxWorld:
         number = next(vmid for vmid, guest in state.guests.items() if guest.name == host)
         del state.guests[number]
         state.pools[POOL].vms.remove(number)
-        state.grants += _granted(f"/vms/{number}", BACKUP_ROLES[0])
+        state.grants += granted(f"/vms/{number}", BACKUP_ROLES[0])
 
     def damage(self, backup: Backup) -> None:
         self.control.backup(backup.identifier, damaged=True)

@@ -9,7 +9,14 @@ import pytest
 from tests.contract.providers.proxmox import ProxmoxWorld, documented_privileges, shop
 from tests.support.proxmox import ProxmoxServer
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError, UnreachedError
+from drillbook.errors import (
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    LockedError,
+    RefusedError,
+    UnreachedError,
+)
 from drillbook.model import Machine, Power, Quiesce
 from drillbook.providers.proxmox import tasks
 from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, UnknownOutcomeError
@@ -152,7 +159,7 @@ def test_one_that_stays_frozen_is_said_in_time(proxmox: ProxmoxWorld, machine: M
 
 def test_who_may_not_freeze_has_frozen_nothing(proxmox: ProxmoxWorld, machine: Machine) -> None:
     proxmox.server.state.roles["DrillbookSnapshots"].remove("VM.GuestAgent.FileSystemMgmt")
-    with pytest.raises(UnreachedError, match="may not do that.*VM.GuestAgent.FileSystemMgmt"):
+    with pytest.raises(UnreachedError, match=r"may not do that.*VM\.GuestAgent\.FileSystemMgmt"):
         proxmox.snapshots.freeze(machine, LIMIT)
 
 
@@ -160,7 +167,7 @@ def test_a_thaw_that_is_refused_is_not_asked_for_again(proxmox: ProxmoxWorld, ma
     """Nothing that the machine does can change that answer; its clients wait meanwhile."""
     proxmox.snapshots.freeze(machine, LIMIT)
     proxmox.server.state.roles["DrillbookSnapshots"].remove("VM.GuestAgent.FileSystemMgmt")
-    with pytest.raises(ConfigurationError, match="may not do that.*VM.GuestAgent.FileSystemMgmt"):
+    with pytest.raises(ConfigurationError, match=r"may not do that.*VM\.GuestAgent\.FileSystemMgmt"):
         proxmox.snapshots.thaw(machine, timedelta(seconds=2))
     assert len(proxmox.control.served("POST", "/agent/fsfreeze-thaw")) == 1
 

@@ -126,7 +126,7 @@ def test_one_whose_agent_is_silent_is_said(world: SandboxWorld) -> None:
 def test_a_token_that_may_not_read_inside_is_said_at_once(world: SandboxWorld) -> None:
     machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
     world.server.state.roles["DrillbookSandbox"].remove("VM.GuestAgent.FileRead")
-    with pytest.raises(ConfigurationError, match="may not do that.*VM.GuestAgent"):
+    with pytest.raises(ConfigurationError, match=r"may not do that.*VM\.GuestAgent"):
         world.sandboxes.reach(machine, timedelta(seconds=2))
 
 

@@ -7,6 +7,7 @@ from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.model import Backup
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.notes import listed_backup
+from drillbook.providers.proxmox.permissions import WRITE, privileges_on
 
 PBS = "pbs"
 _UNKNOWN = "No such storage"
@@ -19,9 +20,10 @@ class BackupStorages:
         self._api = api
         self._nodes: dict[str, str] = {}
         self._active: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._writable: dict[str, bool] = {}
 
     def on_node(self, node: str, name: str) -> Mapping[str, Any] | None:
-        """The storage as that node sees it; None where there is none, or the token may not write to it.
+        """The storage as that node sees it; None where there is none, or the token may neither look at it nor write to it.
 
         One that is not for this node is listed all the same, and not enabled. One that was active is not asked for again: a node has many
         machines, and what uses it says for itself when it is gone.
@@ -32,6 +34,12 @@ class BackupStorages:
                 return storage
             self._active[node, name] = storage
         return self._active[node, name]
+
+    def writable(self, name: str) -> bool:
+        """Whether the token may write to it; one call for a storage."""
+        if name not in self._writable:
+            self._writable[name] = WRITE in privileges_on(self._api, f"/storage/{name}")
+        return self._writable[name]
 
     def all(self, name: str) -> list[Backup]:
         """All backups on the storage that drillbook took, oldest first. A storage of each node's own is read on every node.
@@ -71,14 +79,17 @@ class BackupStorages:
 
     def _places(self, name: str) -> Iterator[tuple[str, str]]:
         """Each node to be asked, and what the place is called there; one is enough where they share it."""
-        seen, away = False, []
+        seen, disabled, away = False, False, []
         for entry in sorted(self._api.get("/nodes"), key=lambda one: str(one["node"])):
             node = str(entry["node"])
             if entry.get("status") == "offline":
                 away.append(node)
                 continue
             storage = self._asked(node, name)
-            if storage is None or not storage.get("enabled", 1):
+            if storage is None:
+                continue
+            if not storage.get("enabled", 1):
+                disabled = True
                 continue
             if not storage.get("active"):
                 away.append(node)
@@ -92,6 +103,12 @@ class BackupStorages:
                 f"storage {name} can't be read on {', '.join(away)}",
                 where="the cluster's nodes",
                 remedy="Bring the node back, or activate the storage there: backups on it are not seen until then.",
+            )
+        if disabled and not seen:
+            raise ConfigurationError(
+                f"storage {name} is disabled, or for none of the nodes that are there",
+                where="drillbook_machines.backup.storage",
+                remedy="Enable it, or name another.",
             )
         if not seen:
             raise ConfigurationError(

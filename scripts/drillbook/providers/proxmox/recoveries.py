@@ -13,6 +13,7 @@ from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, power_of, vmid
 from drillbook.providers.proxmox.notes import NO_POOL, Note, cards_of, read_note
+from drillbook.providers.proxmox.permissions import privileges_on
 from drillbook.providers.proxmox.pools import VisiblePools
 
 _ONLINE = "online"
@@ -142,7 +143,9 @@ class ProxmoxRecoveries(ProxmoxInside):
                 remedy=f"Nothing was touched. Restore it as root: `qmrestore {backup.identifier} {_number(backup)}`.",
             )
         lacking = [
-            f"{key} needs Mapping.Use on {path}" for key, path in devices.mapped.items() if not self._may_use(path)
+            f"{key} needs Mapping.Use on {path}"
+            for key, path in devices.mapped.items()
+            if "Mapping.Use" not in privileges_on(self._api, path)
         ]
         if lacking:
             raise RefusedError(
@@ -150,9 +153,6 @@ class ProxmoxRecoveries(ProxmoxInside):
                 where=f"{backup.host}, {backup.identifier}",
                 remedy="Nothing was touched. Give the token that right (docs/runbooks/restore-machines-in-place.md).",
             )
-
-    def _may_use(self, path: str) -> bool:
-        return "Mapping.Use" in (self._api.get("/access/permissions", path=path).get(path) or {})
 
     def _text(self, backup: Backup) -> str:
         """The configuration in the archive, which never changes."""

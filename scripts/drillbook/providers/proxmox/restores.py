@@ -16,6 +16,7 @@ from drillbook.providers.proxmox.escapes import escapes_in
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base
 from drillbook.providers.proxmox.notes import listed_backup, read_note
+from drillbook.providers.proxmox.permissions import refuse_blind_reader
 from drillbook.providers.proxmox.place import ProxmoxDrillRange
 from drillbook.providers.waiting import wait_until
 
@@ -37,14 +38,17 @@ class ProxmoxRestores(ProxmoxDrillMachines):
         self._fetching: dict[str, str] = {}
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
-        """One call: what the drill's own storage entry lists, as far as drillbook took it."""
+        """One call, or two: what the drill's own storage entry lists, as far as drillbook took it."""
         if rules.storage == self._drill.backup_storage:
             raise ConfigurationError(
                 f"drills would read the backups by {rules.storage}, the entry that they are written by",
                 where=f"drillbook_providers, {self._provider}, drill.backup_storage",
                 remedy="Add a storage entry for the same Proxmox Backup Server with an account that only reads.",
             )
-        return self._listed(hosts)
+        found = self._listed(hosts)
+        if set(hosts) - {backup.host for backup in found}:
+            refuse_blind_reader(self._api, self._drill.backup_storage)
+        return found
 
     def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
         """Take the number, restore over it, and read back what there is."""
