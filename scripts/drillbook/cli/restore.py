@@ -35,6 +35,13 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
             metavar="HOST",
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Restore this machine, and none that is not named so; may be given again. Services of the kind `machines` only.",
+            metavar="HOST",
+        ),
+    ] = None,
     inventory: Inventories = None,
     disaster_at: DisasterAt = None,
     point: Point = None,
@@ -58,6 +65,7 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
         wanted,
         confirm=confirm,
         replace=tuple(replace or ()),
+        only=tuple(only or ()),
         point=chosen_point(
             PointRequest(), point=point, set_label=set_label, timeline=timeline, repository_time=repository_time
         ),

@@ -22,6 +22,7 @@ from drillbook.providers.protocols import (
     Pools,
     PowerReading,
     Snapshots,
+    UnreadPlaces,
 )
 from drillbook.providers.registry import (
     has_machines,
@@ -56,6 +57,7 @@ __all__ = [
     "Restores",
     "Sandboxes",
     "Snapshots",
+    "UnreadPlaces",
     "find_each",
     "has_machines",
     "lacking_for_sandboxes",

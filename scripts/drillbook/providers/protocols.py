@@ -142,6 +142,15 @@ class Pools(Protocol):
 
 
 @runtime_checkable
+class UnreadPlaces(Protocol):
+    """Some of the places where its backups lie may be out of reach while others are read."""
+
+    def unread(self) -> tuple[str, ...]:
+        """The places that `backups` could not read when it was last asked."""
+        ...
+
+
+@runtime_checkable
 class PartialBackups(Protocol):
     """Its backups may leave disks out."""
 

@@ -106,6 +106,7 @@ class Plan:
     confirm: str
     config_digest: str
     replace: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -144,6 +145,7 @@ class Plan:
             "tracks": [{**track.as_json(), "predicted": track.predicted.as_json()} for track in self.tracks],
             "deadline_seconds": in_seconds(self.deadline),
             "keep": self.keep,
+            **({"only": list(self.only)} if self.only else {}),
             **({"replace": list(self.replace)} if self.replace else {}),
             "config_digest": self.config_digest,
         }
@@ -200,12 +202,14 @@ def plan_in_place(
     confirm: str,
     point: PointRequest,
     replace: tuple[str, ...] = (),
+    only: tuple[str, ...] = (),
     disaster_at: datetime | None = None,
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
     """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group, and for what others built.
 
-    ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
+    ``replace`` names the machines that may be lost for it, ``only`` those that are restored where that is not all of them; where the
+    service's data goes over its hosts, not over machines, both are empty.
     """
     if not service.managed:
         raise RefusedError(
@@ -214,10 +218,12 @@ def plan_in_place(
             remedy=f"Restore it in place by the tools that built it. A drill shows which backup set is good: {service.name} in a sandbox.",
         )
     _refuse_foreign_point(service, Mode.IN_PLACE, point)
-    _refuse_wrong_names(service, replace)
+    _refuse_wrong_names(service, replace, only)
     if confirm != service.group:
+        whom = ", ".join(only or service.hosts)
         raise RefusedError(
-            f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
+            f"a restore in place replaces the data of {f'{whom} of' if only else 'every host of'} {service.group}"
+            f"{'' if only else f' ({whom})'}",
             where=f"restore of {service.name}",
             remedy=f"If that is meant, give --confirm {service.group}.",
         )
@@ -242,6 +248,7 @@ def plan_in_place(
         keep=False,
         confirm=confirm,
         replace=replace,
+        only=only,
         config_digest=settings.digest,
     )
 
@@ -262,16 +269,24 @@ def _refuse_foreign_point(service: Service, mode: Mode, point: PointRequest) -> 
         )
 
 
-def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
+def _refuse_wrong_names(service: Service, replace: tuple[str, ...], only: tuple[str, ...]) -> None:
     machines = service.hosts if service.kind.destination is Destination.DRILL_RANGE else ()
-    unknown = sorted(set(replace) - set(machines))
-    if unknown:
+    for option, given in (("--replace", replace), ("--only", only)):
+        unknown = sorted(set(given) - set(machines))
+        if unknown:
+            raise RefusedError(
+                f"{', '.join(unknown)}: no machine of {service.name}",
+                where=f"restore of {service.name}, {option}",
+                remedy=f"Its machines are {', '.join(machines)}."
+                if machines
+                else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
+            )
+    left_alone = sorted(set(replace) - set(only)) if only else []
+    if left_alone:
         raise RefusedError(
-            f"{', '.join(unknown)}: no machine of {service.name}",
-            where=f"restore of {service.name}, --replace",
-            remedy=f"Its machines are {', '.join(machines)}."
-            if machines
-            else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
+            f"{', '.join(left_alone)}: not restored, so not to be replaced",
+            where=f"restore of {service.name}, --replace and --only",
+            remedy=f"Leave it out, or restore it, too: {' '.join(f'--only {host}' for host in left_alone)}.",
         )
 
 

@@ -12,6 +12,7 @@ from drillbook.providers import (
     PartialBackups,
     Pools,
     PowerReading,
+    UnreadPlaces,
 )
 from drillbook.providers.ec2.backups import Ec2Backups
 from drillbook.providers.ec2.restores import Ec2Restores
@@ -38,6 +39,7 @@ ABILITIES = (
     PartialBackups,
     Pools,
     PowerReading,
+    UnreadPlaces,
 )
 
 
@@ -48,7 +50,7 @@ ABILITIES = (
         (ProxmoxBackups, {LockExplaining}),
         (ProxmoxRestores, {HostSettings, LimitedCredential, LiveRestores}),
         (ProxmoxSandboxes, {LimitedCredential}),
-        (ProxmoxRecoveries, {PartialBackups, Pools}),
+        (ProxmoxRecoveries, {PartialBackups, Pools, UnreadPlaces}),
         (Ec2Snapshots, {LateSnapshots}),
         (Ec2Backups, set()),
         (Ec2Restores, {LimitedCredential, LiveRestores}),

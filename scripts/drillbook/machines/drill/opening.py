@@ -26,7 +26,8 @@ def open_work(opening: Opening) -> Work:
         )
     clock = StoppableClock(opening.clock, opening.stops)
     if plan.mode is Mode.IN_PLACE:
-        return InPlaceWork(open_recoveries(place, clock), group, plan, track, opening.clock, workers=opening.workers)
+        members = group.only(plan.only) if plan.only else group
+        return InPlaceWork(open_recoveries(place, clock), members, plan, track, opening.clock, workers=opening.workers)
     return MachineWork(
         open_restores(place, clock),
         group,

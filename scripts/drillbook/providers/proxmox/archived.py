@@ -10,6 +10,7 @@ _LINE = re.compile(r"^([a-z][a-z0-9_-]*): *(.*?) *$", re.MULTILINE)
 _DISK = re.compile(r"^#?((?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+): *(\S+)", re.MULTILINE)
 _DEVICE = re.compile(r"^(hostpci|usb|virtiofs|rng)\d+$")
 _UNUSED = re.compile(r"^unused\d+$")
+_CLOUD_INIT = re.compile(r"(?:^|[:/])vm-(\d+)-cloudinit(?:\.\w+)?$")
 _SPICE = "spice"
 _HARDWARE_RNG = "/dev/hwrng"
 _MAPPINGS = {"hostpci": "pci", "usb": "usb"}
@@ -45,6 +46,18 @@ def devices_of(config: Mapping[str, Any]) -> Devices:
             elif path:
                 mapped[key] = path
     return Devices(tuple(raw), mapped)
+
+
+def cloud_init_storages(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The storages that its cloud-init drives are on."""
+    volumes = (_volume(str(line)) for line in config.values())
+    return tuple(sorted({volume.partition(":")[0] for volume in volumes if _CLOUD_INIT.search(volume)}))
+
+
+def is_cloud_init_drive(volume: str, number: int) -> bool:
+    """Whether a volume is the cloud-init drive of the guest of this number, by its name."""
+    found = _CLOUD_INIT.search(volume)
+    return found is not None and int(found[1]) == number
 
 
 def left_behind(text: str, config: Mapping[str, Any], number: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Backups as they lie on a storage: where it is, what is there, and what of that is drillbook's."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drillbook.errors import ConfigurationError, InfrastructureError
@@ -41,18 +41,19 @@ class BackupStorages:
             self._writable[name] = WRITE in privileges_on(self._api, f"/storage/{name}")
         return self._writable[name]
 
-    def all(self, name: str) -> list[Backup]:
-        """All backups on the storage that drillbook took, oldest first. A storage of each node's own is read on every node.
+    def seen(self, name: str) -> tuple[list[Backup], tuple[str, ...]]:
+        """All backups on the storage that drillbook took, oldest first; and the nodes whose own part of it can't be read.
 
-        Raises InfrastructureError where a node can't be asked: what is not seen must not be taken for gone.
+        A storage of each node's own is read on every node, so what is not seen must not be taken for gone.
         """
+        places, away = self._places(name)
         found = [
             backup
-            for node, place in self._places(name)
+            for node, place in places
             for entry in self._api.get(f"/nodes/{node}/storage/{name}/content", content="backup")
             if (backup := listed_backup(entry, place)) is not None
         ]
-        return sorted(found, key=lambda backup: (backup.taken_at, backup.identifier))
+        return sorted(found, key=lambda backup: (backup.taken_at, backup.identifier)), away
 
     def of_machine(self, node: str, place: str, vmid: str) -> list[Backup]:
         """All backups of one number that drillbook took."""
@@ -65,7 +66,10 @@ class BackupStorages:
         if own:
             return node
         if backup.place not in self._nodes:
-            self._nodes[backup.place] = next(self._places(backup.place))[0]
+            places, away = self._places(backup.place)
+            if not places:
+                raise unreadable(backup.place, away)
+            self._nodes[backup.place] = places[0][0]
         return self._nodes[backup.place]
 
     def _asked(self, node: str, name: str) -> Mapping[str, Any] | None:
@@ -77,45 +81,48 @@ class BackupStorages:
             raise
         return next(iter(found), None)
 
-    def _places(self, name: str) -> Iterator[tuple[str, str]]:
-        """Each node to be asked, and what the place is called there; one is enough where they share it."""
-        seen, disabled, away = False, False, []
+    def _places(self, name: str) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+        """Each node to be asked, and what the place is called there; one is enough where they share it. And the nodes that are away."""
+        found, disabled, away = list[tuple[str, str]](), False, list[str]()
         for entry in sorted(self._api.get("/nodes"), key=lambda one: str(one["node"])):
             node = str(entry["node"])
+            storage = None if entry.get("status") == "offline" else self._asked(node, name)
             if entry.get("status") == "offline":
                 away.append(node)
+            elif storage is None:
                 continue
-            storage = self._asked(node, name)
-            if storage is None:
-                continue
-            if not storage.get("enabled", 1):
+            elif not storage.get("enabled", 1):
                 disabled = True
-                continue
-            if not storage.get("active"):
+            elif not storage.get("active"):
                 away.append(node)
-                continue
-            seen = True
-            yield node, place_of(node, storage)
-            if storage.get("shared"):
-                return
-        if away:
-            raise InfrastructureError(
-                f"storage {name} can't be read on {', '.join(away)}",
-                where="the cluster's nodes",
-                remedy="Bring the node back, or activate the storage there: backups on it are not seen until then.",
-            )
-        if disabled and not seen:
-            raise ConfigurationError(
-                f"storage {name} is disabled, or for none of the nodes that are there",
-                where="drillbook_machines.backup.storage",
-                remedy="Enable it, or name another.",
-            )
-        if not seen:
-            raise ConfigurationError(
-                f"there is no storage {name} that this token may write to",
-                where="drillbook_machines.backup.storage",
-                remedy="Correct the name, or give the token Datastore.AllocateSpace on it.",
-            )
+            elif storage.get("shared"):
+                return [(node, place_of(node, storage))], ()
+            else:
+                found.append((node, place_of(node, storage)))
+        if not found and not away:
+            raise _no_storage(name, disabled=disabled)
+        return found, tuple(away)
+
+
+def unreadable(name: str, nodes: Sequence[str]) -> InfrastructureError:
+    """The error for a storage that can't be read on some nodes."""
+    return InfrastructureError(
+        f"storage {name} can't be read on {', '.join(nodes)}",
+        where="the cluster's nodes",
+        remedy="Bring the node back, or activate the storage there: backups on it are not seen until then.",
+    )
+
+
+def _no_storage(name: str, *, disabled: bool) -> ConfigurationError:
+    return ConfigurationError(
+        f"storage {name} is disabled, or for none of the nodes that are there"
+        if disabled
+        else f"there is no storage {name} that this token may write to",
+        where="drillbook_machines.backup.storage",
+        remedy="Enable it, or name another."
+        if disabled
+        else "Correct the name, or give the token Datastore.AllocateSpace on it.",
+    )
 
 
 def place_of(node: str, storage: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Backup, BackupNote, BackupRules, Machine
 from drillbook.providers.proxmox.api import ProxmoxApi, is_verdict
-from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_of
+from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_of, unreadable
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
 from drillbook.providers.proxmox.notes import with_machine
 from drillbook.providers.proxmox.permissions import WRITE, refuse_blind
@@ -83,12 +83,23 @@ class ProxmoxBackups(ProxmoxMachines):
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
         """By the notes on the storage. Those of a number that is gone need VM.Backup on /vms, which outlives the machine.
 
-        Raises ConfigurationError where a machine seems to have none because the token may not see them.
+        Raises ConfigurationError where a machine seems to have none because the token may not see them, and InfrastructureError where a
+        node's own part of the storage can't be read.
         """
-        wanted = set(hosts)
-        found = tuple(backup for backup in self._storages.all(rules.storage) if backup.host in wanted)
-        refuse_blind(self._api, rules.storage, wanted - {backup.host for backup in found})
+        found, away = self.readable(hosts, rules)
+        if away:
+            raise unreadable(rules.storage, away)
         return found
+
+    def readable(self, hosts: Sequence[str], rules: BackupRules) -> tuple[tuple[Backup, ...], tuple[str, ...]]:
+        """As `backups`, and the nodes that were not read; raises for those only where a machine has no backup elsewhere."""
+        listed, away = self._storages.seen(rules.storage)
+        found = tuple(backup for backup in listed if backup.host in hosts)
+        without = set(hosts) - {backup.host for backup in found}
+        if without and away:
+            raise unreadable(rules.storage, away)
+        refuse_blind(self._api, rules.storage, without)
+        return found, away
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - each call is bounded
         """Two calls: the entry, and the configuration that is read out of the archive itself."""

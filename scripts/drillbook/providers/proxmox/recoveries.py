@@ -8,7 +8,13 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Machine, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
+from drillbook.providers.proxmox.archived import (
+    cloud_init_storages,
+    devices_of,
+    is_cloud_init_drive,
+    left_behind,
+    present_config,
+)
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, power_of, vmid
@@ -20,26 +26,37 @@ _ONLINE = "online"
 
 
 class ProxmoxRecoveries(ProxmoxInside):
-    """Implements `Recoveries`, `PartialBackups` and `Pools`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
+    """Implements `Recoveries`, `PartialBackups`, `Pools` and `UnreadPlaces`.
+
+    Disks return to the storages that they came from, cards to their bridges with their addresses.
+    """
 
     def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
         super().__init__(api, clock)
         self._backups = ProxmoxBackups(api, clock)
         self._pools = VisiblePools(api)
         self._texts: dict[str, str] = {}
+        self._unread: tuple[str, ...] = ()
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
-        """By the notes on the storage that they are written to."""
-        return self._backups.backups(hosts, rules)
+        """By the notes on the storage that they are written to; nodes that are away hold back nobody who has a backup elsewhere."""
+        found, away = self._backups.readable(hosts, rules)
+        self._unread = tuple(f"{rules.storage} on {node}" for node in away)
+        return found
+
+    def unread(self) -> tuple[str, ...]:
+        """A storage that each node has for itself, on the nodes that are away."""
+        return self._unread
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:
         """Three calls: the entry, and twice the configuration in the archive itself; and one for each mapped device.
 
-        Raises RefusedError where that passes devices through which this credential can't give a machine.
+        Raises RefusedError where that passes devices through which this credential can't give a machine, or where a drive is in its way.
         """
         found = self._backups.fault(backup, rules, timeout)
         if found is None:
             self._refuse_devices(backup)
+            self._refuse_drives(backup)
         return found
 
     def standing(self, backups: Sequence[Backup]) -> Mapping[str, Machine]:
@@ -112,7 +129,7 @@ class ProxmoxRecoveries(ProxmoxInside):
             raise RefusedError(
                 f"it is on {node}, which is away: it may run there still",
                 where=f"{backup.host}, VM {number}",
-                remedy="Bring the node back; or switch it off for good, and move the guest's configuration to a node that is there.",
+                remedy='Bring the node back. If it never comes back: docs/runbooks/restore-machines-in-place.md, "A node is lost".',
             )
         machine = Machine(backup.host, str(entry["id"]), node, power, pool=str(entry.get("pool") or ""))
         config = self._api.get(f"{base(machine)}/config")
@@ -153,6 +170,29 @@ class ProxmoxRecoveries(ProxmoxInside):
                 where=f"{backup.host}, {backup.identifier}",
                 remedy="Nothing was touched. Give the token that right (docs/runbooks/restore-machines-in-place.md).",
             )
+
+    def _refuse_drives(self, backup: Backup) -> None:
+        """A restore makes the cloud-init drive anew, under the name that one of a gone machine has; a token may not be shown that."""
+        number = _number(backup)
+        for storage in cloud_init_storages(present_config(self._text(backup))):
+            path = f"/nodes/{self._node(backup, self._note(backup))}/storage/{storage}/content"
+            listed = self._api.get(path, content="images", vmid=number)
+            found = [str(entry["volid"]) for entry in listed if is_cloud_init_drive(str(entry["volid"]), number)]
+            left = [volume for volume in found if not self._has(number, volume)]
+            if left:
+                raise RefusedError(
+                    f"its cloud-init drive is there already: {left[0]}, which a gone machine left",
+                    where=f"{backup.host}, {backup.identifier}",
+                    remedy=f"Nothing was touched. As root: `pvesm free {left[0]}`, and run this again.",
+                )
+
+    def _has(self, number: int, volume: str) -> bool:
+        """Whether a guest of that number is there and names the volume: then a restore over it removes it."""
+        for entry in self._api.get("/cluster/resources", type="vm"):
+            if int(entry["vmid"]) == number:
+                config = self._api.get(f"/nodes/{entry['node']}/{entry['id']}/config")
+                return any(str(line).split(",")[0] == volume for line in config.values())
+        return False
 
     def _text(self, backup: Backup) -> str:
         """The configuration in the archive, which never changes."""
