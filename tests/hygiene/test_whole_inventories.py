@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import subprocess
 from pathlib import Path
@@ -158,3 +159,17 @@ def test_a_new_controller_finds_where_its_anchor_is_named(model: str, tmp_path: 
     made = initial(tmp_path / "made", model)
     subprocess.run(["/bin/sh", "-euc", step.replace("/etc/drillbook", str(made))], check=True, timeout=30)
     assert "anchor_prefix: controller2/" in (made / "inventory/group_vars/all/drillbook.yml").read_text()
+
+
+def test_a_control_on_proxmox_lies_in_the_subnet_of_each_machine_that_drills_copy() -> None:
+    """A copy keeps its address of production, and the gateway of that is not on the isolated bridge."""
+    variables = yaml.safe_load((INVENTORIES / "proxmox/group_vars/all/drillbook.yml").read_text(encoding="utf-8"))
+    (place,) = variables["drillbook_providers"]
+    hosts = yaml.safe_load((INVENTORIES / "proxmox/hosts.yml").read_text(encoding="utf-8"))["all"]["hosts"]
+    control = place["drill"].get("control")
+    copied = {name: host for name, host in hosts.items() if name.startswith("shop-")}
+    assert copied
+    for host in copied.values() if control else ():
+        (card,) = host["proxmox_vm_networks"]
+        network = ipaddress.ip_interface(card["address"].replace("{{ ansible_host }}", host["ansible_host"])).network
+        assert ipaddress.ip_address(control.partition(":")[0]) in network

@@ -173,6 +173,18 @@ def test_what_must_turn_it_red(world: DrillWorld, driver: Driver, cause: str) ->
     assert driver.kinds() == ["opened", "closed"]
 
 
+def test_a_node_that_answers_on_the_isolated_bridge_is_red(
+    world: DrillWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no host of the inventory, and its addresses are those that the controller asks it by."""
+    monkeypatch.setattr("drillbook.providers.proxmox.restores.addresses_of", lambda _name: ("192.0.2.200",))
+    spoil_shell(reached=("192.0.2.12:22", "192.0.2.200:8006"))(world)
+    outcome = driver.run()
+    assert outcome.verdict is Verdict.FAIL
+    found = check(outcome, "shop-db: nothing of production answers")
+    assert (found["status"], found["actual"]) == ("failed", "192.0.2.200:8006")
+
+
 @pytest.mark.parametrize(
     ("address", "why"),
     [
@@ -191,6 +203,8 @@ def test_silence_where_nothing_of_production_was_tried_proves_nothing(
     outcome = Driver(inventory).run()
     found = check(outcome, "shop-db: nothing of production answers")
     assert (found["status"], found["message"], outcome.verdict) == ("skipped", why, Verdict.UNPROVEN)
+    names = [entry["name"] for entry in outcome.record["checks"] if entry["stage"] == "isolation"]
+    assert "isolation proven" not in names, "what was left open is said, and not that nothing was reported"
 
 
 def test_an_old_disk_in_a_new_backup_misses_the_rpo(world: DrillWorld, driver: Driver) -> None:

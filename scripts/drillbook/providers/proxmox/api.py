@@ -59,6 +59,7 @@ class ProxmoxApi:
         token = token or Token.read(endpoint.token)
         user, _, name = token.identifier.partition("!")
         self.user = token.identifier
+        self.host = endpoint.host
         self._where = f"{endpoint.host}:{endpoint.port}"
         self._local = threading.local()  # a session of requests belongs to one thread
         self._connect: Callable[[], ProxmoxAPI] = partial(

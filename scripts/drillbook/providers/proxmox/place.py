@@ -49,7 +49,7 @@ class ProxmoxDrillRange(Strict):
     control: str = Field(
         default="",
         pattern=r"^($|[0-9.]+:[0-9]+$)",
-        description="address:port in the isolated network that answers; without one a single machine's isolation stays unproven",
+        description="address:port on the isolated bridge that answers, in the machines' own subnet; without one a single machine's isolation stays unproven",
     )
 
     live: bool = Field(
