@@ -18,7 +18,8 @@ from drillbook.app import inventory_at
 from drillbook.config import configuration, examine
 from drillbook.initial import MODELS, Differences, Wanted, make
 from drillbook.initial.secrets import GIVEN
-from drillbook.run.plan import plan_drill
+from drillbook.model import PointRequest
+from drillbook.run.plan import plan_drill, plan_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,3 +174,22 @@ def test_a_control_on_proxmox_lies_in_the_subnet_of_each_machine_that_drills_cop
         (card,) = host["proxmox_vm_networks"]
         network = ipaddress.ip_interface(card["address"].replace("{{ ansible_host }}", host["ansible_host"])).network
         assert ipaddress.ip_address(control.partition(":")[0]) in network
+
+
+def test_the_commands_of_the_runbook_fit_the_inventory_beside_it(
+    directories: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service and its group may have two names; each command takes one of them."""
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(directories["proxmox"] / "vault_password"))
+    found = configuration(inventory_at([directories["proxmox"] / "inventory"]))
+    page = (ROOT / "docs/runbooks/restore-machines-in-place.md").read_text()
+    restores = re.findall(r"drillbook restore (\S+) --in-place --confirm (\S+)", page)
+    groups = re.findall(r"drillbook (?:backup|snapshot) \w+ ([\w-]+)`", page)
+    assert restores
+    assert groups
+    for service, group in restores:
+        plan = plan_in_place(found, found.service(service), confirm=group, point=PointRequest())
+        assert plan.tracks[0].steps
+    for group in groups:
+        assert found.machine_group(group).hosts
+    assert [found.service(name).name for name in re.findall(r"drillbook recovery-points (\w+)", page)]

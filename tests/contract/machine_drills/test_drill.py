@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.machine_drills.driver import Driver
-from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, RANGE, shell_rules
+from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, HOW_TO, RANGE, shell_rules
+from tests.support.proxmox.guests.no_cloud import no_cloud_files
 from tests.support.proxmox.state import Guest
 
 from drillbook.evidence import render_html, render_junit
@@ -93,6 +94,19 @@ def test_the_machines_were_isolated_in_the_call_that_restored_them(world: DrillW
     cleaned = driver.cleaner().clean()
     assert [entry.left for entry in cleaned] == [()]
     assert world.drill_guests() == []
+
+
+def test_to_cloud_init_a_copy_is_a_new_machine_with_the_name_that_the_how_to_says(
+    world: DrillWorld, driver: Driver
+) -> None:
+    """By the very drive that the server makes of its configuration, as qemu-server does."""
+    driver.run(keep=True)
+    guests = world.server.state.guests
+    (copy,) = (guests[vmid] for vmid in world.drill_guests() if guests[vmid].name == "drill-shop-db")
+    assert "hostname: drill-shop-db\n" in no_cloud_files(copy)["user-data"]
+    assert no_cloud_files(copy)["meta-data"] != no_cloud_files(guests[100])["meta-data"]
+    assert "`drill-shop-db`" in HOW_TO.read_text(encoding="utf-8")
+    driver.cleaner().clean()
 
 
 def test_the_second_stage_starts_when_the_first_answers(world: DrillWorld, driver: Driver) -> None:
