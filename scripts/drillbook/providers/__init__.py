@@ -15,6 +15,7 @@ from drillbook.providers.finding import find_each
 from drillbook.providers.place import Place
 from drillbook.providers.protocols import (
     Backups,
+    Doubtful,
     Freezing,
     LateSnapshots,
     LockExplaining,
@@ -23,7 +24,6 @@ from drillbook.providers.protocols import (
     Pools,
     PowerReading,
     Snapshots,
-    UnreadPlaces,
 )
 from drillbook.providers.registry import (
     has_machines,
@@ -41,6 +41,7 @@ from drillbook.providers.registry import (
 
 __all__ = [
     "Backups",
+    "Doubtful",
     "DrillMachines",
     "Freezing",
     "HostSettings",
@@ -59,7 +60,6 @@ __all__ = [
     "Restores",
     "Sandboxes",
     "Snapshots",
-    "UnreadPlaces",
     "find_each",
     "has_machines",
     "lacking_for_sandboxes",

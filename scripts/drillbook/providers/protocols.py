@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from drillbook.model import Backup, BackupRules, Machine, Quiesce, Snapshot
+from drillbook.model import Backup, BackupRules, Check, Machine, Quiesce, Snapshot
 
 
 class Machines(Protocol):
@@ -142,11 +142,11 @@ class Pools(Protocol):
 
 
 @runtime_checkable
-class UnreadPlaces(Protocol):
-    """Some of the places where its backups lie may be out of reach while others are read."""
+class Doubtful(Protocol):
+    """It goes on where not all is as it should be, for the bad day must not stop there; and it says so."""
 
-    def unread(self) -> tuple[str, ...]:
-        """The places that `backups` could not read when it was last asked."""
+    def doubts(self) -> tuple[Check, ...]:
+        """A skipped check for each such thing, once `backups` was asked."""
         ...
 
 

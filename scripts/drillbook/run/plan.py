@@ -220,10 +220,10 @@ def plan_in_place(
     _refuse_foreign_point(service, Mode.IN_PLACE, point)
     _refuse_wrong_names(service, replace, only)
     if confirm != service.group:
-        whom = ", ".join(only or service.hosts)
         raise RefusedError(
-            f"a restore in place replaces the data of {f'{whom} of' if only else 'every host of'} {service.group}"
-            f"{'' if only else f' ({whom})'}",
+            f"a restore in place replaces {', '.join(only)} of {service.group}"
+            if only
+            else f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
             where=f"restore of {service.name}",
             remedy=f"If that is meant, give --confirm {service.group}.",
         )

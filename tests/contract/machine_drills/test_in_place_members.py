@@ -65,6 +65,11 @@ def test_a_member_without_backup_does_not_stop_the_others(world: DrillWorld, dri
     assert failed(driver.restore(only=("shop-web1",))) == []
 
 
+def test_what_is_confirmed_is_what_is_restored(driver: Driver) -> None:
+    with pytest.raises(RefusedError, match=r"replaces shop-web1 of shop \("):
+        driver.restore(only=("shop-web1",), confirm="")
+
+
 @pytest.mark.parametrize(
     ("named", "only", "said"),
     [((), ("other",), "other: no machine of shop"), (("shop-db",), ("shop-web1",), "shop-db: not restored")],
@@ -136,3 +141,22 @@ def test_a_refusal_for_a_node_that_is_away_names_the_page(world: DrillWorld, dri
     world.control.faults(offline=["pve2"])
     outcome = driver.restore(*HOSTS)
     assert 'restore-machines-in-place.md, "A node is lost"' in outcome.record["error"]["remedy"]
+
+
+def test_a_token_that_others_may_read_stops_no_rescue_and_is_on_record(world: DrillWorld, driver: Driver) -> None:
+    (world.tokens / "recovery.json").chmod(0o644)
+    lose(world, *HOSTS)
+    outcome = driver.restore()
+    assert (outcome.verdict, failed(outcome)) == (Verdict.UNPROVEN, []), outcome.record
+    said = check(outcome, "the token for restores is its owner's alone")
+    assert (said["status"], "mode 0644" in said["message"]) == ("skipped", True)
+    assert f"chmod 600 {world.tokens / 'recovery.json'}" in said["remedy"]
+    assert all(world.server.state.guests[vmid].running for vmid in HOSTS.values())
+
+
+def test_a_drill_with_a_token_that_others_may_read_is_refused(world: DrillWorld, driver: Driver) -> None:
+    (world.tokens / "drill.json").chmod(0o640)
+    outcome = driver.run()
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERROR, 2)
+    assert "open to others (mode 0640)" in outcome.record["error"]["message"]
+    assert "chmod 600" in outcome.record["error"]["remedy"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.proxmox import add_container, add_machine, empty_cluster
 from tests.support.proxmox.state import Archive, Grant, Pool, State, Token, User, Volume
+from tests.support.secret_files import write_secret
 
 from drillbook.clock import SystemClock
 from drillbook.model import BackupMode, BackupRules, Retention
@@ -94,7 +94,7 @@ class ProxmoxWorld:
         self.control = server.control
         tokens.mkdir(exist_ok=True)
         for file, user in (("snapshots.json", USER), ("backups.json", BACKUP_USER)):
-            (tokens / file).write_text(json.dumps({"id": f"{user}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
+            write_secret(tokens / file, {"id": f"{user}!{TOKEN}", "secret": SECRET})
         self.place = ProxmoxPlace(
             name="cluster",
             kind="proxmox",

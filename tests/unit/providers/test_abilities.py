@@ -3,6 +3,7 @@
 import pytest
 
 from drillbook.providers import (
+    Doubtful,
     Freezing,
     HostSettings,
     LateSnapshots,
@@ -13,7 +14,6 @@ from drillbook.providers import (
     PartialBackups,
     Pools,
     PowerReading,
-    UnreadPlaces,
 )
 from drillbook.providers.ec2.backups import Ec2Backups
 from drillbook.providers.ec2.restores import Ec2Restores
@@ -31,6 +31,7 @@ from drillbook.providers.proxmox.sandboxes import ProxmoxSandboxes
 from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
 ABILITIES = (
+    Doubtful,
     Freezing,
     HostSettings,
     LateSnapshots,
@@ -41,7 +42,6 @@ ABILITIES = (
     PartialBackups,
     Pools,
     PowerReading,
-    UnreadPlaces,
 )
 
 
@@ -52,7 +52,7 @@ ABILITIES = (
         (ProxmoxBackups, {LockExplaining}),
         (ProxmoxRestores, {HostSettings, LimitedCredential, LiveRestores, OwnInterface}),
         (ProxmoxSandboxes, {LimitedCredential}),
-        (ProxmoxRecoveries, {PartialBackups, Pools, UnreadPlaces}),
+        (ProxmoxRecoveries, {Doubtful, PartialBackups, Pools}),
         (Ec2Snapshots, {LateSnapshots}),
         (Ec2Backups, set()),
         (Ec2Restores, {LimitedCredential, LiveRestores}),

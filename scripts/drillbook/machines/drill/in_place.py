@@ -9,7 +9,7 @@ from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.steps import MachineSteps
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
-from drillbook.providers import PartialBackups, Pools, Recoveries, UnreadPlaces
+from drillbook.providers import Doubtful, PartialBackups, Pools, Recoveries
 from drillbook.run.plan import Plan, Track
 from drillbook.run.work import Run
 
@@ -44,22 +44,8 @@ class InPlaceWork(MachineSteps):
         name = "what stands was named"
         expected = "each machine is gone, or named by --replace"
         named = Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="; ".join(actual))
-        return named, *self._unread()
-
-    def _unread(self) -> tuple[Check, ...]:
-        """On the bad day a place that can't be read holds nobody back; that it was not read is on record."""
-        places = self._provider.unread() if isinstance(self._provider, UnreadPlaces) else ()
-        if not places:
-            return ()
-        return (
-            Check(
-                "each place of backups was read",
-                Stage.GATE,
-                CheckStatus.SKIPPED,
-                message=f"{', '.join(places)} can't be read: newer backups may lie there",
-                remedy="If what was restored is too old, bring that node back and restore again.",
-            ),
-        )
+        doubts = self._provider.doubts() if isinstance(self._provider, Doubtful) else ()
+        return named, *doubts
 
     def _select(self, step: Step, run: Run) -> None:
         """Each backup is looked at before any machine is touched."""

@@ -40,14 +40,15 @@ class Token:
     secret: str = field(repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> "Token":
-        """Read it from its file; raises ConfigurationError."""
+    def read(cls, path: Path, *, refuse_exposed: bool = True) -> "Token":
+        """Read it from its file; raises ConfigurationError, as for a file that others may read unless ``refuse_exposed`` is off."""
         identifier, secret = read_credentials(
             path,
             ("id", "secret"),
             what="the token's id and secret",
             remedy='Write {"id": "user@realm!name", "secret": "..."} there, mode 0600.',
             fault=ConfigurationError,
+            refuse_exposed=refuse_exposed,
         )
         return cls(identifier, secret)
 

@@ -10,7 +10,6 @@ _LINE = re.compile(r"^([a-z][a-z0-9_-]*): *(.*?) *$", re.MULTILINE)
 _DISK = re.compile(r"^#?((?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+): *(\S+)", re.MULTILINE)
 _DEVICE = re.compile(r"^(hostpci|usb|virtiofs|rng)\d+$")
 _UNUSED = re.compile(r"^unused\d+$")
-_CLOUD_INIT = re.compile(r"(?:^|[:/])vm-(\d+)-cloudinit(?:\.\w+)?$")
 _SPICE = "spice"
 _HARDWARE_RNG = "/dev/hwrng"
 _MAPPINGS = {"hostpci": "pci", "usb": "usb"}
@@ -48,26 +47,14 @@ def devices_of(config: Mapping[str, Any]) -> Devices:
     return Devices(tuple(raw), mapped)
 
 
-def cloud_init_storages(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The storages that its cloud-init drives are on."""
-    volumes = (_volume(str(line)) for line in config.values())
-    return tuple(sorted({volume.partition(":")[0] for volume in volumes if _CLOUD_INIT.search(volume)}))
-
-
-def is_cloud_init_drive(volume: str, number: int) -> bool:
-    """Whether a volume is the cloud-init drive of the guest of this number, by its name."""
-    found = _CLOUD_INIT.search(volume)
-    return found is not None and int(found[1]) == number
-
-
 def left_behind(text: str, config: Mapping[str, Any], number: str) -> tuple[str, ...]:
     """Which disks the configuration in a backup names and the restored one does not, each with what brings it back."""
-    unused = {_volume(str(value)): key for key, value in config.items() if _UNUSED.match(key)}
+    unused = {volume_of(str(value)): key for key, value in config.items() if _UNUSED.match(key)}
     said = []
     for key, line in sorted(disks_of(text).items()):
         if key in config:
             continue
-        volume = _volume(line)
+        volume = volume_of(line)
         attach = f"`qm set {number} --{key} {line}`"
         if volume in unused:
             said.append(f"{key} was in no backup: it is {unused[volume]}; attach it by {attach}")
@@ -95,5 +82,6 @@ def _mapping(kind: str, line: str) -> str | None:
     return "" if options.get("host", first).lower() == _SPICE else None
 
 
-def _volume(line: str) -> str:
+def volume_of(line: str) -> str:
+    """The volume of a drive's line."""
     return line.partition(",")[0].removeprefix("file=")

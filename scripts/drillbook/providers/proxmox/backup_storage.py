@@ -68,7 +68,7 @@ class BackupStorages:
         if backup.place not in self._nodes:
             places, away = self._places(backup.place)
             if not places:
-                raise unreadable(backup.place, away)
+                raise storage_away(backup.place, away)
             self._nodes[backup.place] = places[0][0]
         return self._nodes[backup.place]
 
@@ -104,7 +104,7 @@ class BackupStorages:
         return found, tuple(away)
 
 
-def unreadable(name: str, nodes: Sequence[str]) -> InfrastructureError:
+def storage_away(name: str, nodes: Sequence[str]) -> InfrastructureError:
     """The error for a storage that can't be read on some nodes."""
     return InfrastructureError(
         f"storage {name} can't be read on {', '.join(nodes)}",

@@ -10,7 +10,7 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Backup, BackupNote, BackupRules, Machine
 from drillbook.providers.proxmox.api import ProxmoxApi, is_verdict
-from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_of, unreadable
+from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_away, storage_of
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
 from drillbook.providers.proxmox.notes import with_machine
 from drillbook.providers.proxmox.permissions import WRITE, refuse_blind
@@ -88,7 +88,7 @@ class ProxmoxBackups(ProxmoxMachines):
         """
         found, away = self.readable(hosts, rules)
         if away:
-            raise unreadable(rules.storage, away)
+            raise storage_away(rules.storage, away)
         return found
 
     def readable(self, hosts: Sequence[str], rules: BackupRules) -> tuple[tuple[Backup, ...], tuple[str, ...]]:
@@ -97,7 +97,7 @@ class ProxmoxBackups(ProxmoxMachines):
         found = tuple(backup for backup in listed if backup.host in hosts)
         without = set(hosts) - {backup.host for backup in found}
         if without and away:
-            raise unreadable(rules.storage, away)
+            raise storage_away(rules.storage, away)
         refuse_blind(self._api, rules.storage, without)
         return found, away
 

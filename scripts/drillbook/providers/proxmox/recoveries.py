@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from drillbook.clock import Clock
+from drillbook.credentials import close, exposed
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, Machine, Power
+from drillbook.model import Backup, BackupRules, Check, CheckStatus, Machine, Power, Stage
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.archived import (
-    cloud_init_storages,
     devices_of,
-    is_cloud_init_drive,
     left_behind,
     present_config,
 )
 from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.cloud_init_drives import left_drives
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, power_of, vmid
 from drillbook.providers.proxmox.notes import NO_POOL, Note, cards_of, read_note
@@ -26,13 +27,15 @@ _ONLINE = "online"
 
 
 class ProxmoxRecoveries(ProxmoxInside):
-    """Implements `Recoveries`, `PartialBackups`, `Pools` and `UnreadPlaces`.
+    """Implements `Recoveries`, `PartialBackups`, `Pools` and `Doubtful`.
 
     Disks return to the storages that they came from, cards to their bridges with their addresses.
     """
 
-    def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
+    def __init__(self, api: ProxmoxApi, token: Path, clock: Clock) -> None:
+        """``token`` is the file that the interface's token was read from."""
         super().__init__(api, clock)
+        self._token = token
         self._backups = ProxmoxBackups(api, clock)
         self._pools = VisiblePools(api)
         self._texts: dict[str, str] = {}
@@ -44,9 +47,26 @@ class ProxmoxRecoveries(ProxmoxInside):
         self._unread = tuple(f"{rules.storage} on {node}" for node in away)
         return found
 
-    def unread(self) -> tuple[str, ...]:
-        """A storage that each node has for itself, on the nodes that are away."""
-        return self._unread
+    def doubts(self) -> tuple[Check, ...]:
+        """A storage that each node has for itself, on nodes that are away; and a token's file that others may read."""
+        found = []
+        if self._unread:
+            found.append(
+                _doubt(
+                    "each place of backups was read",
+                    f"{', '.join(self._unread)} can't be read: newer backups may lie there",
+                    "If what was restored is too old, bring that node back and restore again.",
+                )
+            )
+        if mode := exposed(self._token):
+            found.append(
+                _doubt(
+                    "the token for restores is its owner's alone",
+                    f"{self._token} is open to others ({mode})",
+                    close(self._token),
+                )
+            )
+        return tuple(found)
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:
         """Three calls: the entry, and twice the configuration in the archive itself; and one for each mapped device.
@@ -172,27 +192,14 @@ class ProxmoxRecoveries(ProxmoxInside):
             )
 
     def _refuse_drives(self, backup: Backup) -> None:
-        """A restore makes the cloud-init drive anew, under the name that one of a gone machine has; a token may not be shown that."""
-        number = _number(backup)
-        for storage in cloud_init_storages(present_config(self._text(backup))):
-            path = f"/nodes/{self._node(backup, self._note(backup))}/storage/{storage}/content"
-            listed = self._api.get(path, content="images", vmid=number)
-            found = [str(entry["volid"]) for entry in listed if is_cloud_init_drive(str(entry["volid"]), number)]
-            left = [volume for volume in found if not self._has(number, volume)]
-            if left:
-                raise RefusedError(
-                    f"its cloud-init drive is there already: {left[0]}, which a gone machine left",
-                    where=f"{backup.host}, {backup.identifier}",
-                    remedy=f"Nothing was touched. As root: `pvesm free {left[0]}`, and run this again.",
-                )
-
-    def _has(self, number: int, volume: str) -> bool:
-        """Whether a guest of that number is there and names the volume: then a restore over it removes it."""
-        for entry in self._api.get("/cluster/resources", type="vm"):
-            if int(entry["vmid"]) == number:
-                config = self._api.get(f"/nodes/{entry['node']}/{entry['id']}/config")
-                return any(str(line).split(",")[0] == volume for line in config.values())
-        return False
+        config = present_config(self._text(backup))
+        left = left_drives(self._api, config, _number(backup), lambda: self._node(backup, self._note(backup)))
+        if left:
+            raise RefusedError(
+                f"its cloud-init drive is there already: {left[0]}, which a gone machine left",
+                where=f"{backup.host}, {backup.identifier}",
+                remedy=f"Nothing was touched. As root: `pvesm free {left[0]}`, and run this again.",
+            )
 
     def _text(self, backup: Backup) -> str:
         """The configuration in the archive, which never changes."""
@@ -230,6 +237,10 @@ def _number(backup: Backup) -> int:
             remedy="Choose another backup.",
         )
     return int(backup.source)
+
+
+def _doubt(name: str, message: str, remedy: str) -> Check:
+    return Check(name, Stage.GATE, CheckStatus.SKIPPED, message=message, remedy=remedy)
 
 
 def _taken(backup: Backup, why: str) -> RefusedError:
