@@ -64,4 +64,4 @@ def _api(place: ProxmoxPlace, token: str) -> ProxmoxApi:
 
 
 def _endpoint(place: ProxmoxPlace, token: str) -> ProxmoxEndpoint:
-    return ProxmoxEndpoint(place.host, place.port, place.ca_file, place.tokens_directory / token)
+    return ProxmoxEndpoint(place.host, place.port, place.ca_file, place.tokens_directory / token, place.other_hosts)

@@ -134,8 +134,8 @@ class ProxmoxRestores(ProxmoxDrillMachines):
         return find_overreach(self._api, self._drill, self._listed(hosts))
 
     def own_addresses(self) -> tuple[str, ...]:
-        """Those of the node that is asked; of other nodes the drill's token is told none."""
-        return addresses_of(self._api.host)
+        """Those of the nodes that are named; of others the drill's token is told none."""
+        return tuple(sorted({address for host in self._api.hosts for address in addresses_of(host)}))
 
     def _refuse_files(self) -> None:
         storage = self._drill.backup_storage
