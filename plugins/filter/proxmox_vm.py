@@ -70,6 +70,8 @@ def _settings(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
         "agent": (agent, True, "enabled=1"),
         "tags": (sorted(filter(None, re.split("[;, ]", str(config.get("tags", ""))))), tags, tags),
         "ciuser": (config.get("ciuser", ""), wanted["user"], wanted["user"]),
+        # Left out it is on: packages would change at the first boot, which a drill's copy has, too.
+        "ciupgrade": (bool(int(config.get("ciupgrade", 1))), False, False),
         "sshkeys": (unquote(str(config.get("sshkeys", ""))).strip().splitlines(), keys, "\n".join(keys)),
     }
     if wanted["description"]:

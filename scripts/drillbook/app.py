@@ -46,11 +46,18 @@ MITOGEN = "DRILLBOOK_MITOGEN"
 class App:
     """One inventory, and what can be done with it; costly parts are made when they are asked for."""
 
-    def __init__(self, inventories: Sequence[Path], root: Path | None = None) -> None:
+    def __init__(
+        self,
+        inventories: Sequence[Path],
+        root: Path | None = None,
+        declared_is_enough: Callable[[str], None] | None = None,
+    ) -> None:
         self._root = root or platform_root()
         self._inventories = [_found(path, self._root) for path in inventories]
         self.clock = SystemClock()
-        self.configuration: Configuration = configuration(inventory_at(self._inventories, self._root))
+        self.configuration: Configuration = configuration(
+            inventory_at(self._inventories, self._root, declared_is_enough)
+        )
 
     @property
     def runs(self) -> Path:
@@ -278,10 +285,14 @@ def operator() -> str:
     return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
 
 
-def inventory_at(inventories: Sequence[Path], root: Path | None = None) -> Inventory:
-    """Read inventories as Ansible sees them; raises ConfigurationError where one is not there or can't be read."""
+def inventory_at(
+    inventories: Sequence[Path], root: Path | None = None, declared_is_enough: Callable[[str], None] | None = None
+) -> Inventory:
+    """Read inventories as Ansible sees them, see `read_inventory`; raises ConfigurationError where one is not there or can't be read."""
     root = root or platform_root()
-    return read_inventory([_found(path, root) for path in inventories], root=root)
+    return read_inventory(
+        [_found(path, root) for path in inventories], root=root, declared_is_enough=declared_is_enough
+    )
 
 
 def _found(path: Path, root: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import subprocess
 from pathlib import Path
@@ -17,7 +18,8 @@ from drillbook.app import inventory_at
 from drillbook.config import configuration, examine
 from drillbook.initial import MODELS, Differences, Wanted, make
 from drillbook.initial.secrets import GIVEN
-from drillbook.run.plan import plan_drill
+from drillbook.model import PointRequest
+from drillbook.run.plan import plan_drill, plan_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,3 +160,36 @@ def test_a_new_controller_finds_where_its_anchor_is_named(model: str, tmp_path: 
     made = initial(tmp_path / "made", model)
     subprocess.run(["/bin/sh", "-euc", step.replace("/etc/drillbook", str(made))], check=True, timeout=30)
     assert "anchor_prefix: controller2/" in (made / "inventory/group_vars/all/drillbook.yml").read_text()
+
+
+def test_a_control_on_proxmox_lies_in_the_subnet_of_each_machine_that_drills_copy() -> None:
+    """A copy keeps its address of production, and the gateway of that is not on the isolated bridge."""
+    variables = yaml.safe_load((INVENTORIES / "proxmox/group_vars/all/drillbook.yml").read_text(encoding="utf-8"))
+    (place,) = variables["drillbook_providers"]
+    hosts = yaml.safe_load((INVENTORIES / "proxmox/hosts.yml").read_text(encoding="utf-8"))["all"]["hosts"]
+    control = place["drill"].get("control")
+    copied = {name: host for name, host in hosts.items() if name.startswith("shop-")}
+    assert copied
+    for host in copied.values() if control else ():
+        (card,) = host["proxmox_vm_networks"]
+        network = ipaddress.ip_interface(card["address"].replace("{{ ansible_host }}", host["ansible_host"])).network
+        assert ipaddress.ip_address(control.partition(":")[0]) in network
+
+
+def test_the_commands_of_the_runbook_fit_the_inventory_beside_it(
+    directories: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service and its group may have two names; each command takes one of them."""
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(directories["proxmox"] / "vault_password"))
+    found = configuration(inventory_at([directories["proxmox"] / "inventory"]))
+    page = (ROOT / "docs/runbooks/restore-machines-in-place.md").read_text()
+    restores = re.findall(r"drillbook restore (\S+) --in-place --confirm (\S+)", page)
+    groups = re.findall(r"drillbook (?:backup|snapshot) \w+ ([\w-]+)`", page)
+    assert restores
+    assert groups
+    for service, group in restores:
+        plan = plan_in_place(found, found.service(service), confirm=group, point=PointRequest())
+        assert plan.tracks[0].steps
+    for group in groups:
+        assert found.machine_group(group).hosts
+    assert [found.service(name).name for name in re.findall(r"drillbook recovery-points (\w+)", page)]

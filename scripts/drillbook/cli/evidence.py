@@ -10,7 +10,7 @@ from rich.console import Console
 
 from drillbook.app import App
 from drillbook.cli.examples import examples
-from drillbook.cli.options import AsJson, Inventories, open_app
+from drillbook.cli.options import AsJson, Inventories, open_declared
 from drillbook.cli.output import show, table
 from drillbook.errors import ConfigurationError
 from drillbook.evidence import Entry, render_html, render_json, render_junit, render_text, verify_log
@@ -35,7 +35,7 @@ RunId = Annotated[str, typer.Argument(help="A run, or `last`.")]
 @app.command("list", epilog=examples("drillbook evidence list", page=PAGE))
 def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Show all entries, oldest first."""
-    entries = open_app(inventory).entries()
+    entries = open_declared(inventory).entries()
     rows = [
         (
             f"{entry.sequence:06d}",
@@ -64,7 +64,7 @@ def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None
 @app.command("show", epilog=examples("drillbook evidence show last", "drillbook evidence show last --json", page=PAGE))
 def show_record(run_id: RunId, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Show the record of a run."""
-    record = closing_entry(open_app(inventory), run_id).body
+    record = closing_entry(open_declared(inventory), run_id).body
     show(record, as_json=as_json, text=lambda console: console.print(render_text(record), markup=False, end=""))
 
 
@@ -84,7 +84,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Find every edited, deleted, reordered or cut-off entry. Exit code 1 if anything was found."""
-    opened = open_app(inventory)
+    opened = open_declared(inventory)
     key = public_key.read_bytes() if public_key else opened.public_key()
     report = verify_log(opened.configuration.evidence.directory, key, opened.anchor(writing=False), expect_head)
     data: dict[str, Any] = {
@@ -112,7 +112,7 @@ def verify(
 @app.command(epilog=examples("drillbook evidence anchor", page="docs/reference/evidence.md"))
 def anchor(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Put into the anchor what could not be put there when it was written."""
-    done = [entry.name for entry in open_app(inventory).evidence().anchor_pending()]
+    done = [entry.name for entry in open_declared(inventory).evidence().anchor_pending()]
     show(
         done,
         as_json=as_json,
@@ -136,7 +136,7 @@ def report(
     ] = "html",
 ) -> None:
     """Write the report of a run."""
-    entry = closing_entry(open_app(inventory), run_id)
+    entry = closing_entry(open_declared(inventory), run_id)
     content = _RENDERERS[form](entry)
     if output is None:
         sys.stdout.write(content)

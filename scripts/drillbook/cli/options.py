@@ -39,6 +39,15 @@ def open_app(inventories: list[Path] | None) -> App:
     return App(named_inventories(inventories))
 
 
+def open_declared(inventories: list[Path] | None) -> App:
+    """As `open_app`, for what asks nothing of a provider: one that is away leaves it with what is declared, and a warning."""
+    return App(named_inventories(inventories), declared_is_enough=_warn)
+
+
 def named_inventories(given: list[Path] | None) -> list[Path]:
     """The inventories that were asked for, else the lab's; raises ConfigurationError where there is none."""
-    return chosen_inventories(given, platform_root, lambda line: console(stderr=True).print(line, markup=False))
+    return chosen_inventories(given, platform_root, _warn)
+
+
+def _warn(line: str) -> None:
+    console(stderr=True).print(line, markup=False)

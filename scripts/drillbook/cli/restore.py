@@ -49,6 +49,13 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
             metavar="HOST",
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Restore this machine, and none that is not named so; may be given again. Services of the kind `machines` only.",
+            metavar="HOST",
+        ),
+    ] = None,
     inventory: Inventories = None,
     disaster_at: DisasterAt = None,
     point: Point = None,
@@ -81,6 +88,7 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
         replace=tuple(replace or ()),
         overwrite=overwrite,
         without=tuple(without or ()),
+        only=tuple(only or ()),
         point=chosen_point(
             PointRequest(),
             point=point,

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from drillbook.cli.options import AsJson, Inventories, open_app
+from drillbook.cli.options import AsJson, Inventories, open_declared
 from drillbook.cli.output import seconds_text, show, table
 from drillbook.run.gate import leftovers
 from drillbook.run.status import DrillStatus, drill_status
@@ -13,7 +13,7 @@ from drillbook.run.status import DrillStatus, drill_status
 
 def status(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Show drills, last verdicts with their age, open runs and leftovers."""
-    opened = open_app(inventory)
+    opened = open_declared(inventory)
     now = opened.clock.now()
     found = drill_status(opened.configuration.drills, opened.history(), now)
     open_runs = opened.open_runs()

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ _TIMEOUT = timedelta(minutes=2)
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 _SHOWN = 1200
 _UNSAFE = "__ansible_unsafe"
+_ASKING = r"\.(?:proxmox|aws_ec2)\.ya?ml$"
+"""Names of the files whose plug-in asks a provider: what is declared stands beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,13 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} [...] {text[-_SHOWN // 2 :]}"
 
 
-def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
+def read_inventory(
+    sources: Sequence[Path], *, root: Path, declared_is_enough: Callable[[str], None] | None = None
+) -> Inventory:
     """Run ``ansible-inventory`` on ``sources`` in the repository ``root``; raises ConfigurationError.
 
-    ``--export`` keeps a group's variables with the group, so that a message can say where a value stands.
+    ``--export`` keeps a group's variables with the group, so that a message can say where a value stands. A half-read inventory is worse
+    than none, but for who needs nothing of a provider: ``declared_is_enough`` is told where only the declared half could be read.
     """
     for source in sources:
         if not source.exists():
@@ -126,18 +131,47 @@ def read_inventory(sources: Sequence[Path], *, root: Path) -> Inventory:
                 where=str(source),
                 remedy="Give --inventory or DRILLBOOK_INVENTORY.",
             )
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "--list", "--export"]
-    for source in sources:
-        command += ["--inventory", str(source)]
-    done = process.run(command, timeout=_TIMEOUT, directory=root, environment=ansible_environment(root))
+    done = _listed(sources, root, {})
     where = ", ".join(str(source) for source in sources)
     if done.returncode != 0:
-        raise ConfigurationError(
-            f"ansible-inventory failed: {_shortened(done.stderr.strip())}", where=where, remedy="Correct the inventory."
+        asking = [source for source in sources if _asks(source)]
+        failed = ConfigurationError(
+            f"ansible-inventory failed: {_shortened(done.stderr.strip())}",
+            where=where,
+            remedy=f"Correct the inventory.{_way_around(asking)}",
         )
+        if declared_is_enough is not None and asking:
+            done = _listed(sources, root, {"ANSIBLE_INVENTORY_IGNORE_REGEX": _ASKING})
+        if done.returncode != 0 or declared_is_enough is None:
+            raise failed
+        declared_is_enough(f"warning: only what is declared is known: {failed.message}")
     try:
         return replace(Inventory.parse(json.loads(done.stdout)), sources=tuple(sources))
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"ansible-inventory printed something else than JSON: {error}", where=where, remedy="Correct the inventory."
         ) from error
+
+
+def _listed(sources: Sequence[Path], root: Path, more: Mapping[str, str]) -> process.Completed:
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "--list", "--export"]
+    for source in sources:
+        command += ["--inventory", str(source)]
+    return process.run(command, timeout=_TIMEOUT, directory=root, environment={**ansible_environment(root), **more})
+
+
+def _asks(source: Path) -> bool:
+    """Whether a directory has a file that asks a provider."""
+    return source.is_dir() and any(re.search(_ASKING, path.name) for path in source.iterdir())
+
+
+def _way_around(asking: Sequence[Path]) -> str:
+    """For an inventory whose provider does not answer; each of its other files is a source of its own."""
+    files = [
+        path
+        for source in asking
+        for path in sorted(source.iterdir())
+        if path.suffix in {".yml", ".yaml"} and not re.search(_ASKING, path.name)
+    ]
+    named = " ".join(f"-i {path}" for path in files)
+    return f" Where its provider is away, name what is declared alone: {named}." if files else ""

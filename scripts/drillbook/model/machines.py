@@ -1,7 +1,7 @@
 """Virtual machines, their snapshots and backups, and the groups that belong together."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -236,3 +236,8 @@ class MachineGroup:
     def hosts(self) -> tuple[str, ...]:
         """All members, in the order of the stages."""
         return tuple(host for stage in self.stages for host in stage)
+
+    def only(self, hosts: Collection[str]) -> "MachineGroup":
+        """The group with these of its members alone, in its order and under its name."""
+        kept = (tuple(host for host in stage if host in hosts) for stage in self.stages)
+        return replace(self, stages=tuple(filter(None, kept)))

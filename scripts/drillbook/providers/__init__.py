@@ -6,6 +6,7 @@ from drillbook.providers.drill_protocols import (
     Inside,
     LimitedCredential,
     LiveRestores,
+    OwnInterface,
     Recoveries,
     Restores,
     Sandboxes,
@@ -14,6 +15,7 @@ from drillbook.providers.finding import find_each
 from drillbook.providers.place import Place
 from drillbook.providers.protocols import (
     Backups,
+    Doubtful,
     Freezing,
     LateSnapshots,
     LockExplaining,
@@ -39,6 +41,7 @@ from drillbook.providers.registry import (
 
 __all__ = [
     "Backups",
+    "Doubtful",
     "DrillMachines",
     "Freezing",
     "HostSettings",
@@ -48,6 +51,7 @@ __all__ = [
     "LiveRestores",
     "LockExplaining",
     "Machines",
+    "OwnInterface",
     "PartialBackups",
     "Place",
     "Pools",

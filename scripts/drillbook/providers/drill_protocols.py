@@ -106,6 +106,15 @@ class HostSettings(Protocol):
 
 
 @runtime_checkable
+class OwnInterface(Protocol):
+    """It has an interface of its own in somebody's network, on the very hosts that restored machines run on."""
+
+    def own_addresses(self) -> tuple[str, ...]:
+        """Addresses of that interface: a restored machine must not reach them."""
+        ...
+
+
+@runtime_checkable
 class LiveRestores(Protocol):
     """Uses machines before their disks are whole."""
 

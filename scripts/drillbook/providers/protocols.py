@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from drillbook.model import Backup, BackupRules, Machine, Quiesce, Snapshot
+from drillbook.model import Backup, BackupRules, Check, Machine, Quiesce, Snapshot
 
 
 class Machines(Protocol):
@@ -138,6 +138,15 @@ class Pools(Protocol):
 
         None where the backup or the credential leaves that unknown.
         """
+        ...
+
+
+@runtime_checkable
+class Doubtful(Protocol):
+    """It goes on where not all is as it should be, for the bad day must not stop there; and it says so."""
+
+    def doubts(self) -> tuple[Check, ...]:
+        """A skipped check for each such thing, once `backups` was asked."""
         ...
 
 

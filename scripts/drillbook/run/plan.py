@@ -108,6 +108,7 @@ class Plan:
     replace: tuple[str, ...] = ()
     overwrite: bool = False
     without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -148,6 +149,7 @@ class Plan:
             "tracks": [{**track.as_json(), "predicted": track.predicted.as_json()} for track in self.tracks],
             "deadline_seconds": in_seconds(self.deadline),
             "keep": self.keep,
+            **({"only": list(self.only)} if self.only else {}),
             **({"replace": list(self.replace)} if self.replace else {}),
             **({"overwrite": True} if self.overwrite else {}),
             **({"without": list(self.without)} if self.without else {}),
@@ -208,14 +210,16 @@ def plan_in_place(  # noqa: PLR0913 - what an operator says on the bad day, each
     replace: tuple[str, ...] = (),
     overwrite: bool = False,
     without: tuple[str, ...] = (),
+    only: tuple[str, ...] = (),
     disaster_at: datetime | None = None,
     history: Iterable[Mapping[str, Any]] = (),
 ) -> Plan:
     """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group, and for what others built.
 
-    ``replace`` names the machines that may be lost for it; where the service's data goes over its hosts, not over machines, it is empty.
     ``overwrite`` gives up the data on those hosts at once, where otherwise it is set aside until every check is green.
     ``without`` names hosts that are left out, because they do not answer; they are joined later.
+    ``replace`` names the machines that may be lost for it, ``only`` those that are restored where that is not all of them; where the
+    service's data goes over its hosts, not over machines, both are empty.
     """
     if not service.managed:
         raise RefusedError(
@@ -224,11 +228,13 @@ def plan_in_place(  # noqa: PLR0913 - what an operator says on the bad day, each
             remedy=f"Restore it in place by the tools that built it. A drill shows which backup set is good: {service.name} in a sandbox.",
         )
     _refuse_foreign_point(service, Mode.IN_PLACE, point)
-    _refuse_wrong_names(service, replace)
+    _refuse_wrong_names(service, replace, only)
     _refuse_wrong_choices(service, overwrite=overwrite, without=without)
     if confirm != service.group:
         raise RefusedError(
-            f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
+            f"a restore in place replaces {', '.join(only)} of {service.group}"
+            if only
+            else f"a restore in place replaces the data of every host of {service.group} ({', '.join(service.hosts)})",
             where=f"restore of {service.name}",
             remedy=f"If that is meant, give --confirm {service.group}.",
         )
@@ -255,6 +261,7 @@ def plan_in_place(  # noqa: PLR0913 - what an operator says on the bad day, each
         replace=replace,
         overwrite=overwrite,
         without=without,
+        only=only,
         config_digest=settings.digest,
     )
 
@@ -275,16 +282,24 @@ def _refuse_foreign_point(service: Service, mode: Mode, point: PointRequest) -> 
         )
 
 
-def _refuse_wrong_names(service: Service, replace: tuple[str, ...]) -> None:
+def _refuse_wrong_names(service: Service, replace: tuple[str, ...], only: tuple[str, ...]) -> None:
     machines = service.hosts if service.kind.destination is Destination.DRILL_RANGE else ()
-    unknown = sorted(set(replace) - set(machines))
-    if unknown:
+    for option, given in (("--replace", replace), ("--only", only)):
+        unknown = sorted(set(given) - set(machines))
+        if unknown:
+            raise RefusedError(
+                f"{', '.join(unknown)}: no machine of {service.name}",
+                where=f"restore of {service.name}, {option}",
+                remedy=f"Its machines are {', '.join(machines)}."
+                if machines
+                else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
+            )
+    left_alone = sorted(set(replace) - set(only)) if only else []
+    if left_alone:
         raise RefusedError(
-            f"{', '.join(unknown)}: no machine of {service.name}",
-            where=f"restore of {service.name}, --replace",
-            remedy=f"Its machines are {', '.join(machines)}."
-            if machines
-            else f"Leave it out: the kind {service.kind.name} is restored over its hosts.",
+            f"{', '.join(left_alone)}: not restored, so not to be replaced",
+            where=f"restore of {service.name}, --replace and --only",
+            remedy=f"Leave it out, or restore it, too: {' '.join(f'--only {host}' for host in left_alone)}.",
         )
 
 
@@ -295,7 +310,7 @@ def _refuse_wrong_choices(service: Service, *, overwrite: bool, without: tuple[s
         raise RefusedError(
             f"{service.name} consists of machines: what is given up of them is named one by one",
             where=f"{place}, {'--overwrite' if overwrite else '--without'}",
-            remedy="Name the machines that still stand with --replace instead.",
+            remedy="Name the machines that still stand with --replace, or those that are restored with --only.",
         )
     if unknown := sorted(set(without) - set(service.hosts)):
         raise RefusedError(

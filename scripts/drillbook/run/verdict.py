@@ -30,7 +30,9 @@ def implied_checks(
 
     ``interrupted`` says that the run stopped early, where missing stages are no news.
     """
+    checks = tuple(checks)
     stages = {check.stage for check in checks if check.status is not CheckStatus.SKIPPED}
+    left_open = any(check.stage is Stage.ISOLATION and check.status is CheckStatus.SKIPPED for check in checks)
     found = []
     if not interrupted:
         found += [
@@ -43,7 +45,7 @@ def implied_checks(
             for stage in (Stage.VERIFY, Stage.PROVE)
             if stage not in stages
         ]
-    if mode is Mode.SANDBOX and isolated is not True and (isolated is False or not interrupted):
+    if mode is Mode.SANDBOX and (isolated is False or (isolated is None and not interrupted and not left_open)):
         found.append(_isolation(isolated))
     if not offset_known and not interrupted:
         found.append(
@@ -60,7 +62,10 @@ def implied_checks(
 def _isolation(isolated: bool | None) -> Check:
     if isolated is None:
         return _skipped(
-            "isolation proven", Stage.ISOLATION, "nothing was reported about the isolation", "Run the isolation probe."
+            "isolation proven",
+            Stage.ISOLATION,
+            "nothing was reported about the isolation",
+            "See that the drill's playbooks apply the role isolation to the sandbox.",
         )
     return Check(
         name="isolation proven",

@@ -16,6 +16,7 @@ from moto.ec2.models import ec2_backends
 from tests.contract.machine_drills.world import HEARTBEAT, shell_rules
 from tests.support.ec2_drills import files_of
 from tests.support.ec2_rights import RIGHTS
+from tests.support.secret_files import write_secret
 
 from drillbook.clock import SystemClock
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Retention, format_instant
@@ -81,7 +82,7 @@ class Ec2DrillWorld:
         self.keys = state_directory / "keys"
         self.keys.mkdir(parents=True, exist_ok=True)
         for user, key in (("backups", "test"), ("drill", KEY)):
-            (self.keys / f"{user}.json").write_text(json.dumps({"access_key": key, "secret_key": "not-so-secret"}))
+            write_secret(self.keys / f"{user}.json", {"access_key": key, "secret_key": "not-so-secret"})
         self.client = connect(endpoint, "ec2")
         self._make_network()
         self.place = Ec2Place(

@@ -218,6 +218,15 @@ SINGLE = (
     Case("403", CREATE, without("DrillbookSnapshots", "VM.Snapshot"), 3, "POST /nodes/pve1/qemu/100/snapshot", MAY_NOT),
     Case(
         "403",
+        CREATE,
+        without("DrillbookSnapshots", "VM.GuestAgent.FileSystemMgmt"),
+        3,
+        "freezing failed for 2 of 2 machines",
+        MAY_NOT,
+        {"quiesce": "agent"},
+    ),
+    Case(
+        "403",
         RESTORE,
         without("DrillbookSnapshots", "VM.Snapshot"),
         3,
@@ -270,4 +279,7 @@ def _of_every_command() -> Iterator[Case]:
         yield Case("aborted", command, faults(abort={kind: len(HOSTS)}), 3, "task UPID:pve", STOPPED)
 
 
-CASES = {f"{case.failure}: {case.command}": case for case in (*SINGLE, *_of_every_command())}
+CASES = {
+    " ".join((f"{case.failure}: {case.command}", *case.machines.values())): case
+    for case in (*SINGLE, *_of_every_command())
+}

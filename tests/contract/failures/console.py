@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from tests.contract.providers.proxmox import (
     documented_privileges,
 )
 from tests.support.proxmox.state import Grant, State, Token, User
+from tests.support.secret_files import write_secret
 
 from drillbook.cli.main import main
 from drillbook.clock import SystemClock
@@ -71,8 +71,7 @@ class Console(DrillWorld):
     def __init__(self, server: ProxmoxServer, state_directory: Path) -> None:
         super().__init__(server, state_directory)
         for name, user in (("snapshots", USER), ("backups", BACKUP_USER)):
-            token = {"id": f"{user}!{TOKEN}", "secret": SECRET}
-            (self.tokens / f"{name}.json").write_text(json.dumps(token), encoding="utf-8")
+            write_secret(self.tokens / f"{name}.json", {"id": f"{user}!{TOKEN}", "secret": SECRET})
         self.machines: dict[str, Any] = {
             "retention": {"last": 1},
             "lock_wait_seconds": 0.5,

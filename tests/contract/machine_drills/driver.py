@@ -47,7 +47,9 @@ class Driver:
     def run(self, name: str = "shop-latest", *, keep: bool = False, point: PointRequest | None = None) -> Outcome:
         return self._carry_out(plan_drill(self.configuration, self.configuration.drill(name), keep=keep, point=point))
 
-    def restore(self, *replace: str, point: str = "latest", confirm: str = "shop") -> Outcome:
+    def restore(
+        self, *replace: str, point: str = "latest", confirm: str = "shop", only: tuple[str, ...] = ()
+    ) -> Outcome:
         """Put the shop back in its own place."""
         return self._carry_out(
             plan_in_place(
@@ -56,6 +58,7 @@ class Driver:
                 confirm=confirm,
                 point=PointRequest.parse(point),
                 replace=replace,
+                only=only,
             )
         )
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.machine_drills.driver import Driver
-from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, RANGE, shell_rules
+from tests.contract.machine_drills.world import HEARTBEAT, HOSTS, HOW_TO, RANGE, shell_rules
+from tests.support.proxmox.guests.no_cloud import no_cloud_files
 from tests.support.proxmox.state import Guest
 
 from drillbook.evidence import render_html, render_junit
@@ -95,6 +96,19 @@ def test_the_machines_were_isolated_in_the_call_that_restored_them(world: DrillW
     assert world.drill_guests() == []
 
 
+def test_to_cloud_init_a_copy_is_a_new_machine_with_the_name_that_the_how_to_says(
+    world: DrillWorld, driver: Driver
+) -> None:
+    """By the very drive that the server makes of its configuration, as qemu-server does."""
+    driver.run(keep=True)
+    guests = world.server.state.guests
+    (copy,) = (guests[vmid] for vmid in world.drill_guests() if guests[vmid].name == "drill-shop-db")
+    assert "hostname: drill-shop-db\n" in no_cloud_files(copy)["user-data"]
+    assert no_cloud_files(copy)["meta-data"] != no_cloud_files(guests[100])["meta-data"]
+    assert "`drill-shop-db`" in HOW_TO.read_text(encoding="utf-8")
+    driver.cleaner().clean()
+
+
 def test_the_second_stage_starts_when_the_first_answers(world: DrillWorld, driver: Driver) -> None:
     driver.run()
     calls = [one["path"].split("/qemu/")[1] for one in world.control.served("POST") if "/qemu/90" in one["path"]]
@@ -173,6 +187,18 @@ def test_what_must_turn_it_red(world: DrillWorld, driver: Driver, cause: str) ->
     assert driver.kinds() == ["opened", "closed"]
 
 
+def test_a_node_that_answers_on_the_isolated_bridge_is_red(
+    world: DrillWorld, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no host of the inventory, and its addresses are those that the controller asks it by."""
+    monkeypatch.setattr("drillbook.providers.proxmox.restores.addresses_of", lambda _name: ("192.0.2.200",))
+    spoil_shell(reached=("192.0.2.12:22", "192.0.2.200:8006"))(world)
+    outcome = driver.run()
+    assert outcome.verdict is Verdict.FAIL
+    found = check(outcome, "shop-db: nothing of production answers")
+    assert (found["status"], found["actual"]) == ("failed", "192.0.2.200:8006")
+
+
 @pytest.mark.parametrize(
     ("address", "why"),
     [
@@ -191,6 +217,8 @@ def test_silence_where_nothing_of_production_was_tried_proves_nothing(
     outcome = Driver(inventory).run()
     found = check(outcome, "shop-db: nothing of production answers")
     assert (found["status"], found["message"], outcome.verdict) == ("skipped", why, Verdict.UNPROVEN)
+    names = [entry["name"] for entry in outcome.record["checks"] if entry["stage"] == "isolation"]
+    assert "isolation proven" not in names, "what was left open is said, and not that nothing was reported"
 
 
 def test_an_old_disk_in_a_new_backup_misses_the_rpo(world: DrillWorld, driver: Driver) -> None:

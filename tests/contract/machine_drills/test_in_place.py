@@ -74,7 +74,7 @@ def changes(world: DrillWorld) -> list[dict[str, Any]]:
     return [one for one in world.control.served() if one["method"] != "GET" and one["status"] == 200]
 
 
-def refused(world: DrillWorld, driver: Driver, *replace: str, **options: str) -> str:
+def refused(world: DrillWorld, driver: Driver, *replace: str, **options: Any) -> str:
     """What a run says that was refused before it touched anything."""
     world.control.forget_served()
     before = {vmid: dict(guest.config) for vmid, guest in world.server.state.guests.items()}

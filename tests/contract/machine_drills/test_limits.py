@@ -124,16 +124,29 @@ def test_an_answer_that_says_neither_proves_nothing(world: DrillWorld) -> None:
         overreach_of(world)
 
 
-def test_reading_from_a_directory_is_refused(world: DrillWorld) -> None:
+def test_a_reader_that_is_shown_no_backup_is_told_so(world: DrillWorld, driver: Driver) -> None:
+    """It may look at the storage, and Proxmox VE leaves out of its list what one may not read."""
+    world.server.state.roles["DrillbookDrillReader"].remove("Datastore.Allocate")
+    said = driver.run().record["error"]["message"]
+    assert "the token is shown no backup on backups-reader: it lacks Datastore.Allocate" in said
+
+
+@pytest.mark.parametrize("kind", ["nfs", "dir"])
+def test_drills_from_a_storage_of_files_are_refused_by_its_type(world: DrillWorld, driver: Driver, kind: str) -> None:
     """Who may read another machine's backup there has Datastore.Allocate on it, which prunes all of them."""
     state = world.server.state
-    state.storages["backups-reader"] = Storage("backups-reader", "nfs", "backup", shared=True)
+    state.storages["backups-reader"] = Storage(
+        "backups-reader", kind, "backup", shared=True, options={"path": "/srv/b"}
+    )
     (found, *_rest) = [volume for volume in state.volumes.values() if volume.vmid == 100 and volume.content == "backup"]
     volid = "backups-reader:backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst"
     state.volumes[f"|{volid}"] = replace(found, volid=volid, storage="backups-reader", node="", format="vma.zst")
-    said = overreach_of(world)
-    assert said is not None
-    assert "it may change or remove backups by backups-reader" in said
+    world.control.forget_served()
+    outcome = driver.run()
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERROR, 2)
+    assert f"backups-reader is a storage of type {kind}" in outcome.record["error"]["message"]
+    assert "Proxmox Backup Server" in outcome.record["error"]["remedy"]
+    assert [one for one in world.control.served() if one["method"] != "GET"] == [], "nothing needed to be tried"
 
 
 def test_reading_by_the_entry_that_is_written_by_is_refused(world: DrillWorld) -> None:

@@ -13,6 +13,7 @@ from tests.support.proxmox import add_machine, empty_cluster
 from tests.support.proxmox.engine import Engine
 from tests.support.proxmox.state import Grant, Pool, State, Storage, Token, User
 from tests.support.proxmox.storage.archives import store_archive, take_archive
+from tests.support.secret_files import write_secret
 
 from drillbook.clock import SystemClock
 from drillbook.machines.drill.probe_scripts import read_all_script
@@ -93,7 +94,7 @@ class DrillWorld:
         self.state_directory = state_directory
         self.tokens = state_directory / "tokens"
         self.tokens.mkdir(parents=True, exist_ok=True)
-        (self.tokens / "drill.json").write_text(json.dumps({"id": f"{USER}!{TOKEN}", "secret": SECRET}))
+        write_secret(self.tokens / "drill.json", {"id": f"{USER}!{TOKEN}", "secret": SECRET})
 
     def disk(self, vmid: int) -> str:
         return str(self.server.state.guests[vmid].config["scsi0"]).split(",")[0]
@@ -130,7 +131,7 @@ class DrillWorld:
             for kind, subject in (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!backups"))
         ]
         token = self.tokens / "backups.json"
-        token.write_text(json.dumps({"id": f"{BACKUP_USER}!backups", "secret": SECRET}))
+        write_secret(token, {"id": f"{BACKUP_USER}!backups", "secret": SECRET})
         endpoint = ProxmoxEndpoint("127.0.0.1", self.server.port, Path(self.server.ca), token)
         return ProxmoxBackups(ProxmoxApi(endpoint), SystemClock())
 
@@ -140,8 +141,7 @@ class DrillWorld:
         state.roles |= documented_roles(RUNBOOK)
         state.users[RECOVERY_USER] = User(tokens={"recovery": Token(SECRET)})
         state.grants += documented_grants(RUNBOOK, RECOVERY_USER, "recovery")
-        token = {"id": f"{RECOVERY_USER}!recovery", "secret": SECRET}
-        (self.tokens / "recovery.json").write_text(json.dumps(token))
+        write_secret(self.tokens / "recovery.json", {"id": f"{RECOVERY_USER}!recovery", "secret": SECRET})
 
     def drill_guests(self) -> list[int]:
         return [vmid for vmid in self.server.state.guests if vmid in RANGE]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2.models import ec2_backends
+from tests.support.secret_files import write_secret
 
 from drillbook.clock import SystemClock
 from drillbook.model import BackupMode, BackupRules, Machine, Retention
@@ -82,7 +83,7 @@ class Ec2World:
     def __init__(self, endpoint: str, keys: Path) -> None:
         keys.mkdir(exist_ok=True)
         for user in ("snapshots.json", "backups.json"):
-            (keys / user).write_text('{"access_key": "test", "secret_key": "test"}', encoding="utf-8")
+            write_secret(keys / user, {"access_key": "test", "secret_key": "test"})
         self.place = Ec2Place(name="aws", kind="ec2", region=REGION, endpoint=endpoint, credentials_directory=keys)
         self.api = Ec2Api(self.place, "snapshots.json")
         self.backups_api = Ec2Api(self.place, "backups.json")

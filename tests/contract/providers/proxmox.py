@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.proxmox import add_container, add_machine, empty_cluster
 from tests.support.proxmox.state import Archive, Grant, Pool, State, Token, User, Volume
+from tests.support.secret_files import write_secret
 
 from drillbook.clock import SystemClock
 from drillbook.model import BackupMode, BackupRules, Retention
@@ -72,11 +72,12 @@ def shop(privileges: list[str] | None = None, backup_roles: dict[str, list[str]]
         for kind, subject in (("user", USER), ("token", f"{USER}!{TOKEN}"))
     ]
     for path, role in ((f"/pool/{POOL}", BACKUP_ROLES[0]), *((f"/storage/{one}", BACKUP_ROLES[1]) for one in STORAGES)):
-        state.grants += _granted(path, role)
+        state.grants += granted(path, role)
     return state
 
 
-def _granted(path: str, role: str) -> list[Grant]:
+def granted(path: str, role: str) -> list[Grant]:
+    """A role on a path for the token of backups, and for its user."""
     return [
         Grant(path, kind, subject, role)
         for kind, subject in (("user", BACKUP_USER), ("token", f"{BACKUP_USER}!{TOKEN}"))
@@ -93,7 +94,7 @@ class ProxmoxWorld:
         self.control = server.control
         tokens.mkdir(exist_ok=True)
         for file, user in (("snapshots.json", USER), ("backups.json", BACKUP_USER)):
-            (tokens / file).write_text(json.dumps({"id": f"{user}!{TOKEN}", "secret": SECRET}), encoding="utf-8")
+            write_secret(tokens / file, {"id": f"{user}!{TOKEN}", "secret": SECRET})
         self.place = ProxmoxPlace(
             name="cluster",
             kind="proxmox",
@@ -130,7 +131,7 @@ class ProxmoxWorld:
         number = next(vmid for vmid, guest in state.guests.items() if guest.name == host)
         del state.guests[number]
         state.pools[POOL].vms.remove(number)
-        state.grants += _granted(f"/vms/{number}", BACKUP_ROLES[0])
+        state.grants += granted(f"/vms/{number}", BACKUP_ROLES[0])
 
     def damage(self, backup: Backup) -> None:
         self.control.backup(backup.identifier, damaged=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.contract.machine_drills.world import DOCS, SECRET, TOKEN, USER, documented_grants, documented_roles, shop
 from tests.support.proxmox import ProxmoxServer, add_machine
+from tests.support.secret_files import write_secret
 
 from drillbook.clock import SystemClock
 from drillbook.model import SandboxHost
@@ -37,7 +38,7 @@ class SandboxWorld:
     def __init__(self, server: ProxmoxServer, folder: Path, public_key: str = f"{KEY}\n") -> None:
         self.server = server
         self.control = server.control
-        (folder / "drill.json").write_text(json.dumps({"id": f"{USER}!{TOKEN}", "secret": SECRET}))
+        write_secret(folder / "drill.json", {"id": f"{USER}!{TOKEN}", "secret": SECRET})
         (folder / "controller.pub").write_text(public_key)
         self.place = ProxmoxPlace(
             name="cluster",

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.providers.proxmox import ProxmoxWorld, documented_privileges, shop
 from tests.support.proxmox import ProxmoxServer
 
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, LockedError, RefusedError
+from drillbook.clock import SystemClock
+from drillbook.errors import (
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    LockedError,
+    RefusedError,
+    UnreachedError,
+)
 from drillbook.model import Machine, Power, Quiesce
 from drillbook.providers.proxmox import tasks
 from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, UnknownOutcomeError
+from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 LIMIT = timedelta(seconds=20)
 NAME = "drillbook-one"
@@ -150,6 +159,21 @@ def test_one_that_stays_frozen_is_said_in_time(proxmox: ProxmoxWorld, machine: M
         proxmox.snapshots.thaw(machine, timedelta(seconds=1))
 
 
+def test_who_may_not_freeze_has_frozen_nothing(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    proxmox.server.state.roles["DrillbookSnapshots"].remove("VM.GuestAgent.FileSystemMgmt")
+    with pytest.raises(UnreachedError, match=r"may not do that.*VM\.GuestAgent\.FileSystemMgmt"):
+        proxmox.snapshots.freeze(machine, LIMIT)
+
+
+def test_a_thaw_that_is_refused_is_not_asked_for_again(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    """Nothing that the machine does can change that answer; its clients wait meanwhile."""
+    proxmox.snapshots.freeze(machine, LIMIT)
+    proxmox.server.state.roles["DrillbookSnapshots"].remove("VM.GuestAgent.FileSystemMgmt")
+    with pytest.raises(ConfigurationError, match=r"may not do that.*VM\.GuestAgent\.FileSystemMgmt"):
+        proxmox.snapshots.thaw(machine, timedelta(seconds=2))
+    assert len(proxmox.control.served("POST", "/agent/fsfreeze-thaw")) == 1
+
+
 @pytest.mark.parametrize(
     ("host", "options", "why"),
     [
@@ -270,3 +294,34 @@ def test_a_host_that_does_not_answer_is_named(proxmox: ProxmoxWorld, tmp_path: P
     endpoint = ProxmoxEndpoint("127.0.0.1", 9, None, tmp_path / "tokens/snapshots.json")
     with pytest.raises(InfrastructureError, match=r"127\.0\.0\.1:9"):
         ProxmoxApi(endpoint).post("/nodes/pve1/qemu/100/snapshot", snapname="ab")
+
+
+def test_a_node_that_is_away_is_passed_over(proxmox: ProxmoxWorld, tmp_path: Path, machine: Machine) -> None:
+    """Reading and writing alike, for nothing was sent to it; also by the calls that follow."""
+    token, port = tmp_path / "tokens/snapshots.json", proxmox.server.port
+    api = ProxmoxApi(ProxmoxEndpoint("127.0.0.9", port, Path(proxmox.server.ca), token, ("127.0.0.1",)))
+    assert api.hosts == ("127.0.0.9", "127.0.0.1")
+    snapshots = ProxmoxSnapshots(api, SystemClock())
+    snapshots.freeze(machine, LIMIT)
+    snapshots.thaw(machine, LIMIT)
+    assert api.get("/version")["release"]
+    assert api._first == 1
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:\d+, GET /nodes/nowhere/"):
+        api.get("/nodes/nowhere/tasks")
+
+
+def test_nodes_that_are_all_away_are_all_named(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
+    token = tmp_path / "tokens/snapshots.json"
+    api = ProxmoxApi(ProxmoxEndpoint("127.0.0.9", 9, Path(proxmox.server.ca), token, ("127.0.0.1",)))
+    with pytest.raises(InfrastructureError, match=r"does not answer \(in 127\.0\.0\.9:9, 127\.0\.0\.1:9, POST "):
+        api.post("/nodes/pve1/qemu/100/snapshot", snapname="ab")
+
+
+def test_an_answer_that_was_lost_is_asked_for_nowhere_else(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
+    """What may have been done must not be done twice."""
+    token, port = tmp_path / "tokens/snapshots.json", proxmox.server.port
+    api = ProxmoxApi(ProxmoxEndpoint("127.0.0.1", port, Path(proxmox.server.ca), token, ("127.0.0.1",)))
+    proxmox.control.cut_connection("POST", "/snapshot$", accepted=True)
+    with pytest.raises(UnknownOutcomeError):
+        api.post("/nodes/pve1/qemu/100/snapshot", snapname="ab")
+    assert len(proxmox.control.served("POST", "/snapshot")) == 1

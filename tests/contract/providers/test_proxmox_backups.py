@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.providers.proxmox import BACKUP_USER, TOKEN, ProxmoxWorld, documented_backup_roles, shop
+from tests.contract.providers.proxmox import BACKUP_USER, TOKEN, ProxmoxWorld, documented_backup_roles, granted, shop
 from tests.support.proxmox import ProxmoxServer
 from tests.support.proxmox.state import Grant
 
@@ -319,7 +319,44 @@ def test_who_may_not_see_backups_is_told_so_and_not_that_there_are_none(proxmox:
         ConfigurationError, match=rf"no backup of {HOST}: it lacks VM.Backup \(in /vms/100 of the cluster\)"
     ):
         proxmox.backups.backups((HOST,), proxmox.rules)
-    assert proxmox.backups.backups(("no-such-machine",), proxmox.rules) == ()
+
+
+def test_a_machine_that_is_gone_or_not_shown_is_not_said_to_have_no_backup(proxmox: ProxmoxWorld) -> None:
+    """Its removal took it out of its pool, and the token's right on its number with it."""
+    made = back_up(proxmox)
+    del proxmox.server.state.guests[100]
+    proxmox.server.state.pools["shop"].vms.remove(100)
+    with pytest.raises(ConfigurationError, match=rf"{HOST}, and no backup of it: it is gone, .*VM.Backup on /vms/N"):
+        proxmox.backups.backups((HOST, "shop-web1"), proxmox.rules)
+    proxmox.server.state.grants += granted("/vms", "DrillbookBackups")
+    assert proxmox.backups.backups((HOST,), proxmox.rules) == (made,)
+    assert proxmox.backups.backups(("no-such-machine",), proxmox.rules) == (), "all numbers are shown"
+
+
+def test_who_may_look_at_a_storage_and_not_write_to_it_is_told_so(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    """Proxmox VE shows the storage for either right, and its backups for one of them."""
+    back_up(proxmox)
+    proxmox.server.state.roles["DrillbookBackupStorage"] = ["Datastore.Audit"]
+    said = proxmox.backups.refusal(machine, proxmox.rules)
+    assert said == "the token may not write to storage nas (Datastore.AllocateSpace on /storage/nas)"
+    with pytest.raises(
+        ConfigurationError, match=r"no backup on nas: it lacks Datastore.AllocateSpace \(in /storage/nas "
+    ):
+        proxmox.backups.backups((HOST,), proxmox.rules)
+
+
+def test_a_fleecing_storage_must_be_writable_too(proxmox: ProxmoxWorld, machine: Machine) -> None:
+    state = proxmox.server.state
+    state.roles["Auditor"] = ["Datastore.Audit"]
+    state.grants = [one for one in state.grants if one.path != "/storage/thin"] + granted("/storage/thin", "Auditor")
+    said = proxmox.backups.refusal(machine, replace(proxmox.rules, fleecing_storage="thin"))
+    assert said == "the token may not write to storage thin (Datastore.AllocateSpace on /storage/thin)"
+
+
+def test_a_storage_that_is_disabled_is_called_so(proxmox: ProxmoxWorld) -> None:
+    proxmox.server.state.storages["nas"].options["disable"] = 1
+    with pytest.raises(ConfigurationError, match=r"storage nas is disabled, or for none of the nodes.*Enable it"):
+        proxmox.backups.backups((HOST,), proxmox.rules)
 
 
 def test_warnings_come_with_the_backup(proxmox: ProxmoxWorld) -> None:

@@ -123,6 +123,13 @@ def test_one_whose_agent_is_silent_is_said(world: SandboxWorld) -> None:
         world.sandboxes.reach(machine, timedelta(seconds=1))
 
 
+def test_a_token_that_may_not_read_inside_is_said_at_once(world: SandboxWorld) -> None:
+    machine = world.sandboxes.make(world.sandboxes.claim("sandbox1", RUN, ()), HOST, LIMIT)
+    world.server.state.roles["DrillbookSandbox"].remove("VM.GuestAgent.FileRead")
+    with pytest.raises(ConfigurationError, match=r"may not do that.*VM\.GuestAgent"):
+        world.sandboxes.reach(machine, timedelta(seconds=2))
+
+
 def test_a_number_that_somebody_took_meanwhile_is_taken(world: SandboxWorld) -> None:
     claim = world.sandboxes.claim("sandbox1", RUN, ())
     add_machine(world.server.state, 9000, "pve2", "ceph", name="another-s")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.contract.provisioning.controller import ROOT
 from tests.support.proxmox import add_machine
+from tests.support.proxmox.state import Pool
 
-from drillbook.config import Configuration, Inventory, configuration
+from drillbook.config import Configuration, Inventory, configuration, read_inventory
+from drillbook.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +94,28 @@ def test_drillbook_accepts_them(name: str, request: pytest.FixtureRequest) -> No
     assert place.drill is not None
     assert set(found.service("shop").hosts) == {"shop-web1", "shop-web2"}
     assert set(found.service("main").hosts) == set(DATABASES)
+
+
+def test_a_nested_pool_in_sight_is_named_with_the_way_around_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plug-in asks for each pool by a call that Proxmox VE does not have for those."""
+    for name in ("ANSIBLE_VAULT_PASSWORD_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, cluster.controller.environment[name])
+    state, source = cluster.server.state, cluster.controller.inventory
+    assert cluster.server.control.invalid() == []
+    state.pools["production/shop"] = Pool("production/shop")
+    try:
+        with pytest.raises(ConfigurationError) as caught:
+            read_inventory([source], root=cluster.controller.home)
+        found = read_inventory([source / "hosts.yml"], root=cluster.controller.home)
+    finally:
+        del state.pools["production/shop"]
+        cluster.server.control.forget_served()  # the plug-in's call is one that the schema does not know
+    assert "GET /pools/production/shop" in caught.value.message
+    assert f"-i {source / 'hosts.yml'}" in caught.value.remedy
+    assert set(found.hosts_of("webservers_shop")) == {"shop-web1", "shop-web2"}
+    assert configuration(found).service("shop").group == "webservers_shop"
 
 
 def test_no_credential_is_part_of_an_example() -> None:

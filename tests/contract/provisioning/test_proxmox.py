@@ -68,7 +68,7 @@ def test_machines_are_as_declared(made: Made) -> None:
     assert "bridge=vmbr0" in config["net0"]
     assert "tag=110" in config["net0"]
     assert config["ipconfig0"] == "ip=192.0.2.11/24,gw=192.0.2.1"
-    assert config["ciuser"] == "debian"
+    assert (config["ciuser"], config["ciupgrade"]) == ("debian", 0)
     assert config["sshkeys"].replace("%20", " ").replace("%40", "@").replace("%2F", "/") == KEY
     assert config["scsi0"].endswith("size=32G")
     assert config["scsi1"].endswith("size=100G")

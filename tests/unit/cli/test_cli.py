@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.secret_files import write_secret
 from tests.unit.world import inventory_json
 
 from drillbook.cli import main
@@ -27,7 +28,7 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
     (tmp_path / "credentials").mkdir()
     for user in ("repository_reader", "evidence_writer"):
-        (tmp_path / f"credentials/{user}.json").write_text('{"access_key": "a", "secret_key": "s"}')
+        write_secret(tmp_path / f"credentials/{user}.json", {"access_key": "a", "secret_key": "s"})
     monkeypatch.setenv("DRILLBOOK_INVENTORY", str(tmp_path / "hosts.yml"))
     return tmp_path
 

@@ -30,6 +30,7 @@ CONFIG: dict[str, Any] = {
     "description": "a machine\n",
     "tags": "web;drillbook",
     "ciuser": "debian",
+    "ciupgrade": 0,
     "sshkeys": "ssh-ed25519%20AAAA%20me%40example.org%0A",
     "nameserver": "192.0.2.1",
     "net0": "virtio=BC:24:11:00:00:01,bridge=vmbr0,tag=7",
@@ -74,6 +75,7 @@ def test_memory_may_be_a_property_string() -> None:
         ("tags", "drillbook", {"tags": ["drillbook", "web"]}),
         ("description", "other", {"description": "a machine"}),
         ("ciuser", "root", {"ciuser": "debian"}),
+        ("ciupgrade", 1, {"ciupgrade": False}),
         ("sshkeys", "ssh-rsa%20B", {"sshkeys": KEY}),
         ("nameserver", "", {"nameservers": ["192.0.2.1"]}),
         ("ipconfig1", "ip=192.0.2.9/24", {"ipconfig": {"ipconfig1": "ip=dhcp"}}),
@@ -84,6 +86,12 @@ def test_a_setting_that_differs(key: str, value: Any, called: dict[str, Any]) ->
     assert found["settings"] == called
     assert (found["cards"], found["new_disks"], found["grown_disks"], found["shrunk"]) == ([], [], [], [])
     assert found["before"] != found["after"]
+
+
+def test_a_machine_that_does_not_say_is_upgraded_at_its_first_boot() -> None:
+    """Proxmox VE's own default; a drill's copy has a first boot, too."""
+    found = changes({key: value for key, value in CONFIG.items() if key != "ciupgrade"})
+    assert found["settings"] == {"ciupgrade": False}
 
 
 @pytest.mark.parametrize(

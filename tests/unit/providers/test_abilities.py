@@ -3,12 +3,14 @@
 import pytest
 
 from drillbook.providers import (
+    Doubtful,
     Freezing,
     HostSettings,
     LateSnapshots,
     LimitedCredential,
     LiveRestores,
     LockExplaining,
+    OwnInterface,
     PartialBackups,
     Pools,
     PowerReading,
@@ -29,12 +31,14 @@ from drillbook.providers.proxmox.sandboxes import ProxmoxSandboxes
 from drillbook.providers.proxmox.snapshots import ProxmoxSnapshots
 
 ABILITIES = (
+    Doubtful,
     Freezing,
     HostSettings,
     LateSnapshots,
     LimitedCredential,
     LiveRestores,
     LockExplaining,
+    OwnInterface,
     PartialBackups,
     Pools,
     PowerReading,
@@ -46,9 +50,9 @@ ABILITIES = (
     [
         (ProxmoxSnapshots, {Freezing, LockExplaining, PowerReading}),
         (ProxmoxBackups, {LockExplaining}),
-        (ProxmoxRestores, {HostSettings, LimitedCredential, LiveRestores}),
+        (ProxmoxRestores, {HostSettings, LimitedCredential, LiveRestores, OwnInterface}),
         (ProxmoxSandboxes, {LimitedCredential}),
-        (ProxmoxRecoveries, {PartialBackups, Pools}),
+        (ProxmoxRecoveries, {Doubtful, PartialBackups, Pools}),
         (Ec2Snapshots, {LateSnapshots}),
         (Ec2Backups, set()),
         (Ec2Restores, {LimitedCredential, LiveRestores}),

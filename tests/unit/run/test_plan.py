@@ -96,12 +96,12 @@ def test_what_others_built_is_drilled_and_not_restored_in_place(world: World) ->
     assert plan_drill(world.configuration, replace(world.configuration.drills[0], service=service)).mode is Mode.SANDBOX
 
 
-def test_only_machines_of_the_service_can_be_replaced(world: World) -> None:
+@pytest.mark.parametrize("option", ["replace", "only"])
+def test_only_machines_of_the_service_can_be_named(world: World, option: str) -> None:
     service = world.configuration.service("main")
-    with pytest.raises(RefusedError, match="db1: no machine of main"):
-        plan_in_place(
-            world.configuration, service, confirm="postgresql_main", point=PointRequest(), replace=(service.hosts[0],)
-        )
+    named: dict[str, Any] = {option: (service.hosts[0],)}
+    with pytest.raises(RefusedError, match=f"db1: no machine of main .*--{option}"):
+        plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest(), **named)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from tests.support.secret_files import write_secret
 
 from drillbook.errors import InfrastructureError
 from drillbook.model import ObjectStore
@@ -174,7 +175,7 @@ def test_a_heartbeat_that_never_stands_still_is_an_error(store: ObjectStore) -> 
 @pytest.mark.parametrize("content", [None, "no json", "[]", '{"access_key": "a"}'])
 def test_credentials_that_can_not_be_read_are_told_without_their_content(tmp_path: Path, content: str | None) -> None:
     if content is not None:
-        (tmp_path / "reader.json").write_text(content)
+        write_secret(tmp_path / "reader.json", content)
     with pytest.raises(InfrastructureError) as caught:
         user_keys(tmp_path, "reader")
     assert "reader" in caught.value.message

@@ -9,7 +9,7 @@ from drillbook.machines.backups import open_rules
 from drillbook.machines.drill.selection import Selection, choose_backups
 from drillbook.machines.drill.steps import MachineSteps
 from drillbook.model import Backup, Check, CheckStatus, Machine, MachineGroup, PointType, Stage, Step
-from drillbook.providers import PartialBackups, Pools, Recoveries
+from drillbook.providers import Doubtful, PartialBackups, Pools, Recoveries
 from drillbook.run.plan import Plan, Track
 from drillbook.run.work import Run
 
@@ -20,7 +20,7 @@ _REMEDY = (
 
 
 class InPlaceWork(MachineSteps):
-    """Puts the machines back where they were.
+    """Puts the machines back where they were: the members of ``group``, which may be some of the service's machines.
 
     What stands in a machine's place is lost, so each such machine must be named in the plan's ``replace``.
     """
@@ -39,9 +39,13 @@ class InPlaceWork(MachineSteps):
         gone = [host for host in self._group.hosts if host not in standing]
         actual = [f"gone: {', '.join(gone)}"] if gone else []
         actual += [f"to be replaced: {', '.join(standing)}"] if standing else []
+        alone = [host for host in self._track.service.hosts if host not in self._group.hosts]
+        actual += [f"left alone: {', '.join(alone)}"] if alone else []
         name = "what stands was named"
         expected = "each machine is gone, or named by --replace"
-        return (Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="; ".join(actual)),)
+        named = Check(name, Stage.GATE, CheckStatus.PASSED, expected=expected, actual="; ".join(actual))
+        doubts = self._provider.doubts() if isinstance(self._provider, Doubtful) else ()
+        return named, *doubts
 
     def _select(self, step: Step, run: Run) -> None:
         """Each backup is looked at before any machine is touched."""

@@ -22,6 +22,10 @@ PORTS = (22, 80, 443, 2379, 3306, 5000, 5432, 6379, 6432, 7480, 8006, 8008)
 _PEERS = 8
 """So many others of a group are each machine's control; were it all of them, what is tried would grow with the group's square."""
 _REMEDY = "Close the drill's network: nothing may be routed from it, and nothing of production may be in it."
+_DEAD = (
+    "Name an address of the machine's own subnet that answers in the drill's network (drillbook_providers.drill.control), and see that "
+    "it does: a copy that keeps its address has no gateway there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Isolation:
 
     ``addresses`` are those of all hosts of the inventory but sandboxes, by name (None where it does not say one), ``ports`` what the group's
     machines listen on, ``outside`` and ``names`` what must not be reached or resolved. ``control`` ("address:port", or "") answers
-    inside the drill's network: without it the machines of the drill are each other's control.
+    inside the drill's network: without it the machines of the drill are each other's control. ``provider`` are the addresses of the
+    provider itself, which are production's as well, and none that the inventory need know.
     """
 
     addresses: Mapping[str, str | None]
@@ -38,6 +43,7 @@ class Isolation:
     outside: tuple[Endpoint, ...]
     names: tuple[str, ...]
     control: str
+    provider: tuple[str, ...] = ()
 
     def prove(
         self,
@@ -60,11 +66,8 @@ class Isolation:
         restored = set().union(*own.values())
         others = {host: address for host, address in self.addresses.items() if host not in own or host in moved}
         unknown = tuple(sorted(host for host, address in others.items() if address is None))
-        forbidden = [
-            Endpoint(address, port)
-            for address in sorted({address for address in others.values() if address} - restored)
-            for port in sorted({*PORTS, *self.ports})
-        ]
+        production = self._endpoints({address for address in others.values() if address} - restored)
+        forbidden = [*production, *self._endpoints(set(self.provider) - restored - {one.address for one in production})]
         probed = concurrently(
             machines,
             lambda machine: self._of(
@@ -72,7 +75,7 @@ class Isolation:
                 machine,
                 [*forbidden, *self.outside],
                 self._controls(restored, own[machine.host]),
-                _untried(forbidden, unknown),
+                _untried(production, unknown),
             ),
             workers,
         )
@@ -80,6 +83,9 @@ class Isolation:
             if outcome.error is not None:
                 raise outcome.error
         return tuple(check for outcome in probed for check in outcome.value or ())
+
+    def _endpoints(self, addresses: set[str]) -> list[Endpoint]:
+        return [Endpoint(address, port) for address in sorted(addresses) for port in sorted({*PORTS, *self.ports})]
 
     def _controls(self, restored: set[str], own: set[str]) -> list[Endpoint]:
         """In the drill's network the restored machines answer to each other; the next few are asked."""
@@ -217,9 +223,14 @@ def _control(machine: Machine, seen: Reached, controls: set[str]) -> Check:
         expected=f"one of {', '.join(sorted(controls))} answers",
         actual=", ".join(answered) or "silence",
         message="" if answered else "with a dead network the silence of production proves nothing",
+        remedy=_DEAD,
     )
 
 
-def _check(name: str, status: CheckStatus, *, expected: str = "", actual: str = "", message: str = "") -> Check:
-    remedy = _REMEDY if status is CheckStatus.FAILED else ""
-    return Check(name, Stage.ISOLATION, status, expected, actual, message, remedy)
+def _check(
+    name: str, status: CheckStatus, *, expected: str = "", actual: str = "", message: str = "", remedy: str = _REMEDY
+) -> Check:
+    """``remedy`` is for where it failed."""
+    return Check(
+        name, Stage.ISOLATION, status, expected, actual, message, remedy if status is CheckStatus.FAILED else ""
+    )

@@ -10,7 +10,7 @@ from drillbook.machines.drill.isolation import Isolation
 from drillbook.machines.drill.probe_scripts import Endpoint
 from drillbook.machines.drill.work import MachineWork
 from drillbook.model import Claim, Mode
-from drillbook.providers import DrillMachines, Place, open_recoveries, open_removal, open_restores
+from drillbook.providers import DrillMachines, OwnInterface, Place, open_recoveries, open_removal, open_restores
 from drillbook.run.stops import StoppableClock
 from drillbook.run.work import Opening, Work
 
@@ -26,9 +26,11 @@ def open_work(opening: Opening) -> Work:
         )
     clock = StoppableClock(opening.clock, opening.stops)
     if plan.mode is Mode.IN_PLACE:
-        return InPlaceWork(open_recoveries(place, clock), group, plan, track, opening.clock, workers=opening.workers)
+        members = group.only(plan.only) if plan.only else group
+        return InPlaceWork(open_recoveries(place, clock), members, plan, track, opening.clock, workers=opening.workers)
+    restores = open_restores(place, clock)
     return MachineWork(
-        open_restores(place, clock),
+        restores,
         group,
         Isolation(
             addresses=opening.addresses,
@@ -36,6 +38,7 @@ def open_work(opening: Opening) -> Work:
             outside=tuple(Endpoint.parse(text) for text in group.outside),
             names=group.outside_names,
             control=place.drill.control if place.drill else "",
+            provider=restores.own_addresses() if isinstance(restores, OwnInterface) else (),
         ),
         opening.clock,
         workers=opening.workers,

@@ -24,12 +24,16 @@ _UNKNOWN_STATUS = frozenset({502, 503, 504, 595, 596})
 
 @dataclass(frozen=True, slots=True)
 class ProxmoxEndpoint:
-    """Where the interface is, and who asks. ``token`` is a file with ``{"id": "user@realm!name", "secret": ...}``."""
+    """Where the interface is, and who asks. ``token`` is a file with ``{"id": "user@realm!name", "secret": ...}``.
+
+    ``others`` are further nodes of the cluster, each of which answers for all: they are asked while ``host`` can't be reached.
+    """
 
     host: str
     port: int
     ca_file: Path | None
     token: Path
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,21 @@ class Token:
     secret: str = field(repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> "Token":
-        """Read it from its file; raises ConfigurationError."""
+    def read(cls, path: Path, *, refuse_exposed: bool = True) -> "Token":
+        """Read it from its file; raises ConfigurationError, as for a file that others may read unless ``refuse_exposed`` is off."""
         identifier, secret = read_credentials(
             path,
             ("id", "secret"),
             what="the token's id and secret",
             remedy='Write {"id": "user@realm!name", "secret": "..."} there, mode 0600.',
             fault=ConfigurationError,
+            refuse_exposed=refuse_exposed,
         )
         return cls(identifier, secret)
+
+
+class _AwayError(Exception):
+    """Nothing could be sent there."""
 
 
 class ProxmoxApi:
@@ -59,11 +68,12 @@ class ProxmoxApi:
         token = token or Token.read(endpoint.token)
         user, _, name = token.identifier.partition("!")
         self.user = token.identifier
-        self._where = f"{endpoint.host}:{endpoint.port}"
+        self.hosts = (endpoint.host, *endpoint.others)
+        self._port = endpoint.port
+        self._first = 0
         self._local = threading.local()  # a session of requests belongs to one thread
-        self._connect: Callable[[], ProxmoxAPI] = partial(
+        self._connect: Callable[[str], ProxmoxAPI] = partial(
             ProxmoxAPI,
-            endpoint.host,
             port=endpoint.port,
             user=user,
             token_name=name,
@@ -89,15 +99,28 @@ class ProxmoxApi:
         """Remove; as `post`."""
         return self._call("delete", path, parameters)
 
-    def _session(self) -> ProxmoxAPI:
-        if not hasattr(self._local, "session"):
-            self._local.session = self._connect()
-        return self._local.session
+    def _session(self, host: str) -> ProxmoxAPI:
+        if not hasattr(self._local, "sessions"):
+            self._local.sessions = {}
+        if host not in self._local.sessions:
+            self._local.sessions[host] = self._connect(host)
+        return self._local.sessions[host]
 
     def _call(self, method: str, path: str, parameters: dict[str, Any]) -> Any:
-        where = f"{self._where}, {method.upper()} {path}"
+        """A node that nothing could be sent to is passed over, also by the calls that follow."""
+        asked = f"{method.upper()} {path}"
+        order = [(self._first + step) % len(self.hosts) for step in range(len(self.hosts))]
+        for number in order:
+            host = self.hosts[number]
+            try:
+                return self._ask(host, method, path, parameters, f"{host}:{self._port}, {asked}")
+            except _AwayError:
+                self._first = (number + 1) % len(self.hosts)
+        raise _unreachable(", ".join([*(f"{self.hosts[number]}:{self._port}" for number in order), asked]))
+
+    def _ask(self, host: str, method: str, path: str, parameters: dict[str, Any], where: str) -> Any:
         try:
-            return getattr(self._session()(path.lstrip("/")), method)(**parameters)
+            return getattr(self._session(host)(path.lstrip("/")), method)(**parameters)
         except ResourceException as error:
             if method != "get" and error.status_code in _UNKNOWN_STATUS:
                 raise _unknown(f"{error.status_code} {error.status_message}", where) from error
@@ -108,10 +131,10 @@ class ProxmoxApi:
                 where=where,
                 remedy="Give the cluster's CA (/etc/pve/pve-root-ca.pem) as ca_file, and the name that is in the certificate.",
             ) from error
-        except requests.exceptions.ConnectTimeout as error:
-            raise _unreachable(where) from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-            if method == "get" or _never_sent(error):
+            if _never_sent(error):
+                raise _AwayError from error
+            if method == "get":
                 raise _unreachable(where) from error
             raise _unknown(type(error).__name__, where) from error
 
@@ -136,8 +159,10 @@ def _reason(error: ResourceException) -> str:
 
 
 def _never_sent(error: requests.exceptions.RequestException) -> bool:
-    """Whether no connection was made at all (urllib3's NewConnectionError)."""
-    return "NewConnectionError" in repr(error)
+    """Whether no connection was made at all (urllib3's NewConnectionError, also for a name that is not known)."""
+    return isinstance(error, requests.exceptions.ConnectTimeout) or any(
+        word in repr(error) for word in ("NewConnectionError", "NameResolutionError")
+    )
 
 
 def _unreachable(where: str) -> InfrastructureError:

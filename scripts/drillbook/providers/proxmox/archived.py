@@ -49,12 +49,12 @@ def devices_of(config: Mapping[str, Any]) -> Devices:
 
 def left_behind(text: str, config: Mapping[str, Any], number: str) -> tuple[str, ...]:
     """Which disks the configuration in a backup names and the restored one does not, each with what brings it back."""
-    unused = {_volume(str(value)): key for key, value in config.items() if _UNUSED.match(key)}
+    unused = {volume_of(str(value)): key for key, value in config.items() if _UNUSED.match(key)}
     said = []
     for key, line in sorted(disks_of(text).items()):
         if key in config:
             continue
-        volume = _volume(line)
+        volume = volume_of(line)
         attach = f"`qm set {number} --{key} {line}`"
         if volume in unused:
             said.append(f"{key} was in no backup: it is {unused[volume]}; attach it by {attach}")
@@ -82,5 +82,6 @@ def _mapping(kind: str, line: str) -> str | None:
     return "" if options.get("host", first).lower() == _SPICE else None
 
 
-def _volume(line: str) -> str:
+def volume_of(line: str) -> str:
+    """The volume of a drive's line."""
     return line.partition(",")[0].removeprefix("file=")

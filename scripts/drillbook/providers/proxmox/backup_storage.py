@@ -1,12 +1,13 @@
 """Backups as they lie on a storage: where it is, what is there, and what of that is drillbook's."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drillbook.errors import ConfigurationError, InfrastructureError
 from drillbook.model import Backup
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.notes import listed_backup
+from drillbook.providers.proxmox.permissions import WRITE, privileges_on
 
 PBS = "pbs"
 _UNKNOWN = "No such storage"
@@ -19,9 +20,10 @@ class BackupStorages:
         self._api = api
         self._nodes: dict[str, str] = {}
         self._active: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._writable: dict[str, bool] = {}
 
     def on_node(self, node: str, name: str) -> Mapping[str, Any] | None:
-        """The storage as that node sees it; None where there is none, or the token may not write to it.
+        """The storage as that node sees it; None where there is none, or the token may neither look at it nor write to it.
 
         One that is not for this node is listed all the same, and not enabled. One that was active is not asked for again: a node has many
         machines, and what uses it says for itself when it is gone.
@@ -33,18 +35,25 @@ class BackupStorages:
             self._active[node, name] = storage
         return self._active[node, name]
 
-    def all(self, name: str) -> list[Backup]:
-        """All backups on the storage that drillbook took, oldest first. A storage of each node's own is read on every node.
+    def writable(self, name: str) -> bool:
+        """Whether the token may write to it; one call for a storage."""
+        if name not in self._writable:
+            self._writable[name] = WRITE in privileges_on(self._api, f"/storage/{name}")
+        return self._writable[name]
 
-        Raises InfrastructureError where a node can't be asked: what is not seen must not be taken for gone.
+    def seen(self, name: str) -> tuple[list[Backup], tuple[str, ...]]:
+        """All backups on the storage that drillbook took, oldest first; and the nodes whose own part of it can't be read.
+
+        A storage of each node's own is read on every node, so what is not seen must not be taken for gone.
         """
+        places, away = self._places(name)
         found = [
             backup
-            for node, place in self._places(name)
+            for node, place in places
             for entry in self._api.get(f"/nodes/{node}/storage/{name}/content", content="backup")
             if (backup := listed_backup(entry, place)) is not None
         ]
-        return sorted(found, key=lambda backup: (backup.taken_at, backup.identifier))
+        return sorted(found, key=lambda backup: (backup.taken_at, backup.identifier)), away
 
     def of_machine(self, node: str, place: str, vmid: str) -> list[Backup]:
         """All backups of one number that drillbook took."""
@@ -57,7 +66,10 @@ class BackupStorages:
         if own:
             return node
         if backup.place not in self._nodes:
-            self._nodes[backup.place] = next(self._places(backup.place))[0]
+            places, away = self._places(backup.place)
+            if not places:
+                raise storage_away(backup.place, away)
+            self._nodes[backup.place] = places[0][0]
         return self._nodes[backup.place]
 
     def _asked(self, node: str, name: str) -> Mapping[str, Any] | None:
@@ -69,36 +81,48 @@ class BackupStorages:
             raise
         return next(iter(found), None)
 
-    def _places(self, name: str) -> Iterator[tuple[str, str]]:
-        """Each node to be asked, and what the place is called there; one is enough where they share it."""
-        seen, away = False, []
+    def _places(self, name: str) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+        """Each node to be asked, and what the place is called there; one is enough where they share it. And the nodes that are away."""
+        found, disabled, away = list[tuple[str, str]](), False, list[str]()
         for entry in sorted(self._api.get("/nodes"), key=lambda one: str(one["node"])):
             node = str(entry["node"])
+            storage = None if entry.get("status") == "offline" else self._asked(node, name)
             if entry.get("status") == "offline":
                 away.append(node)
+            elif storage is None:
                 continue
-            storage = self._asked(node, name)
-            if storage is None or not storage.get("enabled", 1):
-                continue
-            if not storage.get("active"):
+            elif not storage.get("enabled", 1):
+                disabled = True
+            elif not storage.get("active"):
                 away.append(node)
-                continue
-            seen = True
-            yield node, place_of(node, storage)
-            if storage.get("shared"):
-                return
-        if away:
-            raise InfrastructureError(
-                f"storage {name} can't be read on {', '.join(away)}",
-                where="the cluster's nodes",
-                remedy="Bring the node back, or activate the storage there: backups on it are not seen until then.",
-            )
-        if not seen:
-            raise ConfigurationError(
-                f"there is no storage {name} that this token may write to",
-                where="drillbook_machines.backup.storage",
-                remedy="Correct the name, or give the token Datastore.AllocateSpace on it.",
-            )
+            elif storage.get("shared"):
+                return [(node, place_of(node, storage))], ()
+            else:
+                found.append((node, place_of(node, storage)))
+        if not found and not away:
+            raise _no_storage(name, disabled=disabled)
+        return found, tuple(away)
+
+
+def storage_away(name: str, nodes: Sequence[str]) -> InfrastructureError:
+    """The error for a storage that can't be read on some nodes."""
+    return InfrastructureError(
+        f"storage {name} can't be read on {', '.join(nodes)}",
+        where="the cluster's nodes",
+        remedy="Bring the node back, or activate the storage there: backups on it are not seen until then.",
+    )
+
+
+def _no_storage(name: str, *, disabled: bool) -> ConfigurationError:
+    return ConfigurationError(
+        f"storage {name} is disabled, or for none of the nodes that are there"
+        if disabled
+        else f"there is no storage {name} that this token may write to",
+        where="drillbook_machines.backup.storage",
+        remedy="Enable it, or name another."
+        if disabled
+        else "Correct the name, or give the token Datastore.AllocateSpace on it.",
+    )
 
 
 def place_of(node: str, storage: Mapping[str, Any]) -> str:

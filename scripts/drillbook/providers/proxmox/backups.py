@@ -1,7 +1,7 @@
 """Backups of Proxmox VE guests by vzdump, to Proxmox Backup Server or to a storage of files."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,9 +10,10 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
 from drillbook.model import Backup, BackupNote, BackupRules, Machine
 from drillbook.providers.proxmox.api import ProxmoxApi, is_verdict
-from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_of
+from drillbook.providers.proxmox.backup_storage import PBS, BackupStorages, place_of, storage_away, storage_of
 from drillbook.providers.proxmox.machines import ProxmoxMachines, base, is_container, vmid
 from drillbook.providers.proxmox.notes import with_machine
+from drillbook.providers.proxmox.permissions import WRITE, refuse_blind
 from drillbook.providers.proxmox.pools import VisiblePools
 from drillbook.providers.proxmox.tasks import FIRST_POLL, Tasks
 from drillbook.providers.waiting import wait_until
@@ -37,14 +38,12 @@ class ProxmoxBackups(ProxmoxMachines):
         self._pools = VisiblePools(api)
 
     def refusal(self, machine: Machine, rules: BackupRules) -> str | None:
-        """Two calls, or three: the storages as its node sees them now, and its configuration."""
+        """For each storage what its node and the token's permissions say of it, each once; and the machine's configuration."""
         if machine.lock:
             return f"it is locked ({machine.lock})"
-        found = self._storages.on_node(machine.place, rules.storage)
-        why = _unusable(found, rules.storage, "backup", machine.place)
+        why = self._unusable(machine, rules.storage, "backup")
         if why is None and rules.fleecing_storage and not is_container(machine):
-            parking = self._storages.on_node(machine.place, rules.fleecing_storage)
-            why = _unusable(parking, rules.fleecing_storage, "images", machine.place)
+            why = self._unusable(machine, rules.fleecing_storage, "images")
         return why or self._incomplete(machine, rules.leave_out.get(machine.host, ()))
 
     def back_up(self, machine: Machine, rules: BackupRules, *, note: str, timeout: timedelta) -> Backup:
@@ -84,12 +83,23 @@ class ProxmoxBackups(ProxmoxMachines):
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
         """By the notes on the storage. Those of a number that is gone need VM.Backup on /vms, which outlives the machine.
 
-        Raises ConfigurationError where a machine seems to have none because the token may not see them.
+        Raises ConfigurationError where a machine seems to have none because the token may not see them, and InfrastructureError where a
+        node's own part of the storage can't be read.
         """
-        wanted = set(hosts)
-        found = tuple(backup for backup in self._storages.all(rules.storage) if backup.host in wanted)
-        self._refuse_blind(wanted - {backup.host for backup in found})
+        found, away = self.readable(hosts, rules)
+        if away:
+            raise storage_away(rules.storage, away)
         return found
+
+    def readable(self, hosts: Sequence[str], rules: BackupRules) -> tuple[tuple[Backup, ...], tuple[str, ...]]:
+        """As `backups`, and the nodes that were not read; raises for those only where a machine has no backup elsewhere."""
+        listed, away = self._storages.seen(rules.storage)
+        found = tuple(backup for backup in listed if backup.host in hosts)
+        without = set(hosts) - {backup.host for backup in found}
+        if without and away:
+            raise storage_away(rules.storage, away)
+        refuse_blind(self._api, rules.storage, without)
+        return found, away
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:  # noqa: ARG002 - each call is bounded
         """Two calls: the entry, and the configuration that is read out of the archive itself."""
@@ -155,17 +165,12 @@ class ProxmoxBackups(ProxmoxMachines):
             late=late,
         )
 
-    def _refuse_blind(self, hosts: Collection[str]) -> None:
-        """Proxmox VE leaves out of a list what one may not see; one call for each machine without backups."""
-        guests = self._api.get("/cluster/resources", type="vm") if hosts else ()
-        for entry in (one for one in guests if one.get("name") in hosts and not one.get("template")):
-            path = f"/vms/{entry['vmid']}"
-            if "VM.Backup" not in self._api.get("/access/permissions", path=path)[path]:
-                raise ConfigurationError(
-                    f"the token is shown no backup of {entry['name']}: it lacks VM.Backup",
-                    where=f"{path} of the cluster",
-                    remedy="Give the token's role that privilege on that path (docs/how-to/backups.md).",
-                )
+    def _unusable(self, machine: Machine, name: str, content: str) -> str | None:
+        """A storage is shown to who may look at it, too."""
+        why = _unusable(self._storages.on_node(machine.place, name), name, content, machine.place)
+        if why is None and not self._storages.writable(name):
+            return f"the token may not write to storage {name} ({WRITE} on /storage/{name})"
+        return why
 
     def _config_fault(self, backup: Backup) -> str | None:
         """What the configuration in the archive says against the note: the one is read out of what a restore would read."""
@@ -243,7 +248,7 @@ def _parameters(machine: Machine, rules: BackupRules, storage: Mapping[str, Any]
 
 def _unusable(storage: Mapping[str, Any] | None, name: str, content: str, node: str) -> str | None:
     if storage is None:
-        return f"node {node} has no storage {name} that this token may write to (Datastore.AllocateSpace)"
+        return f"node {node} has no storage {name} that this token may write to ({WRITE})"
     if content not in str(storage.get("content", "")).split(","):
         return f"storage {name} does not take content {content}"
     if not storage.get("enabled", 1):

@@ -44,9 +44,9 @@ _KNOWN: tuple[tuple[str, type[DrillbookError], str], ...] = (
     (r"can't rollback, .* is not most recent|not most recent snapshot", RefusedError, "This storage goes back to the newest snapshot only: remove newer ones."),
     (r"Configuration file '.*' does not exist", ConfigurationError, "There is no such machine on that node any more: look where it went."),
     (r"unable to find VM '\d+'", ConfigurationError, "There is no such machine on that node any more."),
+    (r"pool '.*' does not exist", ConfigurationError, "Correct the pool's name, or make it: `pveum pool add NAME`."),
     (r"Permission check failed", ConfigurationError, _MAY_NOT),
     (r"hostname lookup '.*' failed", ConfigurationError, "There is no such node: correct the inventory. One that is off is called so, too: bring it back."),
-    (r"pool '.*' does not exist", ConfigurationError, "Correct the pool's name, or make it: `pveum pool add NAME`."),
     (r"cloudinit.*(already exists|File exists)", InfrastructureError, "A gone machine left it. As root: `pvesm free STORAGE:VOLUME`, and run this again."),
     (r"start worker failed", InfrastructureError, "Run it again. If it left a number with `lock: create`, as root: `qm unlock VMID; qm destroy VMID`."),
 )  # fmt: skip
@@ -76,7 +76,8 @@ def from_answer(status: int, reason: str, errors: Mapping[str, str] | None, wher
             remedy="Give a token that exists and has not expired (drillbook_providers, tokens_directory).",
         )
     if status == 403:
-        return ConfigurationError(f"the token may not do that: {text}", where=where, remedy=_MAY_NOT)
+        remedy = next((told for pattern, _kind, told in _KNOWN if re.search(pattern, text)), _MAY_NOT)
+        return ConfigurationError(f"the token may not do that: {text}", where=where, remedy=remedy)
     if status == 501:
         return _not_taken(text, where)
     if status in (595, 596):

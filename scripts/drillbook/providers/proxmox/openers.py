@@ -5,7 +5,7 @@ from drillbook.errors import ConfigurationError
 from drillbook.providers.credential_files import BACKUPS_USER, DRILL_USER, RECOVERY_USER, SNAPSHOTS_USER
 from drillbook.providers.drill_protocols import DrillMachines, Recoveries, Restores, Sandboxes
 from drillbook.providers.protocols import Backups, Snapshots
-from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint
+from drillbook.providers.proxmox.api import ProxmoxApi, ProxmoxEndpoint, Token
 from drillbook.providers.proxmox.backups import ProxmoxBackups
 from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines
 from drillbook.providers.proxmox.place import ProxmoxDrillRange, ProxmoxPlace
@@ -53,9 +53,15 @@ def open_sandboxes(place: ProxmoxPlace, drill: ProxmoxDrillRange, clock: Clock) 
 
 
 def open_recoveries(place: ProxmoxPlace, clock: Clock) -> Recoveries:
-    """Guests under their own numbers."""
-    return ProxmoxRecoveries(_api(place, RECOVERY_USER), clock)
+    """Guests under their own numbers; a token that others may read holds nobody back on the bad day."""
+    endpoint = _endpoint(place, RECOVERY_USER)
+    token = Token.read(endpoint.token, refuse_exposed=False)
+    return ProxmoxRecoveries(ProxmoxApi(endpoint, token), endpoint.token, clock)
 
 
 def _api(place: ProxmoxPlace, token: str) -> ProxmoxApi:
-    return ProxmoxApi(ProxmoxEndpoint(place.host, place.port, place.ca_file, place.tokens_directory / token))
+    return ProxmoxApi(_endpoint(place, token))
+
+
+def _endpoint(place: ProxmoxPlace, token: str) -> ProxmoxEndpoint:
+    return ProxmoxEndpoint(place.host, place.port, place.ca_file, place.tokens_directory / token, place.other_hosts)

@@ -49,7 +49,7 @@ class ProxmoxDrillRange(Strict):
     control: str = Field(
         default="",
         pattern=r"^($|[0-9.]+:[0-9]+$)",
-        description="address:port in the isolated network that answers; without one a single machine's isolation stays unproven",
+        description="address:port on the isolated bridge that answers, in the machines' own subnet; without one a single machine's isolation stays unproven",
     )
 
     live: bool = Field(
@@ -74,6 +74,9 @@ class ProxmoxPlace(Strict):
     name: Name = Field(description="unique in the inventory")
     kind: Literal["proxmox"] = Field(description="`proxmox`")
     host: str = Field(description="a node of the cluster, by a name that is in its certificate")
+    other_hosts: tuple[str, ...] = Field(
+        default=(), description="further nodes by such names, asked in turn while `host` can't be reached"
+    )
     port: int = Field(default=8006, gt=0, lt=65536, description="port of its interface")
     ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
     tokens_directory: AbsolutePath = Field(description="where the tokens are")

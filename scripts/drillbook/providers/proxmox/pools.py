@@ -6,6 +6,7 @@ from typing import Any
 
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.notes import NO_POOL
+from drillbook.providers.proxmox.permissions import privileges_on
 
 _POOLS = "/pool"
 _AUDIT = "Pool.Audit"
@@ -22,7 +23,7 @@ class VisiblePools:
         """Whether the credential is shown which guests are in the pool; one call for a pool, by which rights from above count."""
         path = f"{_POOLS}/{pool}"
         if pool not in self._shown:
-            self._shown[pool] = _AUDIT in (self._api.get("/access/permissions", path=path).get(path) or {})
+            self._shown[pool] = _AUDIT in privileges_on(self._api, path)
         return self._shown[pool]
 
     @property

@@ -2,43 +2,81 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from drillbook.clock import Clock
+from drillbook.credentials import close, exposed
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.model import Backup, BackupRules, Machine, Power
+from drillbook.model import Backup, BackupRules, Check, CheckStatus, Machine, Power, Stage
 from drillbook.providers.proxmox.api import ProxmoxApi
-from drillbook.providers.proxmox.archived import devices_of, left_behind, present_config
+from drillbook.providers.proxmox.archived import (
+    devices_of,
+    left_behind,
+    present_config,
+)
 from drillbook.providers.proxmox.backups import ProxmoxBackups
+from drillbook.providers.proxmox.cloud_init_drives import left_drives
 from drillbook.providers.proxmox.inside import ProxmoxInside, is_empty
 from drillbook.providers.proxmox.machines import base, power_of, vmid
 from drillbook.providers.proxmox.notes import NO_POOL, Note, cards_of, read_note
+from drillbook.providers.proxmox.permissions import privileges_on
 from drillbook.providers.proxmox.pools import VisiblePools
 
 _ONLINE = "online"
 
 
 class ProxmoxRecoveries(ProxmoxInside):
-    """Implements `Recoveries`, `PartialBackups` and `Pools`. Disks return to the storages that they came from, cards to their bridges with their addresses."""
+    """Implements `Recoveries`, `PartialBackups`, `Pools` and `Doubtful`.
 
-    def __init__(self, api: ProxmoxApi, clock: Clock) -> None:
+    Disks return to the storages that they came from, cards to their bridges with their addresses.
+    """
+
+    def __init__(self, api: ProxmoxApi, token: Path, clock: Clock) -> None:
+        """``token`` is the file that the interface's token was read from."""
         super().__init__(api, clock)
+        self._token = token
         self._backups = ProxmoxBackups(api, clock)
         self._pools = VisiblePools(api)
         self._texts: dict[str, str] = {}
+        self._unread: tuple[str, ...] = ()
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
-        """By the notes on the storage that they are written to."""
-        return self._backups.backups(hosts, rules)
+        """By the notes on the storage that they are written to; nodes that are away hold back nobody who has a backup elsewhere."""
+        found, away = self._backups.readable(hosts, rules)
+        self._unread = tuple(f"{rules.storage} on {node}" for node in away)
+        return found
+
+    def doubts(self) -> tuple[Check, ...]:
+        """A storage that each node has for itself, on nodes that are away; and a token's file that others may read."""
+        found = []
+        if self._unread:
+            found.append(
+                _doubt(
+                    "each place of backups was read",
+                    f"{', '.join(self._unread)} can't be read: newer backups may lie there",
+                    "If what was restored is too old, bring that node back and restore again.",
+                )
+            )
+        if mode := exposed(self._token):
+            found.append(
+                _doubt(
+                    "the token for restores is its owner's alone",
+                    f"{self._token} is open to others ({mode})",
+                    close(self._token),
+                )
+            )
+        return tuple(found)
 
     def fault(self, backup: Backup, rules: BackupRules, timeout: timedelta) -> str | None:
         """Three calls: the entry, and twice the configuration in the archive itself; and one for each mapped device.
 
-        Raises RefusedError where that passes devices through which this credential can't give a machine.
+        Raises RefusedError where that passes devices through which this credential can't give a machine, or where a drive is in its way.
         """
         found = self._backups.fault(backup, rules, timeout)
         if found is None:
             self._refuse_devices(backup)
+            self._refuse_drives(backup)
         return found
 
     def standing(self, backups: Sequence[Backup]) -> Mapping[str, Machine]:
@@ -111,7 +149,7 @@ class ProxmoxRecoveries(ProxmoxInside):
             raise RefusedError(
                 f"it is on {node}, which is away: it may run there still",
                 where=f"{backup.host}, VM {number}",
-                remedy="Bring the node back; or switch it off for good, and move the guest's configuration to a node that is there.",
+                remedy='Bring the node back. If it never comes back: docs/runbooks/restore-machines-in-place.md, "A node is lost".',
             )
         machine = Machine(backup.host, str(entry["id"]), node, power, pool=str(entry.get("pool") or ""))
         config = self._api.get(f"{base(machine)}/config")
@@ -142,7 +180,9 @@ class ProxmoxRecoveries(ProxmoxInside):
                 remedy=f"Nothing was touched. Restore it as root: `qmrestore {backup.identifier} {_number(backup)}`.",
             )
         lacking = [
-            f"{key} needs Mapping.Use on {path}" for key, path in devices.mapped.items() if not self._may_use(path)
+            f"{key} needs Mapping.Use on {path}"
+            for key, path in devices.mapped.items()
+            if "Mapping.Use" not in privileges_on(self._api, path)
         ]
         if lacking:
             raise RefusedError(
@@ -151,8 +191,15 @@ class ProxmoxRecoveries(ProxmoxInside):
                 remedy="Nothing was touched. Give the token that right (docs/runbooks/restore-machines-in-place.md).",
             )
 
-    def _may_use(self, path: str) -> bool:
-        return "Mapping.Use" in (self._api.get("/access/permissions", path=path).get(path) or {})
+    def _refuse_drives(self, backup: Backup) -> None:
+        config = present_config(self._text(backup))
+        left = left_drives(self._api, config, _number(backup), lambda: self._node(backup, self._note(backup)))
+        if left:
+            raise RefusedError(
+                f"its cloud-init drive is there already: {left[0]}, which a gone machine left",
+                where=f"{backup.host}, {backup.identifier}",
+                remedy=f"Nothing was touched. As root: `pvesm free {left[0]}`, and run this again.",
+            )
 
     def _text(self, backup: Backup) -> str:
         """The configuration in the archive, which never changes."""
@@ -190,6 +237,10 @@ def _number(backup: Backup) -> int:
             remedy="Choose another backup.",
         )
     return int(backup.source)
+
+
+def _doubt(name: str, message: str, remedy: str) -> Check:
+    return Check(name, Stage.GATE, CheckStatus.SKIPPED, message=message, remedy=remedy)
 
 
 def _taken(backup: Backup, why: str) -> RefusedError:

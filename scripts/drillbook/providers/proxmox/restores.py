@@ -10,13 +10,16 @@ from drillbook.clock import Clock
 from drillbook.errors import ConfigurationError, InfrastructureError, RefusedError
 from drillbook.model import Backup, BackupRules, Claim, Machine, NetworkCard, Power
 from drillbook.providers.proxmox.api import ProxmoxApi
+from drillbook.providers.proxmox.backup_storage import PBS
 from drillbook.providers.proxmox.claims import number_of, refuse_another_s
 from drillbook.providers.proxmox.drill_machines import ProxmoxDrillMachines, mark_of, run_tag
 from drillbook.providers.proxmox.escapes import escapes_in
 from drillbook.providers.proxmox.limits import find_overreach
 from drillbook.providers.proxmox.machines import base
 from drillbook.providers.proxmox.notes import listed_backup, read_note
+from drillbook.providers.proxmox.permissions import refuse_blind_reader
 from drillbook.providers.proxmox.place import ProxmoxDrillRange
+from drillbook.providers.resolving import addresses_of
 from drillbook.providers.waiting import wait_until
 
 _CARD = re.compile(r"^net\d+$")
@@ -26,7 +29,7 @@ _NO_NETWORK = "none"
 
 
 class ProxmoxRestores(ProxmoxDrillMachines):
-    """Implements `Restores`, `HostSettings`, `LiveRestores` and `LimitedCredential`.
+    """Implements `Restores`, `HostSettings`, `LiveRestores`, `LimitedCredential` and `OwnInterface`.
 
     A number is taken by making an empty guest of it, in the pool and with the run's tag: that is atomic, and from then on
     whatever happens can be told from others' guests. The backup is restored over that one.
@@ -37,14 +40,17 @@ class ProxmoxRestores(ProxmoxDrillMachines):
         self._fetching: dict[str, str] = {}
 
     def backups(self, hosts: Sequence[str], rules: BackupRules) -> tuple[Backup, ...]:
-        """One call: what the drill's own storage entry lists, as far as drillbook took it."""
+        """One call, or two: what the drill's own storage entry lists, as far as drillbook took it."""
         if rules.storage == self._drill.backup_storage:
             raise ConfigurationError(
                 f"drills would read the backups by {rules.storage}, the entry that they are written by",
                 where=f"drillbook_providers, {self._provider}, drill.backup_storage",
                 remedy="Add a storage entry for the same Proxmox Backup Server with an account that only reads.",
             )
-        return self._listed(hosts)
+        found = self._listed(hosts)
+        if set(hosts) - {backup.host for backup in found}:
+            refuse_blind_reader(self._api, self._drill.backup_storage)
+        return found
 
     def restore(self, claim: Claim, backup: Backup, timeout: timedelta) -> Machine:
         """Take the number, restore over it, and read back what there is."""
@@ -120,8 +126,26 @@ class ProxmoxRestores(ProxmoxDrillMachines):
         return True
 
     def overreach(self, hosts: Sequence[str]) -> str | None:
-        """What the drill's token could do beyond its range: its privileges as Proxmox VE states them, and tries without effect."""
+        """What the drill's token could do beyond its range: its privileges as Proxmox VE states them, and tries without effect.
+
+        Raises ConfigurationError for a storage of files: there no account only reads.
+        """
+        self._refuse_files()
         return find_overreach(self._api, self._drill, self._listed(hosts))
+
+    def own_addresses(self) -> tuple[str, ...]:
+        """Those of the nodes that are named; of others the drill's token is told none."""
+        return tuple(sorted({address for host in self._api.hosts for address in addresses_of(host)}))
+
+    def _refuse_files(self) -> None:
+        storage = self._drill.backup_storage
+        for entry in self._api.get(f"/nodes/{self._drill.node}/storage", storage=storage):
+            if entry.get("type") != PBS:
+                raise ConfigurationError(
+                    f"{storage} is a storage of type {entry.get('type')}, and who reads backups there can remove them",
+                    where=f"drillbook_providers, {self._provider}, drill.backup_storage",
+                    remedy="Drills of machines need Proxmox Backup Server: name an entry for it whose account only reads.",
+                )
 
     def _listed(self, hosts: Sequence[str]) -> tuple[Backup, ...]:
         storage = self._drill.backup_storage

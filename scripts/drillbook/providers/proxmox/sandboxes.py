@@ -200,7 +200,7 @@ class ProxmoxSandboxes(ProxmoxDrillMachines):
     def _read(self, machine: Machine, path: str) -> str | None:
         try:
             return self.read(machine, path)
-        except DrillbookError:
+        except InfrastructureError:
             return None  # its agent does not answer yet
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import DrillbookError, InfrastructureError, UnreachedError
+from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnreachedError
 from drillbook.model import Machine, Power, Quiesce, Snapshot
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.inside import ProxmoxInside
@@ -48,7 +48,10 @@ class ProxmoxSnapshots(ProxmoxMachines):
         if is_container(machine):
             return
         deadline = self._clock.monotonic() + timeout
-        self._api.post(f"{base(machine)}/agent/fsfreeze-freeze")
+        try:
+            self._api.post(f"{base(machine)}/agent/fsfreeze-freeze")
+        except ConfigurationError as error:  # it was refused, and not carried out
+            raise UnreachedError(error.message, where=error.where, remedy=error.remedy) from error
         late = InfrastructureError(
             f"its file systems were not at rest after {timeout.total_seconds():.0f} s",
             where=machine.host,
@@ -57,7 +60,7 @@ class ProxmoxSnapshots(ProxmoxMachines):
         wait_until(self._clock, lambda: self._frozen(machine), deadline=deadline, every=_FROZEN_POLL, late=late)
 
     def thaw(self, machine: Machine, timeout: timedelta) -> None:
-        """Asked again until the guest says that it goes on: its clients wait."""
+        """Asked again until the guest says that it goes on: its clients wait. Raises ConfigurationError at once where asking may not help."""
         if is_container(machine):
             return
         still = InfrastructureError(
@@ -73,6 +76,8 @@ class ProxmoxSnapshots(ProxmoxMachines):
             try:
                 self._api.post(f"{base(machine)}/agent/fsfreeze-thaw")
                 return not self._frozen(machine)
+            except ConfigurationError:
+                raise
             except DrillbookError as error:
                 problem = error
                 return False

@@ -151,6 +151,34 @@ def test_one_machine_alone_needs_a_control() -> None:
     assert prove(Inside(()), "web", control="10.0.0.1:80") == ["passed", "failed"]
 
 
+def test_where_nothing_answers_the_network_is_not_said_to_be_open() -> None:
+    """The same network with an address of production that answers is."""
+    machine = Machine("web", "qemu/9000", "pve1", Power.RUNNING)
+    isolation = Isolation(ADDRESSES, (5432,), (), (), "10.0.0.1:80")
+    silence, alive = isolation.prove(cast("Inside", Inside(("192.0.2.9:22",))), [machine], workers=1)
+    assert silence.remedy.startswith("Close the drill's network")
+    assert alive.status is CheckStatus.FAILED
+    assert "an address of the machine's own subnet" in alive.remedy
+    assert "Close" not in alive.remedy
+
+
+def test_the_provider_s_own_address_is_tried_and_is_no_address_of_a_host() -> None:
+    """A bridge without a port is still one of its node, which answers for all of its addresses."""
+    machine = Machine("web", "qemu/9000", "pve1", Power.RUNNING)
+    isolation = Isolation(ADDRESSES, (), (), (), "10.0.0.1:80", provider=("192.0.2.200", "192.0.2.1"))
+    inside = Inside(("10.0.0.1:80", "192.0.2.200:8006"))
+    silence, alive = isolation.prove(cast("Inside", inside), [machine], workers=1)
+    assert (silence.status, silence.actual, alive.status) == (
+        CheckStatus.FAILED,
+        "192.0.2.200:8006",
+        CheckStatus.PASSED,
+    )
+    assert "192.0.2.1" not in inside.tried["web"], "its own address it reaches always"
+    alone = Isolation({"web": "192.0.2.1"}, (), (), (), "10.0.0.1:80", provider=("192.0.2.200",))
+    silence, _alive = alone.prove(cast("Inside", Inside(("10.0.0.1:80",))), [machine], workers=1)
+    assert (silence.status, "no other host" in silence.message) == (CheckStatus.SKIPPED, True)
+
+
 def many(count: int) -> dict[str, str | None]:
     return {"web": "192.0.2.1"} | {f"node{number}": f"10.1.{number // 250}.{number % 250}" for number in range(count)}
 
