@@ -216,10 +216,9 @@ def plan_in_place(  # noqa: PLR0913 - what an operator says on the bad day, each
 ) -> Plan:
     """Plan the restore of a whole group over itself; raises RefusedError unless ``confirm`` names that group, and for what others built.
 
-    ``overwrite`` gives up the data on those hosts at once, where otherwise it is set aside until every check is green.
-    ``without`` names hosts that are left out, because they do not answer; they are joined later.
-    ``replace`` names the machines that may be lost for it, ``only`` those that are restored where that is not all of them; where the
-    service's data goes over its hosts, not over machines, both are empty.
+    Of machines ``replace`` names those that may be lost for it, and ``only`` those that are restored where that is not all of them.
+    Where the service's data goes over its hosts, ``overwrite`` gives that data up at once, where otherwise it is set aside until every
+    check is green; ``without`` names hosts that are left out because they do not answer, and are joined later.
     """
     if not service.managed:
         raise RefusedError(
