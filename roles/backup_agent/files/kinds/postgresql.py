@@ -51,11 +51,14 @@ STORE_FINGERPRINT = """
 insert into drillbook.fingerprint (name, document, signature, taken_at) values (%s, %s, %s, clock_timestamp())
 """
 PRUNE_FINGERPRINTS = "delete from drillbook.fingerprint where taken_at < clock_timestamp() - make_interval(hours => %s)"
-# Nothing may cut a commit's wait for its standby short, whatever the role or the database sets.
-SESSION = "-c statement_timeout=0 -c synchronous_commit=on -c idle_in_transaction_session_timeout=0"
+# What settings["session"] says for every version; these are refused by servers that do not know them.
+SINCE = ((140000, "set idle_session_timeout to 0"), (170000, "set transaction_timeout to 0"))
 # The answer as text that the server itself writes, so that whoever asks again compares text with text.
 ANSWER = "select coalesce(json_agg(answer), '[]')::text from ({query}) answer"
-RENDERING = "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local extra_float_digits to 3"
+RENDERING = """
+set local timezone to 'UTC'; set local datestyle to 'ISO'; set local intervalstyle to 'postgres';
+set local bytea_output to 'hex'; set local extra_float_digits to 3
+"""
 
 
 class Heartbeat(AnyHeartbeat):
@@ -79,10 +82,14 @@ class Heartbeat(AnyHeartbeat):
             else None
         )
 
-    def connect(self, database: str) -> Any:
-        """A local connection, through the socket."""
+    def connect(self, database: str, session: str = "session") -> Any:
+        """A local connection, through the socket; ``session`` names the setting with its options.
+
+        Options outrank what the database and the role set: nothing may cut a commit's wait for its standby short, hide its
+        warning or rows, or put other functions and operators before the server's own.
+        """
         wanted = self.settings
-        return psycopg2.connect(
+        connection = psycopg2.connect(
             host=wanted["socket_directory"],
             port=wanted["port"],
             dbname=database,
@@ -90,8 +97,13 @@ class Heartbeat(AnyHeartbeat):
             password=self.password,
             connect_timeout=5,
             application_name="drillbook-heartbeat",
-            options=SESSION,
+            options=wanted[session],
         )
+        for since, statement in SINCE:
+            if connection.server_version >= since:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(statement)
+        return connection
 
     @contextmanager
     def connected(self) -> Iterator[Any]:
@@ -170,7 +182,7 @@ class Heartbeat(AnyHeartbeat):
     def take(self, home: Any, wanted: dict[str, str], moment: str) -> None:
         """Answer one query and note the location in one snapshot; in the agent's own database it is stored in it too."""
         own = wanted["database"] == self.settings["database"]
-        source = home if own else self.connect(wanted["database"])
+        source = home if own else self.connect(wanted["database"], "reader_session")
         try:
             with source, source.cursor() as cursor:
                 row = self.answer(cursor, wanted, moment)
