@@ -256,6 +256,34 @@ def test_fingerprints_wait_for_transactions_from_before_their_moment(world: Worl
     assert world.server.fingerprints == []
 
 
+def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("hindrance", ["a transaction that never ends", "rows that are hidden"])
+def test_an_agent_that_takes_no_fingerprints_any_more_gives_the_alarm(
+    world: World, caplog: pytest.LogCaptureFixture, hindrance: str
+) -> None:
+    world.agent.beat()
+    for _turn in range(3):
+        world.agent.driver.fingerprint()
+    taken = len(world.server.fingerprints)
+    if hindrance == "rows that are hidden":
+        world.server.broken = "json_agg"
+    else:
+        world.server.oldest_running = 99
+    for _turn in range(3):
+        world.agent.driver.fingerprint()
+    assert alarms(caplog) == []
+    world.agent.driver.fingerprint()
+    assert alarms(caplog) == ["alarm: 3 turns without a fingerprint of each query; no restore can be held against one"]
+    assert len(world.server.fingerprints) == taken
+    world.server.broken, world.server.oldest_running = "", 100
+    for _turn in range(3):
+        world.agent.driver.fingerprint()
+    assert len(alarms(caplog)) == 2
+
+
 def test_a_failure_of_the_database_is_said_and_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -49,14 +49,14 @@ def test_only_what_has_no_other_cause_is_called_damage(said: str, remedy: str) -
     )
 
 
+def checks(proof: str) -> list[dict[str, Any]]:
+    """The tasks of a proof that record a check."""
+    return [task for task in load(f"tasks/prove/{proof}.yml") if "drillbook.platform.drillbook_check" in task]
+
+
 @pytest.mark.parametrize("proof", ["amcheck", "read", "fingerprints"])
 def test_each_proof_looks_for_the_cause(proof: str) -> None:
-    (check,) = (
-        task["drillbook.platform.drillbook_check"]
-        for task in load(f"tasks/prove/{proof}.yml")
-        if "drillbook.platform.drillbook_check" in task
-    )
-    assert "__postgresql_prove_remedy" in check["remedy"]
+    assert "__postgresql_prove_remedy" in checks(proof)[0]["drillbook.platform.drillbook_check"]["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_each_proof_looks_for_the_cause(proof: str) -> None:
     ],
 )
 def test_a_fingerprint_is_the_same_when_the_one_answer_is(answer: dict[str, Any], same: bool) -> None:
-    templates = load("tasks/prove/fingerprints.yml")[-1]["vars"]
+    templates = checks("fingerprints")[0]["vars"]
     made = environment()
     rows = made.from_string(templates["__postgresql_prove_rows"]).render(__postgresql_prove_answer=answer)
     found = made.from_string(templates["__postgresql_prove_same"]).render(
@@ -81,7 +81,7 @@ def test_a_fingerprint_is_the_same_when_the_one_answer_is(answer: dict[str, Any]
 
 
 def test_the_servers_words_are_told_without_the_statement() -> None:
-    template = load("tasks/prove/fingerprints.yml")[-1]["vars"]["__postgresql_prove_said"]
+    template = checks("fingerprints")[0]["vars"]["__postgresql_prove_said"]
     said = (
         environment()
         .from_string(template)
@@ -92,6 +92,19 @@ def test_the_servers_words_are_told_without_the_statement() -> None:
         )
     )
     assert said == 'relation "y" does not exist\nLINE 1'
+
+
+@pytest.mark.parametrize(("late", "passed"), [(3600, True), (3601, False)])
+def test_fingerprints_that_ended_long_before_the_heartbeats_are_found(late: int, passed: bool) -> None:
+    check = checks("fingerprints")[1]
+    made = environment()
+    values = {
+        **load("defaults/main.yml"),
+        "__postgresql_prove_behind": {"query_result": [{"seconds": late}]},
+    }
+    found = made.from_string(check["vars"]["__postgresql_prove_late"]).render(values)
+    template = check["drillbook.platform.drillbook_check"]["passed"]
+    assert made.from_string(template).render(values, __postgresql_prove_late=found) is passed
 
 
 @pytest.mark.parametrize("name", ["a,b", 'a"b', "100%", "a\nb"])

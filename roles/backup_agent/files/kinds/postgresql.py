@@ -43,6 +43,7 @@ where counter <= (select max(counter) from drillbook.heartbeat
 and counter < (select max(counter) from drillbook.heartbeat)
 """
 PRUNE_EVERY_BEATS = 500
+LATE_AFTER_TURNS = 3
 MOMENT = """
 select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
@@ -76,6 +77,7 @@ class Heartbeat(AnyHeartbeat):
         self.prepared = False
         self.primary = False
         self.moment: tuple[str, int] | None = None
+        self.missed = 0
         self.key = (
             Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secrets["signing_key"]))
             if settings["fingerprints"]
@@ -161,8 +163,14 @@ class Heartbeat(AnyHeartbeat):
         restore to the noted location, or to a later one, must hold.
         """
         if not self.primary:
-            self.moment = None
+            self.moment, self.missed = None, 0
             return
+        self.missed += 1
+        if self.missed > LATE_AFTER_TURNS:
+            logger.error(
+                "alarm: %s turns without a fingerprint of each query; no restore can be held against one",
+                self.missed - 1,
+            )
         with closing(self.connect(self.settings["database"])) as home:
             with home, home.cursor() as cursor:
                 cursor.execute(MOMENT)
@@ -172,11 +180,15 @@ class Heartbeat(AnyHeartbeat):
             if self.moment is not None and oldest_running < self.moment[1]:
                 logger.warning("fingerprints wait for a transaction from before %s", self.moment[0])
                 return
+            failed = False
             for wanted in self.settings["fingerprints"] if self.moment is not None else []:
                 try:
                     self.take(home, wanted, self.moment[0])
                 except psycopg2.Error as error:
+                    failed = True
                     logger.warning("no fingerprint %s: %s", wanted["name"], str(error).strip().splitlines()[0])
+            if self.moment is not None and not failed:
+                self.missed = 0
             self.moment = upcoming
 
     def take(self, home: Any, wanted: dict[str, str], moment: str) -> None:
