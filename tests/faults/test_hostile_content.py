@@ -28,7 +28,9 @@ end $f$;
 create operator public.= (leftarg = name, rightarg = name, function = public.equals);
 create function public.entered() returns event_trigger language plpgsql as $f$
 begin
-  if current_setting('is_superuser')::boolean then raise exception 'entered by %', current_user; end if;
+  if (select rolsuper from pg_catalog.pg_roles where rolname operator(pg_catalog.=) session_user) then
+    raise exception 'entered by %', session_user;
+  end if;
 end $f$;
 create event trigger entered on login execute function public.entered();
 create subscription carried connection 'host=192.0.2.9 dbname=app password=x connect_timeout=1' publication p
