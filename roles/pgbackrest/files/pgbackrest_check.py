@@ -4,7 +4,8 @@
 pgBackRest reports a dropped segment as archived, and its ``info`` and ``verify`` notice no gap. So the watch compares what
 PostgreSQL believes to be archived with the names that lie in the repository, from the start of the newest backup on: is
 each there, the newest backup can be rolled forward to the present. It writes a textfile metric and exits 1 on an alarm;
-where the local server is not the leader it does nothing and exits 0. Standard library only; runs as postgres.
+where the local server is not the leader it does nothing and exits 0. Standard library only; runs as postgres. Its unit's
+``PGOPTIONS`` say what its sessions set for themselves.
 """
 
 import argparse

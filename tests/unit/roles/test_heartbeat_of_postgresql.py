@@ -36,17 +36,22 @@ class Server:
         self.connections: list[Connection] = []
         self.fingerprints: list[tuple[str, str, str]] = []
         self.oldest_running = 100
+        self.version = 170006
 
-    def connect(self, **_options: object) -> Connection:
-        self.connections.append(Connection(self))
+    def connect(self, dbname: str, options: str, **_options: object) -> Connection:
+        self.connections.append(Connection(self, dbname, options))
         return self.connections[-1]
 
 
 class Connection:
     """A connection, its cursor and its transaction in one."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, database: str, options: str) -> None:
         self.server = server
+        self.database = database
+        self.options = options
+        self.server_version = server.version
+        self.said: list[str] = []
         self.notices: list[str] = []
         self.closed = False
         self.answer: tuple[Any, ...] = ()
@@ -66,6 +71,7 @@ class Connection:
 
     def execute(self, query: str, values: tuple[Any, ...] = ()) -> None:
         server = self.server
+        self.said.append(query)
         if server.broken and server.broken in query:
             raise FakeError(f"broken: {server.broken}")
         if "pg_is_in_recovery" in query:
@@ -103,6 +109,7 @@ class World:
         settings = {
             "service": "main", "kind": "postgresql", "host": "db1", "database": "drillbook", "user": "agent", "port": 5432,
             "socket_directory": "/run", "keep_hours": 24, "fingerprints": [FINGERPRINT], "fingerprint_interval_seconds": 15,
+            "session": "-c its=own", "reader_session": "-c it=reads",
         }  # fmt: skip
         self.agent = self.agent_module.Agent(
             settings,
@@ -217,12 +224,64 @@ def test_fingerprints_are_taken_by_a_primary_alone_and_signed(world: World) -> N
     assert f"'{MOMENT}'::timestamptz" in taken["statement"]
 
 
+def test_what_a_server_of_this_version_knows_is_set_in_each_session(world: World) -> None:
+    """Options that a server does not know would be refused, so these come after the login."""
+    world.agent.beat()
+    world.server.version = 150004
+    world.agent.driver.connect("drillbook")
+    world.server.version = 130001
+    world.agent.driver.connect("drillbook")
+    newest, older, oldest = (
+        [said for said in connection.said if said.startswith("set ")] for connection in world.server.connections
+    )
+    assert newest == ["set idle_session_timeout to 0", "set transaction_timeout to 0"]
+    assert (older, oldest) == (newest[:1], [])
+
+
+def test_what_others_own_is_read_by_a_session_that_may_not_write(world: World) -> None:
+    world.agent.driver.settings["fingerprints"] = [FINGERPRINT, {**FINGERPRINT, "database": "app"}]
+    world.agent.beat()
+    world.agent.driver.fingerprint()
+    world.agent.driver.fingerprint()
+    sessions = {(connection.database, connection.options) for connection in world.server.connections}
+    assert sessions == {("drillbook", "-c its=own"), ("app", "-c it=reads")}
+    assert len(world.server.fingerprints) == 2
+
+
 def test_fingerprints_wait_for_transactions_from_before_their_moment(world: World) -> None:
     world.agent.beat()
     world.agent.driver.fingerprint()
     world.server.oldest_running = 99
     world.agent.driver.fingerprint()
     assert world.server.fingerprints == []
+
+
+def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("hindrance", ["a transaction that never ends", "rows that are hidden"])
+def test_an_agent_that_takes_no_fingerprints_any_more_gives_the_alarm(
+    world: World, caplog: pytest.LogCaptureFixture, hindrance: str
+) -> None:
+    world.agent.beat()
+    for _turn in range(3):
+        world.agent.driver.fingerprint()
+    taken = len(world.server.fingerprints)
+    if hindrance == "rows that are hidden":
+        world.server.broken = "json_agg"
+    else:
+        world.server.oldest_running = 99
+    for _turn in range(3):
+        world.agent.driver.fingerprint()
+    assert alarms(caplog) == []
+    world.agent.driver.fingerprint()
+    assert alarms(caplog) == ["alarm: 3 turns without a fingerprint of each query; no restore can be held against one"]
+    assert len(world.server.fingerprints) == taken
+    world.server.broken, world.server.oldest_running = "", 100
+    for _turn in range(3):
+        world.agent.driver.fingerprint()
+    assert len(alarms(caplog)) == 2
 
 
 def test_a_failure_of_the_database_is_said_and_tried_again(

@@ -43,6 +43,7 @@ where counter <= (select max(counter) from drillbook.heartbeat
 and counter < (select max(counter) from drillbook.heartbeat)
 """
 PRUNE_EVERY_BEATS = 500
+LATE_AFTER_TURNS = 3
 MOMENT = """
 select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
@@ -51,11 +52,14 @@ STORE_FINGERPRINT = """
 insert into drillbook.fingerprint (name, document, signature, taken_at) values (%s, %s, %s, clock_timestamp())
 """
 PRUNE_FINGERPRINTS = "delete from drillbook.fingerprint where taken_at < clock_timestamp() - make_interval(hours => %s)"
-# Nothing may cut a commit's wait for its standby short, whatever the role or the database sets.
-SESSION = "-c statement_timeout=0 -c synchronous_commit=on -c idle_in_transaction_session_timeout=0"
+# What settings["session"] says for every version; these are refused by servers that do not know them.
+SINCE = ((140000, "set idle_session_timeout to 0"), (170000, "set transaction_timeout to 0"))
 # The answer as text that the server itself writes, so that whoever asks again compares text with text.
 ANSWER = "select coalesce(json_agg(answer), '[]')::text from ({query}) answer"
-RENDERING = "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local extra_float_digits to 3"
+RENDERING = """
+set local timezone to 'UTC'; set local datestyle to 'ISO'; set local intervalstyle to 'postgres';
+set local bytea_output to 'hex'; set local extra_float_digits to 3
+"""
 
 
 class Heartbeat(AnyHeartbeat):
@@ -73,16 +77,21 @@ class Heartbeat(AnyHeartbeat):
         self.prepared = False
         self.primary = False
         self.moment: tuple[str, int] | None = None
+        self.missed = 0
         self.key = (
             Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secrets["signing_key"]))
             if settings["fingerprints"]
             else None
         )
 
-    def connect(self, database: str) -> Any:
-        """A local connection, through the socket."""
+    def connect(self, database: str, session: str = "session") -> Any:
+        """A local connection, through the socket; ``session`` names the setting with its options.
+
+        Options outrank what the database and the role set: nothing may cut a commit's wait for its standby short, hide its
+        warning or rows, or put other functions and operators before the server's own.
+        """
         wanted = self.settings
-        return psycopg2.connect(
+        connection = psycopg2.connect(
             host=wanted["socket_directory"],
             port=wanted["port"],
             dbname=database,
@@ -90,8 +99,13 @@ class Heartbeat(AnyHeartbeat):
             password=self.password,
             connect_timeout=5,
             application_name="drillbook-heartbeat",
-            options=SESSION,
+            options=wanted[session],
         )
+        for since, statement in SINCE:
+            if connection.server_version >= since:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(statement)
+        return connection
 
     @contextmanager
     def connected(self) -> Iterator[Any]:
@@ -149,8 +163,14 @@ class Heartbeat(AnyHeartbeat):
         restore to the noted location, or to a later one, must hold.
         """
         if not self.primary:
-            self.moment = None
+            self.moment, self.missed = None, 0
             return
+        self.missed += 1
+        if self.missed > LATE_AFTER_TURNS:
+            logger.error(
+                "alarm: %s turns without a fingerprint of each query; no restore can be held against one",
+                self.missed - 1,
+            )
         with closing(self.connect(self.settings["database"])) as home:
             with home, home.cursor() as cursor:
                 cursor.execute(MOMENT)
@@ -160,17 +180,21 @@ class Heartbeat(AnyHeartbeat):
             if self.moment is not None and oldest_running < self.moment[1]:
                 logger.warning("fingerprints wait for a transaction from before %s", self.moment[0])
                 return
+            failed = False
             for wanted in self.settings["fingerprints"] if self.moment is not None else []:
                 try:
                     self.take(home, wanted, self.moment[0])
                 except psycopg2.Error as error:
+                    failed = True
                     logger.warning("no fingerprint %s: %s", wanted["name"], str(error).strip().splitlines()[0])
+            if self.moment is not None and not failed:
+                self.missed = 0
             self.moment = upcoming
 
     def take(self, home: Any, wanted: dict[str, str], moment: str) -> None:
         """Answer one query and note the location in one snapshot; in the agent's own database it is stored in it too."""
         own = wanted["database"] == self.settings["database"]
-        source = home if own else self.connect(wanted["database"])
+        source = home if own else self.connect(wanted["database"], "reader_session")
         try:
             with source, source.cursor() as cursor:
                 row = self.answer(cursor, wanted, moment)

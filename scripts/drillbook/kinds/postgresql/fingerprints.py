@@ -19,7 +19,10 @@ _TOO_EARLY = (
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What one declared query answered on the primary, or why nothing can be said about it (``problem``), and what to do then."""
+    """What one declared query answered on the primary, or why nothing can be said about it (``problem``), and what to do then.
+
+    The answer is of rows up to ``moment``, an RFC 3339 time.
+    """
 
     name: str
     problem: str
@@ -28,6 +31,7 @@ class Fingerprint:
     result: str = ""
     lsn: str = ""
     remedy: str = ""
+    moment: str = ""
 
 
 def public_key_of(seed: str) -> str:
@@ -56,4 +60,12 @@ def _read(name: str, row: Mapping[str, Any] | None, key: Ed25519PublicKey) -> Fi
     document = json.loads(text)
     if document["schema"] != FINGERPRINT_SCHEMA or document["name"] != name:
         return Fingerprint(name, f"the row holds {document['name']!r} in schema {document['schema']!r}")
-    return Fingerprint(name, "", document["database"], document["statement"], document["result"], document["lsn"])
+    return Fingerprint(
+        name,
+        "",
+        document["database"],
+        document["statement"],
+        document["result"],
+        document["lsn"],
+        moment=document["moment"],
+    )

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from drillbook.kinds.postgresql.fingerprints import believe, public_key_of
 
 SEED = "07" * 32
+MOMENT = "2026-01-31T12:00:00.000000Z"
 OTHER_SEED = "08" * 32
 PUBLIC_KEY = public_key_of(SEED)
 
@@ -24,6 +25,7 @@ def row(name: str = "rows", seed: str = SEED, **changed: Any) -> dict[str, str]:
             "statement": "select 1",
             "result": "[1]",
             "lsn": "0/1",
+            "moment": MOMENT,
             **changed,
         }
     )
@@ -38,6 +40,7 @@ def problem(*rows: dict[str, str]) -> str:
 
 def test_a_signed_row_is_believed() -> None:
     (found,) = believe(["rows"], [row()], PUBLIC_KEY)
+    assert found.moment == MOMENT
     assert (found.problem, found.statement, found.result, found.database, found.lsn) == (
         "",
         "select 1",
