@@ -213,12 +213,13 @@ def asked_through_a_proxy(tasks: Any, variables: dict[str, Any] | None = None) -
             found += asked_through_a_proxy(task.get(key), variables)
         if task.get("ansible.builtin.uri", {"use_proxy": False}).get("use_proxy") is not False:
             found.append(task["name"])
-        argv = (task.get("ansible.builtin.command") or {}).get("argv") or []
-        environment = task.get("environment") or {}
-        if isinstance(environment, str):
-            environment = (variables or {})[environment.strip("{} ")]
-        if argv and argv[0] == "etcdctl" and environment.get("NO_PROXY") != "*":
-            found.append(task["name"])
+        argv = (task.get("ansible.builtin.command") or {}).get("argv") or [""]
+        if argv[0] == "etcdctl":
+            environment = task.get("environment") or {}
+            if isinstance(environment, str):
+                environment = (variables or {})[environment.strip("{} ")]
+            if environment.get("NO_PROXY") != "*":
+                found.append(task["name"])
     return found
 
 

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = re.compile(r"(?:^|/)(?:psql|pg_dump|pg_dumpall|pg_restore|pg_amcheck|vacuumdb|reindexdb|createdb|dropdb)$")
 OF_PGBACKREST = {"backup", "check", "stanza-create", "stanza-upgrade"}
 MODULES = ("community.postgresql.", "drillbook.platform.postgresql_recovery")
-# Asks as a client of the service does, through its pooler, which refuses options; it has the service's rights and no more.
-CLIENT = "{{ postgresql_probe_user }}"
+# They ask as a client of the service does, through its pooler, which refuses options; and have such a client's rights, or fewer.
+CLIENTS = {"{{ postgresql_probe_user }}", "{{ pgbouncer_auth_user }}"}
 READERS = {"{{ __postgresql_reader }}", "{{ __backup_agent_of_kind.user }}"}
 # Whoever may not read these as a superuser: tables of the agent's database are its own to replace.
 OWNED = re.compile(r"\bdrillbook\.(?:heartbeat|fingerprint)\b(?!')")
@@ -42,7 +42,7 @@ def wanted(task: dict[str, Any]) -> set[str]:
     """Sorts of session that a task may open; empty where it opens none."""
     for module, arguments in task.items():
         if module.startswith(MODULES) and isinstance(arguments, dict):
-            if arguments.get("login_user") == CLIENT:
+            if arguments.get("login_user") in CLIENTS:
                 return set()
             if "password" in arguments or "password" in (arguments.get("named_args") or {}):
                 return {"secret"}
