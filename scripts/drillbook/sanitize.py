@@ -27,18 +27,14 @@ def sanitized_json(value: object) -> Any:
 
 
 def _plain(value: object, depth: int) -> Any:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return sanitized(value)
-    if isinstance(value, int):
-        return value if value.bit_length() <= _BITS else f"a whole number of {value.bit_length()} bits"
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth >= _DEPTH:
-        return "nested too deeply"
-    if isinstance(value, Mapping):
-        return {sanitized(str(key)): _plain(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        if depth >= _DEPTH:
+            return "nested too deeply"
+        if isinstance(value, Mapping):
+            return {sanitized(str(key)): _plain(inner, depth + 1) for key, inner in value.items()}
         return [_plain(inner, depth + 1) for inner in value]
+    if isinstance(value, int):  # also a truth value
+        return value if value.bit_length() <= _BITS else f"a whole number of {value.bit_length()} bits"
+    if value is None or (isinstance(value, float) and math.isfinite(value)):
+        return value
     return sanitized(str(value))

@@ -141,11 +141,15 @@ def verify(group: GroupName, inventory: Inventories = None, as_json: AsJson = Fa
 
 @app.command(epilog=examples("drillbook backup prune shop --check", "drillbook backup prune shop", page=PAGE))
 def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """Remove the backups that no rule keeps, machine by machine. The newest good one and protected ones always stay."""
+    """Remove the backups that no rule keeps, machine by machine. The newest good one and protected ones always stay.
+
+    One that is dated into the future stays, counts for no rule, and makes the exit code 1.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
-        decisions = decide_backups(world.provider, world.group, world.rules, world.held, workers=world.workers)
+        now = opened.clock.now()
+        decisions = decide_backups(world.provider, world.group, world.rules, world.held, now=now, workers=world.workers)
         if not check:
             prune_backups(world.provider, world.group, world.rules, decisions, workers=world.workers, tell=_tell)
     gone = "would be removed" if check else "removed"
@@ -158,6 +162,8 @@ def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False
         as_json=as_json,
         text=lambda screen: screen.print(table(["machine", "run", "", "because", "what is wrong with it"], rows)),
     )
+    if any(one.to_come for one in decisions):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=examples("drillbook backup protect shop --backup drillbook-20260131T020000Z", page=PAGE))

@@ -123,10 +123,11 @@ def list_sets(group: GroupName, inventory: Inventories = None, as_json: AsJson =
 @app.command(epilog=examples("drillbook snapshot verify shop", page=PAGE))
 def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Say whether a set could be gone back to now. Exit code 1 when not. Only a drill proves what is in it."""
-    world = _open(open_app(inventory), group)
+    opened = open_app(inventory)
+    world = _open(opened, group)
     wanted, fault = None, None
     try:
-        wanted = chosen(world.sets, set_name, group=group)
+        wanted = chosen(world.sets, set_name, group=group, now=opened.clock.now())
         refuse_to_go_back(world.group, wanted, world.machines, group)
     except (ConfigurationError, RefusedError) as error:
         fault = error
@@ -140,11 +141,14 @@ def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = 
     "prune", epilog=examples("drillbook snapshot prune shop --check", "drillbook snapshot prune shop", page=PAGE)
 )
 def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """Remove the sets that no rule of the group's retention keeps. The newest whole one always stays."""
+    """Remove the sets that no rule of the group's retention keeps. The newest whole one always stays.
+
+    One that is dated into the future stays, counts for no rule, and makes the exit code 1.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
-        decisions = decide(world.sets, world.group.retention)
+        decisions = decide(world.sets, world.group.retention, opened.clock.now())
         if check:
             _say_locked(world)
         else:
@@ -157,6 +161,8 @@ def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = 
     gone = "would be removed" if check else "removed"
     rows = [[entry.set.name, "kept" if entry.kept else gone, ", ".join(entry.reasons)] for entry in decisions]
     show(said, as_json=as_json, text=lambda screen: screen.print(table(["set", "", "because"], rows)))
+    if any(entry.to_come for entry in decisions):
+        raise typer.Exit(1)
 
 
 @app.command(
@@ -176,7 +182,7 @@ def restore(
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
-        wanted = chosen(world.sets, set_name, group=group)
+        wanted = chosen(world.sets, set_name, group=group, now=opened.clock.now())
         if check:
             refuse_to_go_back(world.group, wanted, world.machines, group)
         else:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-
 from tests.support.hostile import documents
 
 from drillbook.errors import InfrastructureError

@@ -171,7 +171,7 @@ def test_a_thousand_broken_answers_of_a_guest(good: str, read: Any) -> None:
             read(GuestAnswer(0, text))
         except CannotProbeError:
             refused += 1
-    assert COUNT // 10 < refused
+    assert refused > COUNT // 10
 
 
 def test_what_was_asked_for_is_read() -> None:
