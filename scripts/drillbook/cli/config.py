@@ -31,9 +31,9 @@ def config() -> None:
     )
 )
 def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Read the inventory and show all that is wrong with it, unknown keys first. Exit code 2 if anything is.
+    """Show all that is wrong with the inventory.
 
-    No host and no store is asked. A dynamic inventory asks its provider.
+    Unknown keys come first. Exit code 2 if anything is wrong. No host and no store is asked. A dynamic inventory asks its provider.
     """
     paths = named_inventories(inventory)
     found = examine(inventory_at(paths))

@@ -19,9 +19,13 @@ class Screen(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """See `Console.print`."""
+        before = self._width
         if any(isinstance(one, Table) for one in objects):
-            options.setdefault("width", max(_WIDTH, self.width))
-        super().print(*(sanitized(one) if isinstance(one, str) else one for one in objects), **options)
+            self._width = max(_WIDTH, self.width)
+        try:
+            super().print(*(sanitized(one) if isinstance(one, str) else one for one in objects), **options)
+        finally:
+            self._width = before
 
 
 def show(data: Mapping[str, Any] | Sequence[Any], *, as_json: bool, text: Callable[[Console], None]) -> None:
