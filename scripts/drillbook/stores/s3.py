@@ -75,10 +75,12 @@ class S3User:
         """List keys."""
         return self._allowed(lambda: self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1))
 
-    def any_key(self, bucket: str) -> str | None:
-        """Return a key that is there; None where there is none, or where this user may not list."""
+    def any_key(self, bucket: str, prefix: str = "") -> str | None:
+        """Return a key below ``prefix`` that is there; None where there is none, or where this user may not list."""
         try:
-            answer = self._ask(lambda: self._client.list_objects_v2(Bucket=bucket, MaxKeys=1), "looking for a key")
+            answer = self._ask(
+                lambda: self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1), "looking for a key"
+            )
         except ClientError:
             return None
         return next((str(item["Key"]) for item in answer.get("Contents", ())), None)

@@ -63,6 +63,16 @@ def ec2(**more: Any) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[Spoil, str, str]] = {
+    "anchor of nobody": (
+        lambda data: everywhere(data)["drillbook_evidence"].update(anchored=True, anchor_prefix="/"),
+        "give anchor_prefix, one for each controller",
+        "key drillbook_evidence",
+    ),
+    "plain http to a cloud": (
+        lambda data: everywhere(data).update(drillbook_providers=[{**ec2(), "endpoint": "http://cloud.example.org"}]),
+        "String should match pattern '^(https://",
+        "drillbook_providers[lab].endpoint",
+    ),
     "unknown key at the top": (
         lambda data: everywhere(data).update(drillbook_stat="x"),
         "unknown key",
