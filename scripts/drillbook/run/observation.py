@@ -21,6 +21,7 @@ FACT_OTHERS = "heartbeats_of_other_hosts"
 FACT_POINT = "recovery_point"
 FACT_PREDICTED = "predicted"
 FACT_PUBLISHED = "published_heartbeat"
+FACT_STOPPED = "service_stopped_at"
 
 
 class Observation:

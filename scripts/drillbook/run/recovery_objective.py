@@ -63,13 +63,14 @@ class Loss:
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the judgement is made from: ``published`` are the service's hosts', ``offset_limit`` is also the tolerance for a heartbeat after
-    the disaster.
+    the disaster. ``read_at`` is when the published ones were read: of later ones nothing is known.
     """
 
     disaster_at: datetime
     newest: Heartbeat | None
     published: tuple[Heartbeat, ...]
     offset_limit: timedelta
+    read_at: datetime
 
 
 def judge_loss(
@@ -182,6 +183,6 @@ def _failing_for(service: Service, observed: Observed) -> timedelta:
     if not observed.published:
         return timedelta()
     last = max(beat.written_at - (beat.clock_offset or timedelta()) for beat in observed.published)
-    age = observed.disaster_at - last
+    age = min(observed.disaster_at, observed.read_at) - last
     usual = service.heartbeat_interval + service.heartbeat_publish_interval + observed.offset_limit
     return age if age > usual else timedelta()

@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from drillbook.ansible import Order
-from drillbook.errors import ClockFaultError, DrillbookError, InfrastructureError, MalformedDataError
+from drillbook.errors import (
+    ClockFaultError,
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    MalformedDataError,
+)
 from drillbook.journal.journal import EventType
 from drillbook.journal.ledger import Ledger
 from drillbook.model import (
@@ -20,7 +26,15 @@ from drillbook.model import (
     Timeline,
     parse_instant,
 )
-from drillbook.run.observation import FACT_NEWEST, FACT_OTHERS, FACT_POINT, FACT_PUBLISHED, Emit, Observation
+from drillbook.run.observation import (
+    FACT_NEWEST,
+    FACT_OTHERS,
+    FACT_POINT,
+    FACT_PUBLISHED,
+    FACT_STOPPED,
+    Emit,
+    Observation,
+)
 from drillbook.run.plan import Plan, Track
 from drillbook.run.recovery_objective import (
     Loss,
@@ -184,10 +198,11 @@ class TrackRun:
         newest, reported = self._restored_heartbeat(), self._reported_heartbeat()
         published = (reported,) if reported else self._published
         observed = Observed(
-            disaster_at=self._plan.disaster_at or self._declared(),
+            disaster_at=self._disaster_at(),
             newest=newest,
             published=published,
             offset_limit=self._tools.clock_offset_limit,
+            read_at=self._declared(),
         )
         of_writer = [beat for beat in published if newest is not None and beat.host == newest.host]
         self._look_at_clocks([*recent(published, self.track.service, self._declared()), *of_writer], Stage.PROVE)
@@ -198,6 +213,16 @@ class TrackRun:
                 raise
             self._skip("what was lost", Stage.PROVE, fault.message, _REMEDY_WENT_ON)
             return unjudged(self.track.rpo)
+
+    def _disaster_at(self) -> datetime:
+        """The moment that was named; else, of a service that lived until the restore stopped it, that one; else the declaration."""
+        stopped = self.seen.facts.get(FACT_STOPPED) if self._plan.mode is Mode.IN_PLACE else None
+        if self._plan.disaster_at is not None or stopped is None:
+            return self._plan.disaster_at or self._declared()
+        try:
+            return max(parse_instant(str(stopped), where=f"the fact {FACT_STOPPED}"), self._declared())
+        except ConfigurationError:
+            return self._declared()
 
     def _restored_heartbeat(self) -> Heartbeat | None:
         """The restored data is the guest's own account: an odd one fails its check, and what was lost is unknown."""

@@ -302,6 +302,28 @@ def test_a_heartbeat_after_the_disaster_leaves_the_loss_of_a_restore_in_place_un
     assert "--repository-time" not in json.dumps(outcome.record), "in place it is refused"
 
 
+@pytest.mark.parametrize(
+    ("stopped", "named", "lost"),
+    [
+        (25, None, 5.1),  # it lived until the restore stopped it, 25 s after the declaration
+        (None, None, None),  # nobody says that it lived: then the heartbeat is one from the future
+        (25, 30, 10.1),  # what the operator names counts
+        ("soon", None, None),
+    ],
+)
+def test_a_service_that_lives_is_lost_when_the_restore_stops_it(
+    world: World, script: Script, stopped: Any, named: int | None, lost: float | None
+) -> None:
+    """It writes on while the hosts are prepared, so that what is restored is newer than the declaration."""
+    script.facts["newest_heartbeat"]["written_at"] = instant(START + timedelta(seconds=20))
+    if stopped is not None:
+        at = START + timedelta(seconds=stopped) if isinstance(stopped, int) else None
+        script.facts["service_stopped_at"] = instant(at) if at else stopped
+    outcome = world.run(in_place(world, disaster_at=START + timedelta(seconds=named) if named else None))
+    assert outcome.record["tracks"][0]["rpo"]["actual_seconds"] == lost
+    assert outcome.verdict is (Verdict.UNPROVEN if lost is None else Verdict.PASS)
+
+
 def test_the_clock_of_a_host_that_is_long_gone_decides_nothing(world: World) -> None:
     """Its object lies in the bucket for ever."""
     gone = published_beat(world.clock, age=300 * 86400, offset=30, host="db2")
