@@ -120,3 +120,9 @@ def test_errors_and_checks_are_sanitized_where_they_are_made() -> None:
 def test_what_a_playbook_hands_over_is_told_in_words(value: Any, text: str) -> None:
     check = Check.from_event({"name": "x", "stage": "verify", "passed": True, "actual": value})
     assert check.actual == text
+
+
+def test_the_notices_of_a_tool_are_no_message_of_a_check_that_passed() -> None:
+    said = {"name": "amcheck", "stage": "prove", "message": 'NOTICE:  extension "amcheck" already exists, skipping'}
+    assert Check.from_event({**said, "passed": True}).message == ""
+    assert "NOTICE" in Check.from_event({**said, "passed": False}).message

@@ -22,16 +22,18 @@ def ended(call: Callable[[], object]) -> int:
     """Make the call and return its exit code, whatever came out of it."""
     _tell_of_retries()
     try:
-        return _code(call())
+        code = _code(call())
+    except KeyboardInterrupt:  # before a verb was called; later typer makes an exit of it
+        code = INTERRUPTED
     except DrillbookError as error:
-        return _failed(error)
-    except KeyboardInterrupt:
-        _say("drillbook: interrupted")
-        return INTERRUPTED
+        code = _failed(error)
     except TyperException as error:
-        return _misused(error)
+        code = _misused(error)
     except Exception as error:  # noqa: BLE001 - the one place where all ends; nobody is shown a traceback
-        return _crashed(error)
+        code = _crashed(error)
+    if code == INTERRUPTED:
+        _say("drillbook: interrupted")
+    return code
 
 
 def _code(returned: object) -> int:

@@ -71,7 +71,12 @@ class Check:
             name=str(data["name"]),
             stage=Stage(str(data["stage"])),
             status=status,
-            **{key: _text(data.get(key)) for key in ("expected", "actual", "message", "remedy")},
+            expected=_text(data.get("expected")),
+            actual=_text(data.get("actual")),
+            message=""
+            if status is CheckStatus.PASSED
+            else _text(data.get("message")),  # a tool's notices explain nothing
+            remedy=_text(data.get("remedy")),
         )
 
     def as_json(self) -> dict[str, str]:

@@ -169,7 +169,13 @@ def test_an_interrupt_is_no_missed_objective(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("drillbook.cli.status.drill_status", interrupted)
-    assert call(monkeypatch, capsys, "status")[0] == 130
+    code, _out, err = call(monkeypatch, capsys, "status")
+    assert (code, err) == (130, "drillbook: interrupted\n")
+
+    def at_once() -> None:
+        raise KeyboardInterrupt
+
+    assert ended(at_once) == 130
 
 
 @pytest.mark.usefixtures("inventory")
