@@ -70,11 +70,13 @@ def choose_backups(
 
     ``latest`` is the newest of each; ``oldest`` the first moment at which there was one of each; ``random`` a moment between that and
     the newest, by ``seed``; ``time`` the newest not later than its target. What is later than the point's ``until`` is not seen, nor what
-    is dated later than ``now``: its clock was wrong.
+    is dated later than ``now``: its clock was wrong, or ours is. Only who names a ``time`` decides that himself.
     """
     found = [backup for backup in backups if backup.host in group.hosts]
-    to_come = tuple(backup for backup in found if is_to_come(backup.taken_at, now))
+    named = point.type is PointType.TIME
+    to_come = () if named else tuple(backup for backup in found if is_to_come(backup.taken_at, now))
     sound = [backup for backup in found if backup not in to_come]
+    _refuse_wrong_clocks(to_come, {backup.host for backup in sound}, group)
     seen = [backup for backup in sound if point.until is None or backup.taken_at <= point.until]
     by_host = {host: [backup for backup in seen if backup.host == host] for host in group.hosts}
     _refuse_missing([host for host, found in by_host.items() if not found], group, "there is no backup")
@@ -99,6 +101,18 @@ def _moment(found: Sequence[Sequence[Backup]], point: PointRequest, seed: str) -
         moments = sorted({backup.taken_at for of_host in found for backup in of_host if backup.taken_at >= complete})
         return random.Random(seed).choice(moments)  # noqa: S311 - repeatable, and no secret
     return None
+
+
+def _refuse_wrong_clocks(to_come: Sequence[Backup], hosts: set[str], group: MachineGroup) -> None:
+    """Where all of a host's backups are from the future, it may be this clock that is wrong: that is said, and the way out."""
+    only = sorted({backup.host for backup in to_come} - hosts)
+    if only:
+        latest = max(backup.taken_at for backup in to_come)
+        raise InfrastructureError(
+            f"all backups of {', '.join(only)} are dated into the future: this controller's clock or the provider's is wrong",
+            where=f"group {group.name}",
+            remedy=f"Correct that clock. To take them all the same, name the moment: --point time={format_instant(latest)}.",
+        )
 
 
 def _refuse_missing(hosts: Sequence[str], group: MachineGroup, why: str) -> None:

@@ -85,5 +85,13 @@ def test_what_is_dated_into_the_future_is_never_chosen_and_told() -> None:
     chosen = choose_backups([*BACKUPS, wrong], GROUP, PointRequest(), "", now=LATER)
     assert [one.identifier for one in chosen.backups] == ["db@20", "web@21"]
     assert chosen.as_json()["dated_into_the_future"] == ["db@8760"]
-    with pytest.raises(InfrastructureError, match="no backup of db"):
-        choose_backups([wrong, backup("web", 0)], GROUP, PointRequest(), "", now=LATER)
+
+
+def test_a_clock_of_our_own_that_is_wrong_is_told_and_gone_around() -> None:
+    """On the bad day a controller whose clock begins in 1970 must not stop the restore for good."""
+    with pytest.raises(InfrastructureError, match="all backups of db are dated into the future") as caught:
+        choose_backups([backup("db", 8760), backup("web", 0)], GROUP, PointRequest(), "", now=LATER)
+    assert "--point time=2027-01-31T12:00:00.000Z" in caught.value.remedy
+    named = PointRequest(PointType.TIME, "2027-01-31T12:00:00.000Z")
+    chosen = choose_backups([backup("db", 8760), backup("web", 0)], GROUP, named, "", now=LATER)
+    assert [one.identifier for one in chosen.backups] == ["db@8760", "web@0"]
