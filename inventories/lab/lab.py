@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,9 @@ def inventory() -> dict[str, Any]:
         name: {net: f"10.{octet}.{NETWORKS[net]}.{host['lab_octet']}" for net in host["lab_networks"]}
         for name, host in topology.items()
     }
-    ssh = (
-        f"-o UserKnownHostsFile={state}/ssh/known_hosts -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
-        " -o IdentitiesOnly=yes"
-    )
+    # Quoted twice: for whoever splits the line into words, and for ssh, which takes a path with a space for two files.
+    known = shlex.quote(f'UserKnownHostsFile="{state}/ssh/known_hosts"')
+    ssh = f"-o {known} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     hostvars = {
         name: {
             "ansible_host": next(iter(legs.values())),

@@ -25,7 +25,7 @@ from drillbook.journal.journal import Reporter
 from drillbook.kinds.registry import KINDS
 from drillbook.machines.drill import ProviderMachines
 from drillbook.machines.snapshots.hook import Hooked, new_hook_id
-from drillbook.model import Check, Heartbeat, MachineGroup, RecoveryPoints, Service
+from drillbook.model import Check, MachineGroup, PublishedHeartbeats, RecoveryPoints, Service
 from drillbook.reporters.reports import write_reports
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
@@ -206,11 +206,11 @@ class App:
             tell=tell,
         )
 
-    def published(self, service: str) -> tuple[Heartbeat, ...]:
+    def published(self, service: Service) -> PublishedHeartbeats:
         """The newest published heartbeat of each host of a service."""
         from drillbook.stores.s3 import S3Heartbeats  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
 
-        return S3Heartbeats(self.configuration.store, READER).published(service)
+        return S3Heartbeats(self.configuration.store, READER).published(service.name, service.hosts)
 
     def _credential(self, user: str) -> S3Credential | None:
         from drillbook.stores.client import user_keys  # noqa: PLC0415 - boto3 takes a while

@@ -2,21 +2,24 @@
 
 from typing import ClassVar
 
+from drillbook.sanitize import sanitized
+
 
 class DrillbookError(Exception):
     """Something could not be done; says what, where, and what to do now.
 
     ``message`` names the cause in one sentence, ``where`` the file, host, object or step it was met
-    in, ``remedy`` the next action of the operator. The text is shown and recorded: never a secret.
+    in, ``remedy`` the next action of the operator. The text is shown and recorded: never a secret. It
+    may quote what others wrote, so it is sanitized here.
     """
 
     exit_code: ClassVar[int] = 3
 
     def __init__(self, message: str, *, where: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.where = where
-        self.remedy = remedy
+        self.message = sanitized(message)
+        self.where = sanitized(where)
+        self.remedy = sanitized(remedy)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} (in {self.where}). {self.remedy}"
@@ -50,6 +53,14 @@ class UnreachedError(InfrastructureError):
 
 class UntriedError(InfrastructureError):
     """Nothing was there that could be tried: what was to be proven is neither proven nor disproven."""
+
+
+class MalformedDataError(InfrastructureError):
+    """What somebody else wrote is not what it should be: of another type, out of range, too large, or no JSON at all."""
+
+
+class ClockFaultError(InfrastructureError):
+    """A clock is so wrong that what it says can't be compared."""
 
 
 class UnknownOutcomeError(InfrastructureError):

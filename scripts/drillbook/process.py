@@ -88,7 +88,8 @@ def run(
         try:
             stdout, stderr = child.communicate(stdin, timeout=timeout.total_seconds())
         except BaseException as error:
-            os.killpg(child.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have ended at this very moment
+                os.killpg(child.pid, signal.SIGKILL)
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             raise InfrastructureError(

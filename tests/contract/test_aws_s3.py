@@ -330,7 +330,8 @@ def test_what_was_deleted_is_brought_back_by_the_operators_policy(server: str, k
 def test_heartbeats_are_published_and_read_by_their_policies(server: str, keys: Path, store: Store) -> None:
     beat = {"host": "db1", "counter": 7, "written_at": "2026-01-31T12:00:00Z", "published_at": "2026-01-31T12:00:01Z"}
     store.client("heartbeat_writer").put_object(Bucket=HEARTBEAT, Key="main/db1.json", Body=json.dumps(beat))
-    (read,) = S3Heartbeats(described(server, keys), "x", store.client("repository_reader")).published("main")
+    reader = store.client("repository_reader")
+    (read,) = S3Heartbeats(described(server, keys), "x", reader).published("main", ("db1", "db2")).beats
     assert (read.host, read.counter) == ("db1", 7)
 
 

@@ -216,7 +216,10 @@ def lose_the_controller(operator: Operator) -> None:
     for lost in (operator.etc, operator.state):
         shutil.rmtree(lost)
     shutil.copytree(keeper, operator.etc)
-    operator.change("group_vars/all/drillbook.yml", "anchor_prefix: controller1/", "anchor_prefix: controller2/")
+    said = operator.etc / "inventory/group_vars/all/drillbook.yml"
+    changed, count = re.subn("anchor_prefix: .*", "anchor_prefix: controller2/", said.read_text(encoding="utf-8"))
+    assert count == 1
+    said.write_text(changed, encoding="utf-8")
 
 
 def leader(operator: Operator) -> PlainHost:

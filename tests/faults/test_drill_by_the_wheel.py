@@ -94,9 +94,10 @@ def configure(controller: Controller, lab: Lab, sandbox: StandingHost) -> None:
             "evidence_bucket: example-evidence": "evidence_bucket: evidence",
             "heartbeat_bucket: example-heartbeat": "heartbeat_bucket: heartbeat",
             "  region: default": f"  region: default\n  ca_file: {STORE_CA}",
-            "anchor_prefix: controller1/": f"anchor_prefix: {prefix}",
         },
     )
+    controller.output(f"sed -i 's|anchor_prefix: .*|anchor_prefix: {prefix}|' {ALL}/drillbook.yml")
+    controller.output(f"grep -q 'anchor_prefix: {prefix}' {ALL}/drillbook.yml")
     controller.edit(f"{ALL}/store.yml", {"/etc/ssl/certs/ca-certificates.crt": STORE_CA})
     controller.edit(f"{POSTGRESQL}/pgbackrest.yml", {"  port:": "  uri_style: path\n  port:"})
     vault, script = f"{ALL}/vault.yml", f"{HOME}/secrets.sed"

@@ -96,52 +96,6 @@ def missing(role: str, section: str) -> list[str]:
     return [name for name in shortened if name not in section]
 
 
-def plays_of(playbook: Path) -> list[tuple[str, dict[str, Any]]]:
-    """All plays that a playbook runs, each with its file's name."""
-    found = []
-    for play in load(playbook):
-        if "ansible.builtin.import_playbook" in play:
-            found += plays_of(playbook.parent / play["ansible.builtin.import_playbook"])
-        else:
-            found.append((str(playbook.relative_to(ROOT)), play))
-    return found
-
-
-def out_of_reach(tasks: list[dict[str, Any]]) -> list[str]:
-    """Roles that are included where their own tags select nothing.
-
-    An include is a task of its own: a tag that it lacks leaves the whole role out, with exit code 0.
-    """
-    found = []
-    for task in tasks:
-        role = task.get("ansible.builtin.include_role")
-        if role is None or role.get("tasks_from") == "install":
-            continue
-        name = role["name"].removeprefix(COLLECTION)
-        given = set(task.get("tags", []))
-        handed_on = name in given and set(role.get("apply", {}).get("tags", [])) >= given
-        if not (handed_on if "tasks_from" in role else "always" in given):
-            found.append(name)
-    return found
-
-
-def test_the_tags_of_a_role_reach_it() -> None:
-    plays = plays_of(ROOT / "playbooks/site.yml")
-    assert [(name, role) for name, play in plays for role in out_of_reach(play.get("tasks", []))] == []
-
-
-@pytest.mark.parametrize(
-    "include",
-    [
-        {"name": "drillbook.platform.pgbouncer"},
-        {"name": "drillbook.platform.pgbackrest", "tasks_from": "stanza"},
-        {"name": "drillbook.platform.pgbackrest", "tasks_from": "stanza", "apply": {"tags": ["other"]}},
-    ],
-)
-def test_a_role_out_of_reach_is_found(include: dict[str, Any]) -> None:
-    assert len(out_of_reach([{"name": "x", "ansible.builtin.include_role": include, "tags": ["pgbackrest"]}])) == 1
-
-
 def test_every_role_of_site_has_its_section_and_nobody_else() -> None:
     assert {"host_baseline", "etcd", "postgresql", "pgbouncer", "backup_agent", "packages"} <= set(ROLES)
     assert set(SECTIONS) == set(ROLES)

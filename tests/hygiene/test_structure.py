@@ -8,8 +8,9 @@ from tests.hygiene.structure import circles, defined_twice, imports, modules, ro
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 FLOORS = (
-    {"errors", "clock", "strict"},
-    {"process", "concurrently", "controller", "credentials", "ssh_key", "tree"},
+    {"sanitize", "clock", "strict"},
+    {"errors"},
+    {"process", "concurrently", "controller", "credentials", "ssh_key", "tree", "untrusted"},
     {"known_hosts", "model", "version"},
     {"escrow", "journal"},
     {"stores", "providers", "ansible"},

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from drillbook.process import outliving, run
 
@@ -57,3 +60,15 @@ def test_output_and_status_are_returned() -> None:
 def test_a_program_reads_what_it_is_given_and_else_the_end_of_file() -> None:
     assert run(("cat",), timeout=timedelta(seconds=5), stdin="all of it\n").stdout == "all of it\n"
     assert run(("cat",), timeout=timedelta(seconds=5)).stdout == ""
+
+
+def test_an_interrupt_while_a_program_ends_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the signal and the kill the program may be gone: what is raised is the interrupt, not that nothing was there to kill."""
+
+    def interrupted(child: subprocess.Popen[str], *_given: object, **_how: object) -> None:
+        child.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(("true",), timeout=timedelta(seconds=5))

@@ -11,7 +11,7 @@ from drillbook.config import Configuration
 from drillbook.evidence import EvidenceLog
 from drillbook.journal.journal import RunEvent
 from drillbook.journal.ledger import machine_resource
-from drillbook.model import Check, Claim, Heartbeat, Mode, Step
+from drillbook.model import Check, Claim, Heartbeat, Mode, PublishedHeartbeats, Step
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
 from drillbook.run.observation import Observation
@@ -99,6 +99,8 @@ class World:
     evidence: EvidenceLog
     configuration: Configuration
     published: list[Heartbeat] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
     preflight: Callable[[Mode], tuple[Check, ...]] = lambda _mode: ()
     events: list[RunEvent] = field(default_factory=list)
 
@@ -110,7 +112,7 @@ class World:
             "work": lambda plan, _track, _stops: FakeMachines(self.playbooks) if plan.mode is Mode.SANDBOX else None,
             "evidence": self.evidence,
             "gate": Gate(self.directory / "runs", self.clock, self.preflight),
-            "published": lambda _service: tuple(self.published),
+            "published": lambda _service: PublishedHeartbeats(tuple(self.published), self.unreadable, self.others),
             "cleaner": self.cleaner(),
             "who": Who("tester@here", "0"),
             "state_directory": self.directory,

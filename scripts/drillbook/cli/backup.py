@@ -33,7 +33,9 @@ app = typer.Typer(
     help="Backups of groups of machines.",
     epilog=examples("drillbook backup create shop", "drillbook backup list shop", page=PAGE),
 )
-GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.")]
+GroupName = Annotated[
+    str, typer.Argument(help="The inventory group; its drillbook_machines.backup say how.", metavar="GROUP")
+]
 Named = Annotated[
     str, typer.Option("--backup", help="A backup's identifier, or a run: all machines' backups of it.", metavar="NAME")
 ]
@@ -71,7 +73,10 @@ def _tell(line: str) -> None:
 
 @app.command(epilog=examples("drillbook backup create shop --check", "drillbook backup create shop", page=PAGE))
 def create(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """Take a backup of every member. Exit code 3 when one failed, which stops no other; 1 when the provider warned of one."""
+    """Take a backup of every member.
+
+    Exit code 3 when one failed, which stops no other; 1 when the provider warned of one.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
@@ -97,7 +102,10 @@ def create(group: GroupName, inventory: Inventories = None, check: DryRun = Fals
 
 @app.command("list", epilog=examples("drillbook backup list shop", page=PAGE))
 def list_backups(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """List the backups of every member, also of one that is gone. What drillbook did not take is not listed."""
+    """List the backups of every member.
+
+    Those of one that is gone are listed, too. What drillbook did not take is not.
+    """
     found = [taken for one in _open(open_app(inventory), group).held for taken in one.backups]
     rows = [
         [
@@ -123,7 +131,10 @@ def list_backups(group: GroupName, inventory: Inventories = None, as_json: AsJso
 
 @app.command(epilog=examples("drillbook backup verify shop", page=PAGE))
 def verify(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Say whether each member has a good backup that is new enough. Exit code 1 when not. Only a drill proves what is in it."""
+    """Say whether each member's backup is good.
+
+    It is where one is whole and new enough. Exit code 1 when not. Only a drill proves what is in it.
+    """
     opened = open_app(inventory)
     world = _open(opened, group)
     findings = verify_backups(
@@ -141,11 +152,16 @@ def verify(group: GroupName, inventory: Inventories = None, as_json: AsJson = Fa
 
 @app.command(epilog=examples("drillbook backup prune shop --check", "drillbook backup prune shop", page=PAGE))
 def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """Remove the backups that no rule keeps, machine by machine. The newest good one and protected ones always stay."""
+    """Remove the backups that no rule keeps.
+
+    They are judged machine by machine. The newest good one and protected ones always stay. One that is dated into the future
+    stays, counts for no rule, and makes the exit code 1.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
-        decisions = decide_backups(world.provider, world.group, world.rules, world.held, workers=world.workers)
+        now = opened.clock.now()
+        decisions = decide_backups(world.provider, world.group, world.rules, world.held, now=now, workers=world.workers)
         if not check:
             prune_backups(world.provider, world.group, world.rules, decisions, workers=world.workers, tell=_tell)
     gone = "would be removed" if check else "removed"
@@ -158,13 +174,18 @@ def prune(group: GroupName, inventory: Inventories = None, check: DryRun = False
         as_json=as_json,
         text=lambda screen: screen.print(table(["machine", "run", "", "because", "what is wrong with it"], rows)),
     )
+    if any(one.to_come for one in decisions):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=examples("drillbook backup protect shop --backup drillbook-20260131T020000Z", page=PAGE))
 def protect(
     group: GroupName, backup: Named, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False
 ) -> None:
-    """Keep a backup, with its copies, from being removed until it is unprotected."""
+    """Keep a backup from being removed.
+
+    It stays, with its copies, until it is unprotected.
+    """
     _set_protection(group, backup, inventory, protected=True, check=check, as_json=as_json)
 
 
@@ -172,7 +193,7 @@ def protect(
 def unprotect(
     group: GroupName, backup: Named, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False
 ) -> None:
-    """Let a backup, with its copies, be removed again."""
+    """Let a backup be removed again, with its copies."""
     _set_protection(group, backup, inventory, protected=False, check=check, as_json=as_json)
 
 

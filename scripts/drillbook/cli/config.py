@@ -8,7 +8,7 @@ from rich.console import Console
 from drillbook.app import inventory_at
 from drillbook.cli.examples import examples
 from drillbook.cli.options import AsJson, Inventories, named_inventories
-from drillbook.cli.output import show
+from drillbook.cli.output import count_text, show
 from drillbook.config import Configuration, Examined, examine
 from drillbook.errors import ConfigurationError
 
@@ -31,9 +31,9 @@ def config() -> None:
     )
 )
 def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Read the inventory and show all that is wrong with it, unknown keys first. Exit code 2 if anything is.
+    """Show all that is wrong with the inventory.
 
-    No host and no store is asked. A dynamic inventory asks its provider.
+    Unknown keys come first. Exit code 2 if anything is wrong. No host and no store is asked. A dynamic inventory asks its provider.
     """
     paths = named_inventories(inventory)
     found = examine(inventory_at(paths))
@@ -47,10 +47,10 @@ def _print(screen: Console, found: Examined, where: str) -> None:
     for fault in found.faults:
         screen.print(f"{fault.message} (in {fault.where}). {fault.remedy}", markup=False)
     if found.configuration is None:
-        screen.print(f"{where}: {_count(len(found.faults), 'fault')}", markup=False)
+        screen.print(f"{where}: {count_text(len(found.faults), 'fault')}", markup=False)
         return
     parts = [
-        " ".join([_count(len(names), noun), *([f"({', '.join(names)})"] if names else [])])
+        " ".join([count_text(len(names), noun), *([f"({', '.join(names)})"] if names else [])])
         for noun, names in _names(found.configuration).items()
     ]
     screen.print(f"{where}: no fault, {', '.join(parts)}", markup=False)
@@ -73,7 +73,3 @@ def _names(configuration: Configuration) -> dict[str, list[str]]:
         "provider": [place.name for place in configuration.providers],
         "sandbox host": [sandbox.host for sandbox in configuration.sandboxes],
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

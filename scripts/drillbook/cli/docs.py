@@ -18,7 +18,8 @@ Every verb reads the inventory given with `--inventory` (again and again for sev
 either it reads `inventories/lab` where this clone has raised that lab (`$DRILLBOOK_LAB`), and says so; elsewhere it refuses.
 `drillbook config check` shows all that is wrong with an inventory. Results go to standard output, progress and errors to
 standard error. With `--json`, standard output is one JSON document, also when the verb fails: then
-`{"error": {"class", "message", "where", "remedy"}}`. `DRILLBOOK_MITOGEN=1` runs the playbooks with Mitogen.
+`{"error": {"class", "message", "where", "remedy"}}`. `ANSIBLE_VAULT_PASSWORD_FILE` names what opens a vaulted inventory.
+`DRILLBOOK_MITOGEN=1` runs the playbooks with Mitogen.
 `drillbook --install-completion` lets bash, zsh and fish complete commands and options.
 
 | exit code | meaning |
@@ -26,8 +27,9 @@ standard error. With `--json`, standard output is one JSON document, also when t
 | 0 | objectives met, everything proven |
 | 1 | an objective or a check missed, or something could not be proven |
 | 2 | usage, configuration, or refused by a safety rule |
-| 3 | could not be carried out (verdict ERROR) |
+| 3 | could not be carried out (verdict ERROR), or a defect of drillbook, whose traceback is kept in a file |
 | 4 | something was left behind |
+| 130 | ended by Ctrl-C, outside of a run |
 """
 _WIDTH = 100
 

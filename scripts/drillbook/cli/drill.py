@@ -12,6 +12,7 @@ from drillbook.cli.options import (
     DryRun,
     Inventories,
     Point,
+    Quiet,
     RepositoryTime,
     SetLabel,
     TimelineNumber,
@@ -25,11 +26,11 @@ from drillbook.run.plan import plan_drill
 PAGE = "docs/how-to/run-a-drill.md"
 app = typer.Typer(
     no_args_is_help=True,
-    help="Rehearse a restore into an isolated sandbox, timed and proven.",
+    help="Rehearse a restore in an isolated sandbox.",
     epilog=examples("drillbook drill list", "drillbook drill run postgresql-latest", page=PAGE),
 )
 
-DrillName = Annotated[str, typer.Argument(help="The drill, as the inventory calls it.")]
+DrillName = Annotated[str, typer.Argument(help="The drill, as the inventory calls it.", metavar="NAME")]
 
 
 @app.command("list", epilog=examples("drillbook drill list", "drillbook drill list --json", page=PAGE))
@@ -48,7 +49,7 @@ def list_drills(inventory: Inventories = None, as_json: AsJson = False) -> None:
         }
         for drill in configuration.drills
     ]
-    rows = [[str(value) for value in entry.values()] for entry in data]
+    rows = [[f"{value:g}" if isinstance(value, float) else str(value) for value in entry.values()] for entry in data]
     headings = ("drill", "service", "sandbox", "point", "rto s", "rpo s", "")
     show(data, as_json=as_json, text=lambda console: console.print(table(headings, rows)))
 
@@ -70,14 +71,17 @@ def plan(
     repository_time: RepositoryTime = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a drill would do and what it will probably need; nothing is touched."""
+    """Show what a drill would do, and need.
+
+    Nothing is touched.
+    """
     opened = open_app(inventory)
     drill = opened.configuration.drill(name)
     wanted = chosen_point(
         drill.point, point=point, set_label=set_label, timeline=timeline, repository_time=repository_time
     )
     made = plan_drill(
-        opened.configuration, drill, point=wanted, disaster_at=disaster(disaster_at), history=opened.history()
+        opened.configuration, drill, point=wanted, disaster_at=disaster(disaster_at, opened), history=opened.history()
     )
     show_plan(made, as_json=as_json)
 
@@ -99,9 +103,13 @@ def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
     repository_time: RepositoryTime = None,
     keep: Annotated[bool, typer.Option(help="Leave the sandbox up; `drill clean` removes it.")] = False,
     check: DryRun = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a drill. Exit code: 0 met, 1 missed or not proven, 2 refused, 3 could not be carried out, 4 leftovers."""
+    """Run a drill.
+
+    Exit code: 0 met, 1 missed or not proven, 2 refused, 3 could not be carried out, 4 leftovers.
+    """
     opened = open_app(inventory)
     drill = opened.configuration.drill(name)
     wanted = chosen_point(
@@ -111,16 +119,19 @@ def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
         opened.configuration,
         drill,
         point=wanted,
-        disaster_at=disaster(disaster_at),
+        disaster_at=disaster(disaster_at, opened),
         keep=keep,
         history=opened.history(),
     )
-    carry_out(opened, made, check=check, as_json=as_json)
+    carry_out(opened, made, check=check, quiet=quiet, as_json=as_json)
 
 
 @app.command(epilog=examples("drillbook drill clean --check", "drillbook drill clean", page=PAGE))
 def clean(inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """End orphans, remove what killed runs and `--keep` left, close their records. Exit code 4 if something stays."""
+    """Remove what killed runs and `--keep` left.
+
+    It ends orphans and closes the records of killed runs, too. Exit code 4 if something stays.
+    """
     cleaned = open_app(inventory).cleaner().clean(check=check)
 
     def text(console: Console) -> None:

@@ -24,7 +24,10 @@ def escrow() -> None:
 
 @app.command(epilog=examples("drillbook escrow check", "drillbook escrow check --json", page=PAGE))
 def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Read every declared copy and compare it with what is in use. Exit code 1 if one fails or none is declared."""
+    """Compare each declared copy with what is in use.
+
+    Exit code 1 if one fails or none is declared.
+    """
     checks = check_escrow(open_app(inventory).configuration.escrow)
     rows = [(entry.status.value, entry.name, entry.message or entry.actual) for entry in checks]
 

@@ -23,27 +23,33 @@ USERS = "repository_writer, repository_reader, evidence_writer, heartbeat_writer
 
 def init(  # noqa: PLR0913 - one parameter per option is how typer declares them
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="New or empty; it belongs to who runs this.")],
-    model: Annotated[str, typer.Option(help=f"Which inventory of the tree: {', '.join(MODELS)}.")] = "example",
+    model: Annotated[
+        str, typer.Option(help=f"Which inventory of the tree: {', '.join(MODELS)}.", metavar="MODEL")
+    ] = "example",
     address: Annotated[
         list[str] | None, typer.Option(help="A host's address; may be given several times.", metavar="HOST=ADDRESS")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Who logs in to the hosts by ssh.")] = None,
+    user: Annotated[str | None, typer.Option(help="Who logs in to the hosts by ssh.", metavar="USER")] = None,
     endpoint: Annotated[str | None, typer.Option(help="The S3 store.", metavar="URL")] = None,
-    region: Annotated[str | None, typer.Option(help="Region that its requests are signed for.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Region that its requests are signed for.", metavar="REGION")
+    ] = None,
     become_password_file: Annotated[
         Path | None, typer.Option(help="File with the password that this user gives to sudo.", metavar="FILE")
     ] = None,
     state_directory: Annotated[
         Path | None,
         typer.Option(
-            help="Where runs are kept. Default: root's is /var/lib/drillbook, else $XDG_STATE_HOME/drillbook."
+            help="Where runs are kept. Default: root's is /var/lib/drillbook, else $XDG_STATE_HOME/drillbook.",
+            metavar="PATH",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write an inventory of your own into a directory, with new secrets in a vaulted file. Nothing is asked.
+    """Write an inventory of your own.
 
-    The directory holds all that a new controller would need; its modes let nobody else in. No secret is printed.
+    It goes into a directory, with new secrets in a vaulted file. Nothing is asked. The directory holds all that a new controller
+    would need; its modes let nobody else in. No secret is printed.
     """
     differences = Differences(
         directory=directory.expanduser().resolve(),

@@ -1,20 +1,19 @@
 """Entry point: the tree of verbs, and errors as one sentence with an exit code."""
 
-import json
 import sys
 from typing import Annotated
 
 import typer
 
 from drillbook.cli import backup, config, drill, escrow, evidence, repository, snapshot
+from drillbook.cli.endings import ended
 from drillbook.cli.examples import examples
 from drillbook.cli.init import init
-from drillbook.cli.output import console
+from drillbook.cli.options import Inventories, before_the_verb
 from drillbook.cli.preflight import preflight
 from drillbook.cli.recovery_points import recovery_points
 from drillbook.cli.restore import restore
 from drillbook.cli.status import status
-from drillbook.errors import DrillbookError
 from drillbook.tree import platform_root
 from drillbook.version import told_version
 
@@ -61,15 +60,19 @@ app.add_typer(backup.app, name="backup")
 @app.callback(invoke_without_command=True)
 def drillbook(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version, and in a clone the commit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Print the version, and in a clone the commit.")
+    ] = False,
     platform: Annotated[
         bool,
         typer.Option(
             "--platform", help="Print where playbooks, roles and plugins are: `ansible-playbook` is run there."
         ),
     ] = False,
+    inventory: Inventories = None,
 ) -> None:
     """Timed restore drills: RTO and RPO measured, proven, signed."""
+    before_the_verb(inventory)
     if version:
         sys.stdout.write(f"drillbook {told_version()}\n")
         raise typer.Exit
@@ -83,16 +86,4 @@ def drillbook(
 
 def main() -> None:
     """Run the command line; what goes wrong is one sentence on standard error, and an exit code."""
-    try:
-        app()
-    except DrillbookError as error:
-        if "--json" in sys.argv:
-            said = {
-                "class": type(error).__name__,
-                "message": error.message,
-                "where": error.where,
-                "remedy": error.remedy,
-            }
-            sys.stdout.write(json.dumps({"error": said}, indent=2) + "\n")
-        console(stderr=True).print(f"drillbook: {error}", markup=False)
-        raise SystemExit(error.exit_code) from error
+    raise SystemExit(ended(lambda: app(prog_name="drillbook", standalone_mode=False)))

@@ -16,10 +16,12 @@ Inventories = Annotated[
         "--inventory",
         "-i",
         help="Inventory; may be given several times. Default: $DRILLBOOK_INVENTORY, else that of this clone's lab.",
+        metavar="PATH",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-DryRun = Annotated[bool, typer.Option("--check", help="Say what would be done, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--check", "-n", help="Say what would be done, and do nothing.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 DisasterAt = Annotated[
     str | None, typer.Option(help="When the disaster happened (RFC 3339). Default: simulated, now.", metavar="TIME")
 ]
@@ -34,6 +36,14 @@ RepositoryTime = Annotated[
 ]
 
 
+_before_the_verb: list[Path] = []
+
+
+def before_the_verb(inventories: list[Path] | None) -> None:
+    """Remember the inventories that were given before the verb, for a verb that is given none."""
+    _before_the_verb[:] = inventories or []
+
+
 def open_app(inventories: list[Path] | None) -> App:
     """Read the inventory that was asked for; raises ConfigurationError where none was, and there is no lab."""
     return App(named_inventories(inventories))
@@ -46,7 +56,7 @@ def open_declared(inventories: list[Path] | None) -> App:
 
 def named_inventories(given: list[Path] | None) -> list[Path]:
     """The inventories that were asked for, else the lab's; raises ConfigurationError where there is none."""
-    return chosen_inventories(given, platform_root, _warn)
+    return chosen_inventories(given or _before_the_verb, platform_root, _warn)
 
 
 def _warn(line: str) -> None:

@@ -11,7 +11,7 @@ from drillbook.run.plan import Plan, Track
 from drillbook.run.stops import Stops
 
 
-def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
+def carry_out(app: App, plan: Plan, *, check: bool, quiet: bool, as_json: bool) -> None:
     """Run ``plan`` and exit with its code; with ``check`` only pass the gate and show the plan."""
     if check:
         app.gate().pass_through(plan, run_id="")
@@ -21,7 +21,7 @@ def carry_out(app: App, plan: Plan, *, check: bool, as_json: bool) -> None:
                 work.gate()
         show_plan(plan, as_json=as_json)
         return
-    with Progress(console(stderr=True)) as progress:
+    with Progress(console(stderr=True), quiet=quiet) as progress:
         outcome = app.runner((progress,)).run(plan)
 
     def text(screen: Console) -> None:

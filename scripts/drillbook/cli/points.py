@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from drillbook.model import PointRequest, parse_instant
+from drillbook.app import App
+from drillbook.errors import ConfigurationError
+from drillbook.model import PointRequest, format_instant, parse_instant
 
 
 def chosen_point(
@@ -32,6 +34,13 @@ def repository_moment(text: str | None) -> datetime | None:
     return parse_instant(text, where="the option --repository-time") if text else None
 
 
-def disaster(text: str | None) -> datetime | None:
-    """The moment given with --disaster-at; raises ConfigurationError."""
-    return parse_instant(text, where="the option --disaster-at") if text else None
+def disaster(text: str | None, opened: App) -> datetime | None:
+    """The moment given with --disaster-at; raises ConfigurationError, also for one that is still to come."""
+    moment = parse_instant(text, where="the option --disaster-at") if text else None
+    if moment is not None and moment > opened.clock.now() + opened.configuration.clock_offset_limit:
+        raise ConfigurationError(
+            f"{format_instant(moment)} is still to come, and no disaster happened then",
+            where="the option --disaster-at",
+            remedy="Give the moment at which the service was lost; leave it out for one that is simulated now.",
+        )
+    return moment

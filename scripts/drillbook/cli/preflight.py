@@ -10,7 +10,10 @@ from drillbook.run.gate import leftovers
 
 
 def preflight(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Prove by trying, on random absent keys, what the drill's credentials can't do; refuse if one succeeds."""
+    """Prove what the drill's credentials can't do.
+
+    Each forbidden thing is tried, on random absent keys. The first that succeeds is refused.
+    """
     opened = open_app(inventory)
     for run_id, resource in leftovers(opened.runs, None, opened.clock):
         raise LeftoversError(

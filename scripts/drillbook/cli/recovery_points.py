@@ -14,7 +14,7 @@ from drillbook.model import CatalogSet, CatalogTimeline, Hole, RecoveryPoints, f
 
 
 def recovery_points(
-    service: Annotated[str, typer.Argument(help="The service, as the inventory calls it.")],
+    service: Annotated[str, typer.Argument(help="The service, as the inventory calls it.", metavar="SERVICE")],
     inventory: Inventories = None,
     where: Annotated[
         str,
@@ -27,9 +27,10 @@ def recovery_points(
     repository_time: RepositoryTime = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a service can be restored to: sets, oldest and newest moment, timelines, holes, sizes.
+    """Show what a service can be restored to.
 
-    It works with all hosts of the service lost. Exit code 1 where nothing can be restored.
+    These are its sets with their sizes, the oldest and the newest moment, timelines and holes. It works with all hosts of the
+    service lost. Exit code 1 where nothing can be restored.
     """
     opened = open_app(inventory)
     screen = console(stderr=True)

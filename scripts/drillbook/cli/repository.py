@@ -44,9 +44,10 @@ def recover(
     check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the objects of an earlier moment current again. Nothing is removed, and it can be repeated.
+    """Bring back the objects of an earlier moment.
 
-    Replace the stolen key first. The user `restore_operator` does it, inside the store.
+    They are made current again; nothing is removed, and it can be repeated. Replace the stolen key first. The user
+    `restore_operator` does it, inside the store.
     """
     opened = open_app(inventory)
     moment = parse_instant(as_of, where="the option --as-of")

@@ -10,6 +10,7 @@ from drillbook.cli.options import (
     DryRun,
     Inventories,
     Point,
+    Quiet,
     RepositoryTime,
     SetLabel,
     TimelineNumber,
@@ -23,7 +24,7 @@ from drillbook.run.plan import plan_in_place
 
 
 def restore(  # noqa: PLR0913 - one parameter per option is how typer declares them
-    service: Annotated[str, typer.Argument(help="The service, as the inventory calls it.")],
+    service: Annotated[str, typer.Argument(help="The service, as the inventory calls it.", metavar="SERVICE")],
     in_place: Annotated[bool, typer.Option("--in-place", help="Restore the whole group over itself.")] = False,
     confirm: Annotated[
         str, typer.Option(help="The group's exact name, to say that this is meant.", metavar="GROUP")
@@ -70,9 +71,13 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
         ),
     ] = None,
     check: DryRun = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Restore a service in place. Exit codes as of `drill run`."""
+    """Restore a service in place.
+
+    Exit codes as of `drill run`.
+    """
     opened = open_app(inventory)
     wanted = opened.configuration.service(service)
     if not in_place:
@@ -97,7 +102,7 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
             repository_time=repository_time,
             accept_hole=accept_hole,
         ),
-        disaster_at=disaster(disaster_at),
+        disaster_at=disaster(disaster_at, opened),
         history=opened.history(),
     )
-    carry_out(opened, plan, check=check, as_json=as_json)
+    carry_out(opened, plan, check=check, quiet=quiet, as_json=as_json)

@@ -39,7 +39,7 @@ app = typer.Typer(
     help="Snapshots of groups of machines.",
     epilog=examples("drillbook snapshot create shop", "drillbook snapshot list shop", page=PAGE),
 )
-GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.")]
+GroupName = Annotated[str, typer.Argument(help="The inventory group; its drillbook_machines say how.", metavar="GROUP")]
 SetName = Annotated[
     str | None, typer.Option("--set", help="The set's name. Default: the newest whole one.", metavar="NAME")
 ]
@@ -90,7 +90,10 @@ def _tell(line: str) -> None:
 
 @app.command(epilog=examples("drillbook snapshot create shop --check", "drillbook snapshot create shop", page=PAGE))
 def create(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """Take a set: all members or none. Exit code 1 when it is torn: its members are too far apart to be used together."""
+    """Take a set: all members or none.
+
+    Exit code 1 when it is torn: its members are too far apart to be used together.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
@@ -107,7 +110,10 @@ def create(group: GroupName, inventory: Inventories = None, check: DryRun = Fals
 
 @app.command("list", epilog=examples("drillbook snapshot list shop", page=PAGE))
 def list_sets(group: GroupName, inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """List the sets that there are, oldest first. What drillbook did not take is not listed."""
+    """List the sets that there are, oldest first.
+
+    What drillbook did not take is not listed.
+    """
     sets = _open(open_app(inventory), group).sets
     rows = [
         [entry.name, entry.state.value, format_instant(entry.taken_at), "yes" if entry.ram else "no", entry.why]
@@ -122,11 +128,15 @@ def list_sets(group: GroupName, inventory: Inventories = None, as_json: AsJson =
 
 @app.command(epilog=examples("drillbook snapshot verify shop", page=PAGE))
 def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Say whether a set could be gone back to now. Exit code 1 when not. Only a drill proves what is in it."""
-    world = _open(open_app(inventory), group)
+    """Say whether a set could be gone back to now.
+
+    Exit code 1 when not. Only a drill proves what is in it.
+    """
+    opened = open_app(inventory)
+    world = _open(opened, group)
     wanted, fault = None, None
     try:
-        wanted = chosen(world.sets, set_name, group=group)
+        wanted = chosen(world.sets, set_name, group=group, now=opened.clock.now())
         refuse_to_go_back(world.group, wanted, world.machines, group)
     except (ConfigurationError, RefusedError) as error:
         fault = error
@@ -140,11 +150,15 @@ def verify(group: GroupName, set_name: SetName = None, inventory: Inventories = 
     "prune", epilog=examples("drillbook snapshot prune shop --check", "drillbook snapshot prune shop", page=PAGE)
 )
 def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
-    """Remove the sets that no rule of the group's retention keeps. The newest whole one always stays."""
+    """Remove the sets that no rule keeps.
+
+    The rules are the group's retention. The newest whole one always stays. One that is dated into the future stays, counts for no
+    rule, and makes the exit code 1.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
-        decisions = decide(world.sets, world.group.retention)
+        decisions = decide(world.sets, world.group.retention, opened.clock.now())
         if check:
             _say_locked(world)
         else:
@@ -157,6 +171,8 @@ def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = 
     gone = "would be removed" if check else "removed"
     rows = [[entry.set.name, "kept" if entry.kept else gone, ", ".join(entry.reasons)] for entry in decisions]
     show(said, as_json=as_json, text=lambda screen: screen.print(table(["set", "", "because"], rows)))
+    if any(entry.to_come for entry in decisions):
+        raise typer.Exit(1)
 
 
 @app.command(
@@ -167,16 +183,21 @@ def prune_sets(group: GroupName, inventory: Inventories = None, check: DryRun = 
 def restore(
     group: GroupName,
     set_name: SetName = None,
-    confirm: Annotated[str, typer.Option(help="The group's exact name, to say that this is meant.")] = "",
+    confirm: Annotated[
+        str, typer.Option(help="The group's exact name, to say that this is meant.", metavar="GROUP")
+    ] = "",
     inventory: Inventories = None,
     check: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put every member back to a set, and start them in the group's order. What came later is lost."""
+    """Put every member back to a set, and start them.
+
+    They start in the group's order. What came after the set is lost.
+    """
     opened = open_app(inventory)
     with _alone(opened, group):
         world = _open(opened, group)
-        wanted = chosen(world.sets, set_name, group=group)
+        wanted = chosen(world.sets, set_name, group=group, now=opened.clock.now())
         if check:
             refuse_to_go_back(world.group, wanted, world.machines, group)
         else:
@@ -186,14 +207,34 @@ def restore(
     show(wanted.as_json(), as_json=as_json, text=partial(_say_restored, wanted, check))
 
 
-@app.command(epilog=examples("drillbook snapshot thaw shop", page=PAGE))
-def thaw(group: GroupName, inventory: Inventories = None) -> None:
-    """Let every member go on, or with a hook the service, should something have left it at rest."""
+@app.command(epilog=examples("drillbook snapshot thaw shop --check", "drillbook snapshot thaw shop", page=PAGE))
+def thaw(group: GroupName, inventory: Inventories = None, check: DryRun = False, as_json: AsJson = False) -> None:
+    """Let every member go on that was left at rest.
+
+    With a hook it is the service that goes on.
+    """
     opened = open_app(inventory)
     hooked = opened.configuration.machine_group(group)
-    if hooked.quiesce is Quiesce.HOOK:
+    by_hook = hooked.quiesce is Quiesce.HOOK
+    if not check and by_hook:
         ServiceHook(opened.playbooks(), opened.hooked(hooked)).resume()
-        return
+    elif not check:
+        _thaw_machines(opened, group)
+    word = "would go on" if check else "goes on"
+    who = [f"the service of {group}"] if by_hook else list(hooked.hosts)
+    show(
+        {
+            "group": group,
+            "by": "hook" if by_hook else "guest agents",
+            "machines": list(hooked.hosts),
+            "done": not check,
+        },
+        as_json=as_json,
+        text=lambda screen: screen.print("\n".join(f"{word}: {one}" for one in who)),
+    )
+
+
+def _thaw_machines(opened: App, group: str) -> None:
     world = _open(opened, group)
     outcomes = concurrently(
         world.machines,

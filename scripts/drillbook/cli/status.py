@@ -12,7 +12,10 @@ from drillbook.run.status import DrillStatus, drill_status
 
 
 def status(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Show drills, last verdicts with their age, open runs and leftovers."""
+    """Show last verdicts, open runs and leftovers.
+
+    Each verdict has its age.
+    """
     opened = open_declared(inventory)
     now = opened.clock.now()
     found = drill_status(opened.configuration.drills, opened.history(), now)

@@ -17,6 +17,8 @@ from drillbook.errors import ConfigurationError
 _TIMEOUT = timedelta(minutes=2)
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 _SHOWN = 1200
+_ERROR = re.compile(r"^\[ERROR\]: (.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+_VAULT = re.compile(r"no vault secrets|decryption failed|vault password|vault-ids?\b", re.IGNORECASE)
 _UNSAFE = "__ansible_unsafe"
 _ASKING = r"\.(?:proxmox|aws_ec2)\.ya?ml$"
 """Names of the files whose plug-in asks a provider: what is declared stands beside them."""
@@ -111,9 +113,23 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _shortened(text: str) -> str:
-    """The beginning, which names the cause, and the end."""
+def _cause(said: str) -> str:
+    """What Ansible says first of its errors, for what follows are consequences; else the beginning and the end of all that it said."""
+    first = _ERROR.search(said)
+    text = first[1].strip() if first else said
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} [...] {text[-_SHOWN // 2 :]}"
+
+
+def _remedy(cause: str) -> str:
+    """By what Ansible said: a vaulted file that can't be opened, and one that is not there, are no mistakes in the inventory."""
+    if _VAULT.search(cause):
+        return (
+            "Set ANSIBLE_VAULT_PASSWORD_FILE to the file that holds the vault's password; "
+            "`. <directory of drillbook init>/environment` does."
+        )
+    if "vault_" in cause and "undefined" in cause:
+        return "Its vaulted variables are not there: see vault.yml in docs/how-to/provision.md."
+    return "Correct the inventory."
 
 
 def read_inventory(
@@ -135,10 +151,9 @@ def read_inventory(
     where = ", ".join(str(source) for source in sources)
     if done.returncode != 0:
         asking = [source for source in sources if _asks(source)]
+        cause = _cause(done.stderr.strip())
         failed = ConfigurationError(
-            f"ansible-inventory failed: {_shortened(done.stderr.strip())}",
-            where=where,
-            remedy=f"Correct the inventory.{_way_around(asking)}",
+            f"ansible-inventory failed: {cause}", where=where, remedy=f"{_remedy(cause)}{_way_around(asking)}"
         )
         if declared_is_enough is not None and asking:
             done = _listed(sources, root, {"ANSIBLE_INVENTORY_IGNORE_REGEX": _ASKING})

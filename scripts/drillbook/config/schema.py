@@ -92,7 +92,18 @@ class EvidenceVariables(Strict):
     anchored: bool = Field(
         default=True, description="also put each entry into `drillbook_object_store.evidence_bucket`"
     )
-    anchor_prefix: str = Field(default="", description="where in that bucket; each controller needs one of its own")
+    anchor_prefix: str = Field(
+        default="",
+        description="where in that bucket; each controller needs one of its own. Required where entries are anchored",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_controllers(self) -> Self:
+        if self.anchored and not self.anchor_prefix.strip("/"):
+            raise ValueError(
+                "give anchor_prefix, one for each controller: two in one place overwrite each other's entries"
+            )
+        return self
 
 
 class EscrowVariables(Strict):

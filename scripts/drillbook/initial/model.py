@@ -1,6 +1,7 @@
 """The models: inventories of the tree. A copy differs from its model in paths, and in what the operator said."""
 
 import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ class Differences:
     user: str | None = None
     endpoint: str | None = None
     region: str | None = None
+    controller: str = field(default_factory=lambda: f"controller1-{secrets.token_hex(4)}")
+    """What its entries in the anchor are below: another controller must not write there."""
 
 
 def read_model(folder: Path) -> dict[str, str]:
@@ -54,6 +57,7 @@ def _places(differences: Differences) -> Iterable[tuple[str, str, str, str]]:
         (CONNECTION, "ansible_user", differences.user),
         (GLOBAL, "  endpoint", differences.endpoint),
         (GLOBAL, "  region", differences.region),
+        (GLOBAL, "  anchor_prefix", f"{differences.controller}/"),
     ):
         if value is not None:
             yield path, rf"^{key}: ", value, f"a place for {key.strip()}"

@@ -1,10 +1,15 @@
 """Grandfather, father, son: which snapshot sets, or backups of a machine, are kept; pure."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from drillbook.model import Retention
+from drillbook.model import Retention, format_instant
+
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far ahead of ours the provider's clock may be."""
+TO_COME = "dated into the future"
+"""Why an entry stays that no rule can judge."""
 
 _PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "hourly": lambda moment: (moment.year, moment.month, moment.day, moment.hour),
@@ -34,13 +39,30 @@ class Kept(Protocol):
         ...
 
 
-def reasons_to_keep(entries: Sequence[Kept], retention: Retention, *, good: str) -> dict[str, tuple[str, ...]]:
+def is_to_come(moment: datetime, now: datetime) -> bool:
+    """Whether that is later than ``now``, with some tolerance: a clock was wrong, and nobody knows when it was."""
+    return moment > now + CLOCK_TOLERANCE
+
+
+def said_to_come(moment: datetime) -> str:
+    """The fault of what is dated into the future."""
+    return f"it is of {format_instant(moment)}, which is to come: a clock is wrong"
+
+
+def reasons_to_keep(
+    entries: Sequence[Kept], retention: Retention, now: datetime, *, good: str
+) -> dict[str, tuple[str, ...]]:
     """Return, by name, why each entry is kept; nothing for what is not. ``good`` is what a good entry is called.
 
     Only good ones count towards a rule: a torn or damaged one must not push out a good one. It goes as soon as a good one
     is newer; until then it stays, as it may be all that there is. The newest good one is always kept, whatever the rules say.
+    What is dated into the future stays, and counts for nothing: it would push out every sound one.
     """
-    newest_first = sorted(entries, key=lambda entry: entry.taken_at, reverse=True)
+    newest_first = sorted(
+        (entry for entry in entries if not is_to_come(entry.taken_at, now)),
+        key=lambda entry: entry.taken_at,
+        reverse=True,
+    )
     sound = [entry for entry in newest_first if entry.good]
     reasons: dict[str, list[str]] = {entry.name: [] for entry in newest_first}
     if sound:
@@ -52,7 +74,8 @@ def reasons_to_keep(entries: Sequence[Kept], retention: Retention, *, good: str)
     for entry in newest_first:
         if not entry.good and not any(other.taken_at > entry.taken_at for other in sound):
             reasons[entry.name].append(f"no {good} is newer")
-    return {name: tuple(found) for name, found in reasons.items()}
+    to_come = {entry.name: (TO_COME,) for entry in entries if is_to_come(entry.taken_at, now)}
+    return {name: tuple(found) for name, found in reasons.items()} | to_come
 
 
 def _keep_one_each(

@@ -2,7 +2,7 @@
 
 from drillbook.model.backup_notes import BackupNote
 from drillbook.model.checks import Check, CheckStatus, Stage
-from drillbook.model.heartbeats import Heartbeat
+from drillbook.model.heartbeats import HEARTBEAT_LIMIT, Heartbeat, PublishedHeartbeats
 from drillbook.model.instants import format_instant, in_seconds, parse_instant
 from drillbook.model.machines import (
     Backup,
@@ -33,6 +33,7 @@ from drillbook.model.steps import Step
 from drillbook.model.verdicts import Verdict
 
 __all__ = [
+    "HEARTBEAT_LIMIT",
     "Asked",
     "Backup",
     "BackupMode",
@@ -66,6 +67,7 @@ __all__ = [
     "PointRequest",
     "PointType",
     "Power",
+    "PublishedHeartbeats",
     "Quiesce",
     "QuiesceHook",
     "RecoveryPoints",

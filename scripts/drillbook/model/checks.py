@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from drillbook.sanitize import sanitized
+
+_TEXTS = ("name", "expected", "actual", "message", "remedy")
+_LIMIT = 4000
+
 
 class Stage(StrEnum):
     """Where in a run a check belongs; a failed one of ``gate`` or ``isolation`` stops the run."""
@@ -30,7 +35,10 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One acceptance or proof; ``message`` and ``remedy`` are for whoever reads a red one."""
+    """One acceptance or proof; ``message`` and ``remedy`` are for whoever reads a red one.
+
+    Its text may be a guest's own words, so it is sanitized here, and cut after 4,000 characters.
+    """
 
     name: str
     stage: Stage
@@ -39,6 +47,12 @@ class Check:
     actual: str = ""
     message: str = ""
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        """Make its text fit to be shown and recorded."""
+        for name in _TEXTS:
+            text = sanitized(getattr(self, name))
+            object.__setattr__(self, name, text if len(text) <= _LIMIT else f"{text[:_LIMIT]} ...")
 
     @classmethod
     def from_event(cls, data: Mapping[str, Any]) -> "Check":
@@ -57,7 +71,12 @@ class Check:
             name=str(data["name"]),
             stage=Stage(str(data["stage"])),
             status=status,
-            **{key: _text(data.get(key)) for key in ("expected", "actual", "message", "remedy")},
+            expected=_text(data.get("expected")),
+            actual=_text(data.get("actual")),
+            message=""
+            if status is CheckStatus.PASSED
+            else _text(data.get("message")),  # a tool's notices explain nothing
+            remedy=_text(data.get("remedy")),
         )
 
     def as_json(self) -> dict[str, str]:
@@ -74,4 +93,11 @@ class Check:
 
 
 def _text(value: object) -> str:
+    """In words: what is a list or a truth value in a playbook is no Python in a report."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set):
+        return ", ".join(_text(one) for one in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_text(inner)}" for key, inner in value.items()) or "none"
     return "" if value is None else str(value)

@@ -13,13 +13,14 @@ def parse_instant(text: str, *, where: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        utc = None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # of the first and the last year, some times are none in UTC
+        utc = None
+    if utc is None:
         raise ConfigurationError(
             f"'{text}' is not a time with an offset", where=where, remedy="Write it like 2025-11-21T10:15:00Z."
         )
-    return moment.astimezone(UTC)
+    return utc
 
 
 def format_instant(moment: datetime) -> str:

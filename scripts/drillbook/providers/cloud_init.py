@@ -1,9 +1,9 @@
 """What providers tell cloud-init of a new sandbox host, and what it answers."""
 
-import json
 from pathlib import Path
 
-from drillbook.errors import ConfigurationError
+from drillbook.errors import ConfigurationError, MalformedDataError
+from drillbook.untrusted import read_object
 
 RESULT = "/run/cloud-init/result.json"
 """What cloud-init leaves at the end of its work of this boot, with its errors."""
@@ -34,10 +34,13 @@ def read_public_key(path: Path, place: str) -> str:
 def errors_in(result: str) -> list[str]:
     """The errors in cloud-init's result; a text that is none is an error itself."""
     try:
-        found = json.loads(result)["v1"]["errors"]
-    except (ValueError, KeyError, TypeError):
+        found = read_object(result, where=RESULT).get("v1")
+    except MalformedDataError:
+        found = None
+    errors = found.get("errors") if isinstance(found, dict) else None
+    if not isinstance(errors, list):
         return [f"{RESULT} is not what cloud-init writes"]
-    return [str(one) for one in found]
+    return [str(one) for one in errors]
 
 
 def init_stage_of(status: str) -> list[str] | None:
@@ -46,7 +49,9 @@ def init_stage_of(status: str) -> list[str] | None:
     Packages are updated two stages later, which takes minutes (cloudinit.readthedocs.io/en/latest/explanation/boot.html).
     """
     try:
-        stage = json.loads(status)["v1"]["init"]
-        return [str(one) for one in stage["errors"]] if stage["finished"] else None
-    except (ValueError, KeyError, TypeError):
+        found = read_object(status, where=STATUS).get("v1")
+    except MalformedDataError:
         return None  # it is being written
+    stage = found.get("init") if isinstance(found, dict) else None
+    errors = stage.get("errors") if isinstance(stage, dict) and stage.get("finished") else None
+    return [str(one) for one in errors] if isinstance(errors, list) else None

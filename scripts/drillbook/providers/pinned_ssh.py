@@ -62,12 +62,12 @@ class PinnedSsh:
         return done
 
     def _command(self, known: Path, program: str) -> list[str]:
-        pins = {"UserKnownHostsFile": str(known), "HostKeyAlias": self.name, **_OPTIONS}
+        pins = {"UserKnownHostsFile": f'"{known}"', "HostKeyAlias": self.name, **_OPTIONS}
         command = ["ssh", "-T", *(f"-o{key}={value}" for key, value in pins.items())]
         if self.options.port:
             command.append(f"-oPort={self.options.port}")
         if self.options.private_key_file:
-            command.append(f"-oIdentityFile={os.path.expanduser(self.options.private_key_file)}")  # noqa: PTH111 - as Ansible does it
+            command.append(f'-oIdentityFile="{os.path.expanduser(self.options.private_key_file)}"')  # noqa: PTH111 - as Ansible does it
         lines = (self.options.args, self.options.common_args, self.options.extra_args)
         more = [word for line in lines for word in shlex.split(line)]
         return [*command, f"-oUser={self.user}", *more, "--", self.address, program]

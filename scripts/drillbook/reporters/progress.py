@@ -10,6 +10,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from drillbook.journal.journal import EventType, RunEvent
+from drillbook.sanitize import sanitized
 
 _MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}
 
@@ -54,7 +55,7 @@ class Progress:
 
 def _line(event: RunEvent) -> str | None:
     say = _LINES.get(event.type)
-    return say(event) if say else None
+    return sanitized(say(event)) if say else None
 
 
 def _check_line(event: RunEvent) -> str:

@@ -19,6 +19,7 @@ from drillbook.run.teardown import batches, remove_together
 from drillbook.run.tools import Tools
 from drillbook.run.track_run import TrackRun
 from drillbook.run.verdict import judge
+from drillbook.sanitize import sanitized_json
 
 
 class Execution:
@@ -98,7 +99,7 @@ class Execution:
             raise first
 
     def _close(self, error: DrillbookError | None) -> Mapping[str, Any]:
-        record = build_record(self._plan, self._tools.who, self._findings(error))
+        record: Mapping[str, Any] = sanitized_json(build_record(self._plan, self._tools.who, self._findings(error)))
         write_record(self.directory, record)
         self._tools.evidence.append("closed", self._run_id, record)
         owner = self._ledger.owner()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from drillbook.errors import RefusedError
+from drillbook.errors import ConfigurationError, RefusedError
 
 
 @contextmanager
@@ -23,15 +23,22 @@ def hold_all(state_directory: Path, targets: Collection[str]) -> Iterator[None]:
 def hold(state_directory: Path, target: str) -> Iterator[None]:
     """Hold ``target`` for the length of the block; raises RefusedError at once if another process does."""
     directory = state_directory / "locks"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', target)}.lock", timeout=0)
+    path = directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', target)}.lock"
+    lock = FileLock(path, timeout=0)
     try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock.acquire()
     except Timeout as error:
         raise RefusedError(
             f"another run holds {target}",
-            where=str(lock.lock_file),
+            where=str(path),
             remedy="Wait until it is done; see `drillbook status`.",
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"the state directory can't be used: {error.strerror or error}",
+            where=str(error.filename or directory),
+            remedy="See drillbook_state_directory, and run as the user that it belongs to.",
         ) from error
     try:
         yield

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drillbook.journal.journal import EventType
 from drillbook.model import Check, CheckStatus, Heartbeat, Stage, phase_of_play
+from drillbook.sanitize import sanitized, sanitized_json
 
 if TYPE_CHECKING:
     from drillbook.run.stopwatch import Stopwatch
@@ -16,10 +17,11 @@ Emit = Callable[[EventType, Mapping[str, Any]], None]
 FACT_FIRST_ANSWER = "first_answer"
 FACT_ISOLATED = "isolated"
 FACT_NEWEST = "newest_heartbeat"
+FACT_OTHERS = "heartbeats_of_other_hosts"
 FACT_POINT = "recovery_point"
 FACT_PREDICTED = "predicted"
 FACT_PUBLISHED = "published_heartbeat"
-FACT_STOPPED = "stopped_at"
+FACT_STOPPED = "service_stopped_at"
 
 
 class Observation:
@@ -36,6 +38,7 @@ class Observation:
 
     def play_started(self, name: str) -> None:
         """Switch the stopwatch to the phase that the play's name begins."""
+        name = sanitized(name)
         phase = phase_of_play(name)
         if phase is not None and self.stopwatch is not None:
             self.stopwatch.switch(phase)
@@ -50,7 +53,8 @@ class Observation:
             self._emit(EventType.CHECK, check.as_json())
 
     def fact(self, name: str, value: Any) -> None:
-        """Keep a fact; the last value counts, of the first answer the first moment."""
+        """Keep a fact; the last value counts, of the first answer the first moment. It may be a guest's, so it is made fit for a record."""
+        value = sanitized_json(value)
         with self._lock:
             self.facts[name] = value
             if name == FACT_FIRST_ANSWER and self.first_answer is None and self.stopwatch is not None:
@@ -59,7 +63,7 @@ class Observation:
 
     def task_failed(self, host: str, task: str, message: str) -> None:
         """Pass a failed task on."""
-        self._emit(EventType.TASK_FAILED, {"host": host, "task": task, "message": message})
+        self._emit(EventType.TASK_FAILED, sanitized_json({"host": host, "task": task, "message": message}))
 
     @property
     def elapsed(self) -> timedelta | None:
@@ -91,6 +95,8 @@ class Observation:
         return CheckStatus.FAILED not in statuses
 
     def heartbeat(self, name: str) -> Heartbeat | None:
-        """The heartbeat reported as fact ``name``; None where none was found. Raises ValueError, KeyError."""
+        """The heartbeat reported as fact ``name``; None where none was found. Raises MalformedDataError."""
         data = self.facts.get(name)
-        return Heartbeat.from_fact(data) if isinstance(data, Mapping) and data.get("written_at") else None
+        if data is None or (isinstance(data, Mapping) and not data.get("written_at")):
+            return None
+        return Heartbeat.from_fact(data, where=f"the fact {name}")

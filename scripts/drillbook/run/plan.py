@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from drillbook.errors import RefusedError
 from drillbook.evidence.records import tracks_of
+from drillbook.evidence.reports.view import mapping, number
 from drillbook.model import (
     Destination,
     Drill,
@@ -21,6 +22,9 @@ from drillbook.model import (
     format_instant,
     in_seconds,
 )
+
+_LONGEST = 366 * 86400.0
+"""A recovery that took longer than a year is a damaged record."""
 
 
 class Settings(Protocol):
@@ -334,14 +338,19 @@ def predict(history: Iterable[Mapping[str, Any]], name: str, service: str) -> Pr
         for track in tracks_of(record)
         if track.get("service") == service
     ]
-    times: Sequence[float] = [
-        track["rto"]["actual_seconds"] for track in tracks if (track.get("rto") or {}).get("actual_seconds")
-    ]
-    told = [track.get("actual") or track.get("predicted") or {} for track in tracks]
-    sizes = [entry for entry in told if entry.get("bytes")]
+    actual = (number(mapping(track.get("rto")).get("actual_seconds")) for track in tracks)
+    times: Sequence[float] = [seconds for seconds in actual if seconds is not None and 0 < seconds < _LONGEST]
+    told = [mapping(track.get("actual")) or mapping(track.get("predicted")) for track in tracks]
+    sizes = [entry for entry in told if _size(entry, "bytes")]
     newest = sizes[-1] if sizes else {}
     return Prediction(
-        bytes=newest.get("bytes"),
-        disk_bytes=newest.get("disk_bytes"),
+        bytes=_size(newest, "bytes"),
+        disk_bytes=_size(newest, "disk_bytes"),
         rto=timedelta(seconds=median(times)) if times else None,
     )
+
+
+def _size(entry: Mapping[str, Any], name: str) -> int | None:
+    """Bytes; None where a record does not say a number."""
+    value = entry.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from drillbook.errors import ConfigurationError
 from drillbook.evidence.records import tracks_of
+from drillbook.evidence.reports.view import mapping, number, text
 from drillbook.model import Drill, format_instant, parse_instant
 
 
@@ -41,13 +43,21 @@ def _status(drill: Drill, record: Mapping[str, Any] | None, now: datetime) -> Dr
     if record is None:
         return DrillStatus(drill.name)
     track = next((found for found in tracks_of(record) if found.get("service") == drill.service.name), {})
-    finished = parse_instant(str(record["finished_at"]), where=f"record of {record['run_id']}")
+    finished = _finished(record)
     return DrillStatus(
         name=drill.name,
-        verdict=str(record["verdict"]),
-        run_id=str(record["run_id"]),
+        verdict=text(record.get("verdict")),
+        run_id=text(record.get("run_id")),
         finished_at=finished,
-        age_seconds=(now - finished).total_seconds(),
-        rto_seconds=(track.get("rto") or {}).get("actual_seconds"),
-        rpo_seconds=(track.get("rpo") or {}).get("actual_seconds"),
+        age_seconds=(now - finished).total_seconds() if finished else None,
+        rto_seconds=number(mapping(track.get("rto")).get("actual_seconds")),
+        rpo_seconds=number(mapping(track.get("rpo")).get("actual_seconds")),
     )
+
+
+def _finished(record: Mapping[str, Any]) -> datetime | None:
+    """When the run ended; None where its record does not say a time, as that of another version or a damaged one may not."""
+    try:
+        return parse_instant(text(record.get("finished_at")), where="a record")
+    except ConfigurationError:
+        return None

@@ -1,8 +1,9 @@
 """Reasons to end a run early: its deadline, and the signals that ask us to end."""
 
+import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
 
@@ -42,8 +43,12 @@ class Stops:
             raise StoppedError(reason, where=where, remedy="Run it again when nothing ends it early.")
 
     def notice(self, number: int, _frame: FrameType | None = None) -> None:
-        """Signal handler: only remember it, so that the record is closed and the teardown done in the ordinary way."""
-        self._signal = self._signal or number
+        """Signal handler: remember it, so that the record is closed and the teardown done in the ordinary way; and say that it came."""
+        if self._signal is None:
+            self._signal = number
+            name = signal.Signals(number).name
+            with suppress(OSError):  # nobody may be listening any more
+                os.write(2, f"drillbook: {name}: ending in the ordinary way, with teardown and record\n".encode())
 
     @contextmanager
     def catching_signals(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from drillbook.ansible import Playbooks
 from drillbook.clock import Clock
 from drillbook.journal.journal import Reporter
-from drillbook.model import Heartbeat
+from drillbook.model import PublishedHeartbeats, Service
 from drillbook.run.clean import Cleaner
 from drillbook.run.evidence_log import EvidenceWriter
 from drillbook.run.gate import Gate
@@ -33,7 +33,7 @@ class Tools:
     work: Callable[[Plan, Track, Stops], Work | None]
     evidence: EvidenceWriter
     gate: Gate
-    published: Callable[[str], tuple[Heartbeat, ...]]
+    published: Callable[[Service], PublishedHeartbeats]
     cleaner: Cleaner
     who: Who
     state_directory: Path

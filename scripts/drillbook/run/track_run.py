@@ -1,22 +1,60 @@
 """One track of a run while it is carried out: its steps, its clock, and what is seen of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from drillbook.ansible import Order
-from drillbook.errors import DrillbookError, InfrastructureError
+from drillbook.errors import (
+    ClockFaultError,
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    MalformedDataError,
+)
 from drillbook.journal.journal import EventType
 from drillbook.journal.ledger import Ledger
-from drillbook.model import Heartbeat, Mode, Phase, Step, Timeline, parse_instant
-from drillbook.run.observation import FACT_NEWEST, FACT_POINT, FACT_PUBLISHED, FACT_STOPPED, Emit, Observation
+from drillbook.model import (
+    Check,
+    CheckStatus,
+    Heartbeat,
+    Mode,
+    Phase,
+    PublishedHeartbeats,
+    Stage,
+    Step,
+    Timeline,
+    parse_instant,
+)
+from drillbook.run.observation import (
+    FACT_NEWEST,
+    FACT_OTHERS,
+    FACT_POINT,
+    FACT_PUBLISHED,
+    FACT_STOPPED,
+    Emit,
+    Observation,
+)
 from drillbook.run.plan import Plan, Track
-from drillbook.run.recovery_objective import Loss, Observed, RecoveryTime, judge_loss, refuse_wrong_clocks
+from drillbook.run.recovery_objective import (
+    Loss,
+    Observed,
+    RecoveryTime,
+    clock_faults,
+    judge_loss,
+    recent,
+    unjudged,
+)
 from drillbook.run.stops import Stops
 from drillbook.run.stopwatch import Stopwatch
 from drillbook.run.tools import Tools
 from drillbook.run.verdict import implied_checks
 from drillbook.run.work import RUN_INVENTORY, Run, Work
+
+_REMEDY_WENT_ON = (
+    "What was restored stays as it is. The service wrote after the disaster that was named, or a clock is wrong: next time say by "
+    "--disaster-at when it stopped."
+)
 
 
 class TrackRun:
@@ -43,9 +81,10 @@ class TrackRun:
         self._work = self._tools.work(self._plan, self.track, self._stops)
         for check in self._work.gate() if self._work else ():
             self.seen.check(check)
-        self._published = self._read_published()
-        if self._plan.mode is Mode.SANDBOX:
-            refuse_wrong_clocks(self._published, self._tools.clock_offset_limit)
+        found = self._read_published()
+        self._published = found.beats
+        self._tell_of(found)
+        self._look_at_clocks(recent(found.beats, self.track.service, self._tools.clock.now()), Stage.GATE)
 
     def declare(self, at: datetime) -> None:
         """Start the clock."""
@@ -86,15 +125,33 @@ class TrackRun:
             interrupted=interrupted or self.seen.must_stop,
         )
 
-    def _read_published(self) -> tuple[Heartbeat, ...]:
+    def _read_published(self) -> PublishedHeartbeats:
         """Heartbeats in the store; on the bad day their absence must not stop the restore, only its proof."""
         try:
-            return self._tools.published(self.track.service.name)
+            return self._tools.published(self.track.service)
         except DrillbookError as error:
             if self._plan.mode is Mode.SANDBOX:
                 raise
             self._emit(EventType.HEARTBEATS_UNREADABLE, {"message": str(error), "service": self.track.service.name})
-            return ()
+            return PublishedHeartbeats()
+
+    def _tell_of(self, found: PublishedHeartbeats) -> None:
+        """An object that is no heartbeat leaves its host unproven; what lies there of other hosts is told, and decides nothing."""
+        for host, why in found.unreadable.items():
+            self._skip(f"published heartbeat of {host}", Stage.GATE, why, "See that its backup agent publishes.")
+        if found.others:
+            self.seen.fact(FACT_OTHERS, list(found.others))
+
+    def _look_at_clocks(self, beats: Iterable[Heartbeat], stage: Stage) -> None:
+        """A host's wrong clock stops a drill, which could prove nothing; on the bad day it only leaves what was lost unproven."""
+        for fault in clock_faults(beats, self._tools.clock_offset_limit):
+            if self._plan.mode is Mode.SANDBOX:
+                raise fault
+            self._skip(f"clock: {fault.where}", stage, fault.message, fault.remedy)
+
+    def _skip(self, name: str, stage: Stage, message: str, remedy: str) -> None:
+        if all(check.name != name for check in self.seen.checks):
+            self.seen.check(Check(name, stage, CheckStatus.SKIPPED, message=message, remedy=remedy))
 
     def _step(self, step: Step, variables: Mapping[str, Any]) -> None:
         self._stops.raise_if_due(f"before step {step.name}")
@@ -137,14 +194,58 @@ class TrackRun:
         return self._declared_at
 
     def _judge_loss(self) -> Loss:
-        reported = self.seen.heartbeat(FACT_PUBLISHED)
+        """By what was restored and what was published. In place no clock makes an error of a service that is back."""
+        newest, reported = self._restored_heartbeat(), self._reported_heartbeat()
+        published = (reported,) if reported else self._published
         observed = Observed(
-            disaster_at=self._plan.disaster_at or self._stopped() or self._declared(),
-            newest=self.seen.heartbeat(FACT_NEWEST),
-            published=(reported,) if reported else self._published,
+            disaster_at=self._disaster_at(),
+            newest=newest,
+            published=published,
             offset_limit=self._tools.clock_offset_limit,
+            read_at=self._declared(),
         )
-        return judge_loss(self.track.service, self.track.rpo, self.track.point, self._target_time(), observed)
+        of_writer = [beat for beat in published if newest is not None and beat.host == newest.host]
+        self._look_at_clocks([*recent(published, self.track.service, self._declared()), *of_writer], Stage.PROVE)
+        try:
+            return judge_loss(self.track.service, self.track.rpo, self.track.point, self._target_time(), observed)
+        except ClockFaultError as fault:
+            if self._plan.mode is Mode.SANDBOX:
+                raise
+            self._skip("what was lost", Stage.PROVE, fault.message, _REMEDY_WENT_ON)
+            return unjudged(self.track.rpo)
+
+    def _disaster_at(self) -> datetime:
+        """The moment that was named; else, of a service that lived until the restore stopped it, that one; else the declaration."""
+        stopped = self.seen.facts.get(FACT_STOPPED) if self._plan.mode is Mode.IN_PLACE else None
+        if self._plan.disaster_at is not None or stopped is None:
+            return self._plan.disaster_at or self._declared()
+        try:
+            return max(parse_instant(str(stopped), where=f"the fact {FACT_STOPPED}"), self._declared())
+        except ConfigurationError:
+            return self._declared()
+
+    def _restored_heartbeat(self) -> Heartbeat | None:
+        """The restored data is the guest's own account: an odd one fails its check, and what was lost is unknown."""
+        try:
+            return self.seen.heartbeat(FACT_NEWEST)
+        except MalformedDataError as error:
+            self.seen.check(
+                Check(
+                    "newest restored heartbeat can be read",
+                    Stage.PROVE,
+                    CheckStatus.FAILED,
+                    message=error.message,
+                    remedy="See who wrote it into the data: the agent writes nothing like it.",
+                )
+            )
+            return None
+
+    def _reported_heartbeat(self) -> Heartbeat | None:
+        try:
+            return self.seen.heartbeat(FACT_PUBLISHED)
+        except MalformedDataError as error:
+            self._skip("published heartbeat can be read", Stage.PROVE, error.message, error.remedy)
+            return None
 
     def _stopped(self) -> datetime | None:
         """When the service stopped taking writes for the restore, where it still ran: what it took until then is to be brought back."""

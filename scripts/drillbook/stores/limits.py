@@ -115,10 +115,11 @@ class Preflight:
     def _writer_attempts(self, user: Permissions, reader: Permissions) -> Iterator[_Attempt]:
         bucket, key = self._store.evidence_bucket, _absent_key()
         yield from _destructive(user, bucket, key)
-        present = reader.any_key(bucket) or key
-        yield _Attempt("get an object", bucket, lambda: user.can_get(bucket, present))
+        yield _reading(user, reader, bucket, "", key)
+        yield _reading(user, reader, self._store.heartbeat_bucket, "", key)
         for repository in self._store.repositories.values():
             yield from _of_writer(user, repository.bucket, f"{repository.prefix}{key}")
+            yield _reading(user, reader, repository.bucket, repository.prefix, key)
 
 
 def _unlisted(user: Permissions, name: str, repository: Repository) -> InfrastructureError:
@@ -148,6 +149,12 @@ def _of_writer(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
     """What the writer of evidence must not do in a repository."""
     yield _Attempt("put an object", bucket, lambda: user.can_put(bucket, key))
     yield _Attempt("delete an object", bucket, lambda: user.can_delete(bucket, key))
+
+
+def _reading(user: Permissions, reader: Permissions, bucket: str, prefix: str, absent: str) -> _Attempt:
+    """Reading what is there, where something is: of an absent key AWS denies also who may read, but not list."""
+    present = reader.any_key(bucket, prefix) or f"{prefix}{absent}"
+    return _Attempt("get an object", bucket, lambda: user.can_get(bucket, present))
 
 
 def _destructive(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:

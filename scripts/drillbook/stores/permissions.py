@@ -24,8 +24,8 @@ class Permissions(Protocol):
         """List keys."""
         ...
 
-    def any_key(self, bucket: str) -> str | None:
-        """Return a key that is there; None where there is none, or where this user may not list."""
+    def any_key(self, bucket: str, prefix: str = "") -> str | None:
+        """Return a key below ``prefix`` that is there; None where there is none, or where this user may not list."""
         ...
 
     def can_get(self, bucket: str, key: str) -> bool:

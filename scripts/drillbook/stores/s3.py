@@ -1,16 +1,16 @@
 """S3 (Ceph RGW, AWS): permissions tried one by one, and the newest published heartbeats."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drillbook.errors import InfrastructureError
-from drillbook.model import Heartbeat, ObjectStore, format_instant
+from drillbook.errors import InfrastructureError, MalformedDataError
+from drillbook.model import HEARTBEAT_LIMIT, Heartbeat, ObjectStore, PublishedHeartbeats, format_instant
 from drillbook.stores.client import client_of
+from drillbook.untrusted import read_object
 
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "TooManyBuckets"})
 _BAD_CREDENTIALS = frozenset(
@@ -75,10 +75,12 @@ class S3User:
         """List keys."""
         return self._allowed(lambda: self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1))
 
-    def any_key(self, bucket: str) -> str | None:
-        """Return a key that is there; None where there is none, or where this user may not list."""
+    def any_key(self, bucket: str, prefix: str = "") -> str | None:
+        """Return a key below ``prefix`` that is there; None where there is none, or where this user may not list."""
         try:
-            answer = self._ask(lambda: self._client.list_objects_v2(Bucket=bucket, MaxKeys=1), "looking for a key")
+            answer = self._ask(
+                lambda: self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1), "looking for a key"
+            )
         except ClientError:
             return None
         return next((str(item["Key"]) for item in answer.get("Contents", ())), None)
@@ -203,31 +205,66 @@ class S3Heartbeats:
         self._store = store
         self._client = client if client is not None else client_of(store, user)
 
-    def published(self, service: str) -> tuple[Heartbeat, ...]:
-        """Return the newest published heartbeat of each host of ``service``.
+    def published(self, service: str, hosts: Sequence[str]) -> PublishedHeartbeats:
+        """Return the newest published heartbeat of each of ``hosts``, those of ``service``.
 
-        Raises InfrastructureError when the store fails or an object is not a heartbeat.
+        An object that is no heartbeat is one bad host, and objects of other hosts are not read. Raises InfrastructureError when the
+        store fails.
         """
-        bucket = self._store.heartbeat_bucket
+        bucket, wanted = self._store.heartbeat_bucket, {f"{service}/{host}.json": host for host in hosts}
+        beats: list[Heartbeat] = []
+        unreadable: dict[str, str] = {}
         try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{service}/")
-            return tuple(self._read(bucket, item) for page in pages for item in page.get("Contents", ()))
-        except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+            listed = self._listed(bucket, service, wanted)
+            for key in sorted(wanted.keys() & listed.keys()):
+                try:
+                    beats.append(self._read(bucket, listed[key], wanted[key]))
+                except MalformedDataError as error:
+                    unreadable[wanted[key]] = error.message
+                except ClientError as error:
+                    unreadable[wanted[key]] = f"the store does not give it out: {error.response['Error']['Code']}"
+        except (ClientError, BotoCoreError) as error:
             raise InfrastructureError(
                 f"the published heartbeats can't be read: {error}",
                 where=f"bucket {bucket}, prefix {service}/",
                 remedy="See that the store is up and the backup agent publishes.",
             ) from error
+        return PublishedHeartbeats(tuple(beats), unreadable, tuple(sorted(listed.keys() - wanted.keys())))
 
-    def _read(self, bucket: str, item: Mapping[str, Any]) -> Heartbeat:
+    def _listed(self, bucket: str, service: str, wanted: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+        """What lies there, by key. Of more than a page, which no service has, only the hosts' own objects are looked for."""
+        page = self._client.list_objects_v2(Bucket=bucket, Prefix=f"{service}/")
+        found = {item["Key"]: item for item in page.get("Contents", ())}
+        if page.get("IsTruncated"):
+            for key in wanted.keys() - found.keys():
+                one = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+                found |= {item["Key"]: item for item in one.get("Contents", ())}
+        return found
+
+    def _read(self, bucket: str, item: Mapping[str, Any], host: str) -> Heartbeat:
         """Content and time must be of one and the same write, or a sound clock looks wrong; the agent writes every few seconds.
 
         The time is the list's, in milliseconds: a GET tells whole seconds only.
         """
+        key = item["Key"]
         for _ in range(_READ_ATTEMPTS):
-            answer = self._client.get_object(Bucket=bucket, Key=item["Key"])
+            answer = self._client.get_object(Bucket=bucket, Key=key)
             if answer["ETag"].strip('"') == item["ETag"].strip('"'):
-                body = json.loads(answer["Body"].read())
-                return Heartbeat.from_fact({**body, "last_modified": format_instant(item["LastModified"])})
-            (item,) = self._client.list_objects_v2(Bucket=bucket, Prefix=item["Key"], MaxKeys=1)["Contents"]
-        raise ValueError(f"{item['Key']} was written again each time that it was read")
+                body = read_object(answer["Body"].read(HEARTBEAT_LIMIT + 1), where=key, limit=HEARTBEAT_LIMIT)
+                return _of_host(host, {**body, "last_modified": format_instant(item["LastModified"])}, key)
+            again = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
+            if not again or again[0]["Key"] != key:
+                raise _malformed("it was removed while it was read", key)
+            (item,) = again
+        raise _malformed("it was written again each time that it was read", key)
+
+
+def _of_host(host: str, body: Mapping[str, Any], key: str) -> Heartbeat:
+    beat = Heartbeat.from_fact(body, where=key)
+    if beat.host != host:
+        raise _malformed(f"it says that it is of {beat.host or 'nobody'}", key)
+    return beat
+
+
+def _malformed(why: str, key: str) -> MalformedDataError:
+    return MalformedDataError(why, where=key, remedy="See who writes it.")

@@ -14,7 +14,7 @@ from drillbook.clock import SystemClock
 from drillbook.config import Configuration, Inventory, configuration
 from drillbook.evidence import EvidenceLog, Signer
 from drillbook.machines.drill import ProviderMachines
-from drillbook.model import Heartbeat, PointRequest, RecoveryPoints
+from drillbook.model import Heartbeat, PointRequest, PublishedHeartbeats, RecoveryPoints
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
 from drillbook.run.plan import Plan, plan_drill, plan_in_place
@@ -83,7 +83,7 @@ class Driver:
             work=lambda made, track, stops: work_for(self.configuration, self.clock, made, track, stops),
             evidence=self.evidence,
             gate=Gate(self.state / "runs", self.clock, lambda _mode: ()),
-            published=lambda _service: self._published,
+            published=lambda _service: PublishedHeartbeats(self._published),
             cleaner=self.cleaner(),
             who=Who("driver@here", "0"),
             state_directory=self.state,

@@ -44,7 +44,7 @@ def group(backup_world: BackupWorld) -> MachineGroup:
 def decide(backup_world: BackupWorld) -> tuple[BackupDecision, ...]:
     shop = group(backup_world)
     listed = backups_by_machine(shop, backup_world.backups.backups((HOST,), backup_world.rules))
-    return decide_backups(backup_world.backups, shop, backup_world.rules, listed, workers=2)
+    return decide_backups(backup_world.backups, shop, backup_world.rules, listed, now=datetime.now(UTC), workers=2)
 
 
 def runs(backup_world: BackupWorld) -> list[str]:

@@ -19,7 +19,7 @@ from drillbook.cli.main import main
 from drillbook.errors import RefusedError
 from drillbook.journal.journal import EventType
 from drillbook.kinds.registry import KINDS
-from drillbook.model import Check, CheckStatus, Heartbeat, Mode, Stage
+from drillbook.model import Check, CheckStatus, Heartbeat, Mode, PublishedHeartbeats, Service, Stage
 from drillbook.providers import registry
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class FolderStore:
             raise RefusedError("repository_reader may put an object", where="bucket repository", remedy="Take it away.")
         return (Check(name="reader only reads", stage=Stage.GATE, status=CheckStatus.PASSED),)
 
-    def published(self, _service: str) -> tuple[Heartbeat, ...]:
+    def published(self) -> PublishedHeartbeats:
         entries: list[dict[str, Any]] = json.loads((self._folder / "published.json").read_text(encoding="utf-8"))
-        return tuple(Heartbeat.from_fact(entry) for entry in entries)
+        return PublishedHeartbeats(tuple(Heartbeat.from_fact(entry) for entry in entries))
 
 
 class FolderApp(App):
@@ -58,8 +58,8 @@ class FolderApp(App):
     def preflight(self) -> FolderStore:  # type: ignore[override] # the same question, asked of a folder
         return self._store
 
-    def published(self, service: str) -> tuple[Heartbeat, ...]:
-        return self._store.published(service)
+    def published(self, service: Service) -> PublishedHeartbeats:  # noqa: ARG002 - the folder has one service only
+        return self._store.published()
 
     def runner(self, reporters: tuple["Reporter", ...] = ()) -> "DrillRunner":
         return super().runner((*reporters, self._hold))

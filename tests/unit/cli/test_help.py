@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -117,6 +118,24 @@ def test_h_is_help(words: tuple[str, ...]) -> None:
     short, long = (CliRunner().invoke(app, [*words, option], prog_name="drillbook") for option in ("-h", "--help"))
     assert (short.exit_code, short.stdout) == (0, long.stdout)
     assert "-h, --help" in short.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [words for words, command in commands(app) if hasattr(command, "commands")], ids=" ".join
+)
+def test_no_summary_is_cut_off_on_a_terminal(words: tuple[str, ...]) -> None:
+    shown = (
+        CliRunner().invoke(app, [*words, "-h"], prog_name="drillbook", terminal_width=80, max_content_width=80).stdout
+    )
+    listed = shown.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) > 0
+    assert [line for line in listed if line.rstrip().endswith("...")] == []
+
+
+@pytest.mark.parametrize("words", [words for words, _command in commands(app)], ids=" ".join)
+def test_what_stands_for_a_value_is_a_word(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*words, "-h"], prog_name="drillbook").stdout
+    assert re.findall(r"<list\[.*?\]>|\{[a-z_]+\}", shown) == []
 
 
 def completed(shell: str, line: str) -> list[str]:

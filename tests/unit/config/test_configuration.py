@@ -10,10 +10,12 @@ import jsonschema
 import pytest
 from tests.unit.world import inventory_json
 
+from drillbook.ansible.vault import sealed
 from drillbook.config import Inventory, configuration, read_inventory
 from drillbook.config.docs import CONFIGURATION_PAGE, SCHEMA_FILE, configuration_page, schema
 from drillbook.errors import ConfigurationError
 from drillbook.model import SshOptions
+from drillbook.process import Completed
 
 ROOT = Path(__file__).resolve().parents[3]
 PROXMOX = {
@@ -61,6 +63,16 @@ def ec2(**more: Any) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[Spoil, str, str]] = {
+    "anchor of nobody": (
+        lambda data: everywhere(data)["drillbook_evidence"].update(anchored=True, anchor_prefix="/"),
+        "give anchor_prefix, one for each controller",
+        "key drillbook_evidence",
+    ),
+    "plain http to a cloud": (
+        lambda data: everywhere(data).update(drillbook_providers=[{**ec2(), "endpoint": "http://cloud.example.org"}]),
+        "String should match pattern '^(https://",
+        "drillbook_providers[lab].endpoint",
+    ),
     "unknown key at the top": (
         lambda data: everywhere(data).update(drillbook_stat="x"),
         "unknown key",
@@ -304,6 +316,48 @@ def test_real_ansible_inventory_is_read(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigurationError, match="does not exist"):
         read_inventory([tmp_path / "none"], root=tmp_path)
+
+
+@pytest.mark.parametrize("password", [None, "wrong", "absent"])
+def test_a_vault_that_can_t_be_opened_is_told_with_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str | None
+) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_bytes(sealed("a: 1\n", "right"))
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {db1: {}}}")
+    monkeypatch.delenv("ANSIBLE_VAULT_PASSWORD_FILE", raising=False)
+    if password:
+        (tmp_path / "wrong").write_text("wrong")
+        monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / password))
+    with pytest.raises(ConfigurationError) as caught:
+        read_inventory([tmp_path / "hosts.yml"], root=tmp_path)
+    assert "ANSIBLE_VAULT_PASSWORD_FILE" in caught.value.remedy
+    assert "Correct the inventory" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "remedy"),
+    [
+        (
+            "[WARNING]: x\n" * 200 + "[ERROR]: the cause\nand more\n[WARNING]: y\n" * 3,
+            "failed: the cause\nand more (in",
+            "Correct",
+        ),
+        ("x" * 5000 + "the end", "[...] xxx", "Correct"),
+        ("[ERROR]: 'vault_ssh_key' is undefined", "is undefined", "vault.yml in docs/how-to/provision.md"),
+    ],
+)
+def test_of_what_ansible_says_the_cause_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, shown: str, remedy: str
+) -> None:
+    monkeypatch.setattr("drillbook.process.run", lambda *_given, **_how: Completed(1, "", said))
+    (tmp_path / "hosts.yml").touch()
+    with pytest.raises(ConfigurationError) as caught:
+        read_inventory([tmp_path / "hosts.yml"], root=tmp_path)
+    assert shown in str(caught.value)
+    assert remedy in caught.value.remedy
+    assert len(caught.value.message) < 1300
 
 
 def test_lab_inventory_is_valid() -> None:

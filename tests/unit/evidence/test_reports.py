@@ -215,7 +215,7 @@ def test_timeline_has_a_few_ticks_at_any_scale(total: float) -> None:
 def test_junit_counts(record: dict[str, Any]) -> None:
     good = ET.fromstring(render_junit(record))[0]  # noqa: S314 - our own output
     assert {key: good.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "11",
+        "tests": "20",
         "failures": "0",
         "errors": "0",
         "skipped": "0",
@@ -226,13 +226,73 @@ def test_junit_counts(record: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "tag"),
-    [("PASS", None), ("FAIL", "failure"), ("UNPROVEN", "skipped"), ("BLOCKED", "error"), ("?", "failure")],
+    [("PASS", None), ("FAIL", "failure"), ("UNPROVEN", "failure"), ("BLOCKED", "error"), ("?", "failure")],
 )
 def test_junit_run_follows_the_verdict(record: dict[str, Any], verdict: str, tag: str | None) -> None:
     suite = ET.fromstring(render_junit({**record, "verdict": verdict}))[0]  # noqa: S314 - our own output
     run = suite.find("testcase[@name='run']")
     assert run is not None
     assert [child.tag for child in run] == ([tag] if tag else [])
+    assert [child.get("type") for child in run] == (["unproven"] if verdict == "UNPROVEN" else [None] * len(run))
+
+
+SCHEMA: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
+    "testsuites": (set(), {"name", "time", "tests", "failures", "disabled", "errors"}, ("testsuite",)),
+    "testsuite": (
+        {"name", "tests"},
+        {"failures", "errors", "time", "disabled", "skipped", "timestamp", "hostname", "id", "package"},
+        ("properties", "testcase", "system-out", "system-err"),
+    ),
+    "properties": (set(), set(), ("property",)),
+    "property": ({"name", "value"}, set(), ()),
+    "testcase": (
+        {"name", "classname"},
+        {"assertions", "time", "status"},
+        ("skipped", "error", "failure", "system-out"),
+    ),
+    "skipped": (set(), {"message"}, ()),
+    "error": (set(), {"type", "message"}, ()),
+    "failure": (set(), {"type", "message"}, ()),
+}
+"""By element: attributes that must be there, that may be there, and children in their order, as junit-10.xsd of Jenkins' xUnit plug-in has it."""
+
+
+def against_schema(element: ET.Element) -> list[str]:
+    needed, allowed, children = SCHEMA[element.tag]
+    wrong = [f"{element.tag} lacks {name}" for name in needed - set(element.keys())]
+    wrong += [f"{element.tag} has {name}" for name in set(element.keys()) - needed - allowed]
+    order = [children.index(child.tag) for child in element]
+    return [
+        *wrong,
+        *(["order"] if order != sorted(order) else []),
+        *(line for child in element for line in against_schema(child)),
+    ]
+
+
+RED = {"verdict": "ERROR", "error": {"message": "down", "remedy": "Start it"}, "checks": []}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, RED, {"declared_at": None}, {"verdict": "UNPROVEN"}], ids=["", "red", "early", "?"]
+)
+def test_junit_is_what_jenkins_takes(record_2: dict[str, Any], changes: dict[str, Any]) -> None:
+    record_2.update(changes)
+    suites = ET.fromstring(render_junit(record_2))  # noqa: S314 - our own output
+    assert against_schema(suites) == []
+    (suite,) = suites
+    assert {name: suites.get(name) for name in ("tests", "failures", "errors")} == {
+        name: suite.get(name) for name in ("tests", "failures", "errors")
+    }
+    assert re.match(r"\d{4}-", suite.get("timestamp", "")), "never the word none"
+    told = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert (told["run_id"], told["record_sha256"]) == (record_2["run_id"], record_sha256(record_2))
+    phases = {
+        case.get("name"): case.get("time") for case in suite.iter("testcase") if "phases" in case.get("classname", "")
+    }
+    assert (
+        phases["transfer"]
+        == f"{next(one['seconds'] for one in record_2['tracks'][0]['phases'] if one['name'] == 'transfer'):.3f}"
+    )
 
 
 def test_text_is_a_table_and_names_what_failed(record: dict[str, Any]) -> None:

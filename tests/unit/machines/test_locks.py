@@ -241,7 +241,7 @@ def test_pruning_waits_before_it_removes_anything() -> None:
 
     def pruned(retention: Retention) -> None:
         machines = world.provider.find(SHOP.hosts)
-        decisions = decide(world.snapshots.sets(SHOP, machines), retention)
+        decisions = decide(world.snapshots.sets(SHOP, machines), retention, world.provider.now)
         locks = world.snapshots.locks(SHOP)
         prune_snapshots(world.provider, SHOP, decisions, machines, LIMITS, locks, lambda _line: None)
 
@@ -287,7 +287,9 @@ def test_what_is_not_confirmed_is_not_waited_for() -> None:
 def test_a_set_that_is_not_whole_any_more_after_the_wait_is_refused() -> None:
     world = World()
     world.create()
-    wanted = chosen(world.snapshots.sets(SHOP, world.provider.find(SHOP.hosts)), None, group="shop")
+    wanted = chosen(
+        world.snapshots.sets(SHOP, world.provider.find(SHOP.hosts)), None, group="shop", now=world.provider.now
+    )
     world.provider.events.clear()
     world.provider.held = {"web1": 3}
     world.clock.act = world.provider.kept.clear

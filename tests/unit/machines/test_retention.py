@@ -1,6 +1,7 @@
 """Which sets are kept: by rule, and never without the last good one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from drillbook.machines.snapshots import SetState, decide, note, sets_of
 from drillbook.model import Retention, Snapshot
 
 HOUR = timedelta(hours=1)
+NOW = START + timedelta(days=1)
 
 
 def taken(moments: Sequence[datetime], *, torn: Sequence[int] = (), partial: Sequence[int] = ()) -> list[Snapshot]:
@@ -22,7 +24,7 @@ def taken(moments: Sequence[datetime], *, torn: Sequence[int] = (), partial: Seq
 
 
 def kept(snapshots: list[Snapshot], retention: Retention) -> list[str]:
-    return [entry.set.name for entry in decide(sets_of(group(("db", "web1")), snapshots), retention) if entry.kept]
+    return [entry.set.name for entry in decide(sets_of(group(("db", "web1")), snapshots), retention, NOW) if entry.kept]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,25 @@ def test_the_newest_whole_set_stays_whatever_the_rules_say() -> None:
 def test_a_torn_or_partial_set_pushes_no_good_one_out_and_goes_once_a_good_one_is_newer() -> None:
     moments = [START + number * HOUR for number in range(5)]
     assert kept(taken(moments, torn=[1], partial=[3]), Retention(last=3)) == ["s0", "s2", "s4"]
+
+
+@pytest.mark.parametrize("retention", [Retention(last=2), Retention(last=1, daily=9, yearly=1)])
+def test_a_set_that_is_dated_into_the_future_stays_and_pushes_none_out(retention: Retention) -> None:
+    sound = taken([START - 3 * HOUR, START - 2 * HOUR, START - HOUR])
+    without = kept(sound, retention)
+    (wrong,) = {
+        replace(one, name="wrong", taken_at=START + timedelta(days=900)) for one in taken([START]) if one.host == "db"
+    }
+    assert kept([*sound, wrong, replace(wrong, host="web1")], retention) == [*without, "wrong"]
+
+
+@pytest.mark.parametrize(
+    "odd", ["[" * 50_000, '{"schema": "drillbook.snapshot/1", "group": "shop", "members": "many"}', "[]", "\ud800"]
+)
+def test_an_odd_note_stops_nobody(odd: str) -> None:
+    """Whoever may take snapshots by hand writes there what he likes."""
+    snapshots = [*taken([START]), Snapshot("db", "odd", START, False, odd)]
+    assert "s0" in kept(snapshots, Retention(last=1))
 
 
 def test_what_drillbook_did_not_take_is_no_set() -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from drillbook.errors import RefusedError
-from drillbook.providers.cloud_init import init_stage_of
+from drillbook.providers.cloud_init import errors_in, init_stage_of
 from drillbook.providers.host_keys import host_key_in, read_host_key
 from drillbook.ssh_key import SshKey
 
@@ -59,6 +59,23 @@ def test_the_stage_that_makes_keys_has_ended(init: dict[str, object], found: lis
     assert init_stage_of(json.dumps({"v1": {"init": init, "modules-final": {"errors": ["x"], "finished": 1}}})) == found
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"v1": null}'])
+ODD = [
+    "",
+    "{",
+    "[]",
+    '{"v1": null}',
+    '{"v1": []}',
+    '{"v1": {"init": 3, "errors": 3}}',
+    "[" * 50_000,
+    '{"v1": "\\ud800"}',
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_result_that_is_none_is_an_error(text: str) -> None:
+    assert errors_in(text) == ["/run/cloud-init/result.json is not what cloud-init writes"]
+
+
+@pytest.mark.parametrize("text", ODD)
 def test_a_status_that_is_being_written_says_nothing(text: str) -> None:
     assert init_stage_of(text) is None

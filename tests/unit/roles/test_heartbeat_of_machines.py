@@ -302,7 +302,7 @@ def read_until(client: Any, *, counter: int) -> Heartbeat:
     )  # fmt: skip
     deadline = time.monotonic() + 20
     while True:
-        found = S3Heartbeats(place, "repository_reader", client).published("shop")
+        found = S3Heartbeats(place, "repository_reader", client).published("shop", ("web1",)).beats
         if found and found[0].counter >= counter:
             return found[0]
         assert time.monotonic() < deadline, found

@@ -1,10 +1,12 @@
 """Every way out of a run: its verdict, its record, its evidence, and what is left."""
 
 import json
+import random
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.hostile import COUNT, ODD, deep, mutated
 from tests.unit.world import START, Script, World, instant, published_beat
 
 from drillbook.ansible import Order, PlaybookFailedError, StepTimeoutError
@@ -14,11 +16,14 @@ from drillbook.evidence.reports.view import predictions
 from drillbook.evidence.verification import BOUND, BOUND_OF_TRACK
 from drillbook.journal.journal import Journal, RunEvent
 from drillbook.journal.ledger import Ledger, ResourceKind, process_resource
-from drillbook.model import PointRequest, Verdict
+from drillbook.model import Check, PointRequest, Verdict
 from drillbook.process import ProcessIdentity
 from drillbook.reporters.reports import write_reports
-from drillbook.run.plan import plan_in_place
+from drillbook.run.observation import Observation
+from drillbook.run.plan import Plan, plan_in_place
 from drillbook.run.record import identity
+from drillbook.run.runner import Outcome
+from drillbook.sanitize import sanitized_json
 
 
 def failing(message: str) -> Any:
@@ -269,6 +274,147 @@ def test_host_clock_that_is_off_is_an_error(world: World) -> None:
     assert "db1 is +5.0 s off" in outcome.record["error"]["message"]
 
 
+def in_place(world: World, **changes: Any) -> Plan:
+    service = world.configuration.service("main")
+    return plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest(), **changes)
+
+
+def skipped(outcome: Outcome) -> dict[str, str]:
+    """Message by name of the checks that were skipped."""
+    return {check["name"]: check["message"] for check in outcome.record["checks"] if check["status"] == "skipped"}
+
+
+def test_a_wrong_clock_never_makes_an_error_of_a_service_that_is_back(world: World) -> None:
+    world.published = [published_beat(world.clock, offset=30.02)]
+    outcome = world.run(in_place(world))
+    assert world.playbooks.steps == ["restore", "prove"]
+    assert (outcome.verdict, outcome.record["error"]) == (Verdict.UNPROVEN, None)
+    assert "db1 is +30.0 s off" in skipped(outcome)["clock: host db1"]
+
+
+def test_a_heartbeat_after_the_disaster_leaves_the_loss_of_a_restore_in_place_untold(
+    world: World, script: Script
+) -> None:
+    script.facts["newest_heartbeat"]["written_at"] = instant(START + timedelta(hours=1))
+    outcome = world.run(in_place(world))
+    assert (outcome.verdict, outcome.record["error"]) == (Verdict.UNPROVEN, None)
+    assert outcome.record["tracks"][0]["rpo"]["met"] is None
+    assert "later than the disaster" in skipped(outcome)["what was lost"]
+    assert "--repository-time" not in json.dumps(outcome.record), "in place it is refused"
+
+
+@pytest.mark.parametrize(
+    ("stopped", "named", "lost"),
+    [
+        (25, None, 5.1),  # it lived until the restore stopped it, 25 s after the declaration
+        (None, None, None),  # nobody says that it lived: then the heartbeat is one from the future
+        (25, 30, 10.1),  # what the operator names counts
+        ("soon", None, None),
+    ],
+)
+def test_a_service_that_lives_is_lost_when_the_restore_stops_it(
+    world: World, script: Script, stopped: Any, named: int | None, lost: float | None
+) -> None:
+    """It writes on while the hosts are prepared, so that what is restored is newer than the declaration."""
+    script.facts["newest_heartbeat"]["written_at"] = instant(START + timedelta(seconds=20))
+    if stopped is not None:
+        at = START + timedelta(seconds=stopped) if isinstance(stopped, int) else None
+        script.facts["service_stopped_at"] = instant(at) if at else stopped
+    outcome = world.run(in_place(world, disaster_at=START + timedelta(seconds=named) if named else None))
+    assert outcome.record["tracks"][0]["rpo"]["actual_seconds"] == lost
+    assert outcome.verdict is (Verdict.UNPROVEN if lost is None else Verdict.PASS)
+
+
+def test_the_clock_of_a_host_that_is_long_gone_decides_nothing(world: World) -> None:
+    """Its object lies in the bucket for ever."""
+    gone = published_beat(world.clock, age=300 * 86400, offset=30, host="db2")
+    world.published = [published_beat(world.clock), gone]
+    world.others = ("main/db9-scrapped-last-year.json",)
+    outcome = world.run()
+    assert (outcome.verdict, outcome.record["error"]) == (Verdict.PASS, None)
+    assert outcome.record["tracks"][0]["facts"]["heartbeats_of_other_hosts"] == ["main/db9-scrapped-last-year.json"]
+    world.published = [published_beat(world.clock), published_beat(world.clock, age=60, offset=30, host="db2")]
+    assert world.run().verdict is Verdict.ERROR, "one that lives does"
+
+
+def test_the_clock_of_who_wrote_the_newest_restored_heartbeat_counts_however_old_it_is(world: World) -> None:
+    world.published = [published_beat(world.clock, age=86400, offset=30.02)]
+    outcome = world.run()
+    assert "db1 is +30.0 s off" in outcome.record["error"]["message"]
+    assert world.playbooks.steps[-1] == "teardown"
+
+
+def test_a_host_whose_clock_is_ahead_does_not_hide_that_heartbeats_failed(world: World) -> None:
+    ahead = published_beat(world.clock, age=3600 - 86400, offset=86400, host="db2")
+    world.published = [published_beat(world.clock, age=90), ahead]
+    world.run(in_place(world))
+    inputs = world.run(in_place(world)).record["tracks"][0]["rpo"]["inputs"]
+    assert inputs["heartbeats_failing_seconds"] > 80
+
+
+@pytest.mark.parametrize("mode", ["sandbox", "in place"])
+def test_a_published_heartbeat_that_is_none_leaves_its_host_unproven_and_stops_nothing(world: World, mode: str) -> None:
+    world.unreadable = {"db2": "it is no JSON"}
+    outcome = world.run(in_place(world) if mode == "in place" else None)
+    assert "prove" in world.playbooks.steps
+    assert (outcome.verdict, outcome.record["error"]) == (Verdict.UNPROVEN, None)
+    assert skipped(outcome) == {"published heartbeat of db2": "it is no JSON"}
+
+
+@pytest.mark.parametrize("beat", [[], "x", {"written_at": "x"}, {"written_at": instant(START), "counter": "many"}])
+def test_an_odd_heartbeat_in_the_restored_data_fails_its_check_and_not_the_run(
+    world: World, script: Script, beat: Any
+) -> None:
+    script.facts["newest_heartbeat"] = beat
+    outcome = world.run()
+    assert (outcome.verdict, outcome.record["error"]) == (Verdict.FAIL, None)
+    (check,) = [check for check in outcome.record["checks"] if check["status"] == "failed"]
+    assert check["name"] == "newest restored heartbeat can be read"
+
+
+def test_a_thousand_odd_accounts_of_a_restored_database_always_leave_a_record(world: World, script: Script) -> None:
+    """Facts, checks and errors are its own words; what it says of its heartbeat is mutated too."""
+    good = {"counter": 40, "written_at": instant(START - timedelta(seconds=12)), "host": "db1"}
+    chance = random.Random(20)  # noqa: S311 - the same each time, and no secret
+    verdicts = set()
+    for number in range(COUNT):
+        seen = Observation(lambda _kind, data: json.dumps(sanitized_json(data), allow_nan=False).encode())
+        seen.fact("newest_heartbeat", mutated(good, chance))
+        seen.fact("odd", mutated(good, chance))
+        seen.play_started(str(chance.choice(ODD)))
+        seen.task_failed("db1", "\x1b[2J", str(chance.choice(ODD)))
+        said = {key: chance.choice(ODD) for key in ("expected", "actual", "message", "remedy")}
+        seen.check(Check.from_event({"name": f"odd {number}", "stage": "verify", "passed": chance.choice(ODD), **said}))
+        json.dumps([seen.facts, *(check.as_json() for check in seen.checks)], allow_nan=False).encode("utf-8", "strict")
+        if number % 100 == 0:
+            script.facts["newest_heartbeat"] = mutated(good, chance)
+            script.facts["odd"] = deep(number)
+            script.checks = [{"name": "\ud800", "stage": "verify", "passed": True, **said}]
+            verdicts.add(world.run().verdict)
+    assert Verdict.ERROR not in verdicts
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\x1b[2J\x1b]0;owned\x07", "[/x]"])
+@pytest.mark.parametrize("where", ["fact", "check", "error", "published"])
+def test_whatever_a_guest_says_a_record_is_written_and_closed(
+    world: World, script: Script, text: str, where: str
+) -> None:
+    if where == "fact":
+        script.facts["said"] = {text: [text]}
+    elif where == "check":
+        script.checks = [{"name": text, "stage": "verify", "passed": True, "message": text}]
+    elif where == "error":
+        world.playbooks.acts["restore"] = failing(text)
+    else:
+        world.unreadable = {text: text}
+    outcome = world.run(reporters=(write_reports,))
+    assert world.kinds() == ["opened", "closed"]
+    kept = (outcome.directory / "record.json").read_text(encoding="utf-8")
+    assert json.loads(kept) == outcome.record
+    assert "\x1b" not in kept
+    assert (outcome.directory / "report.html").exists()
+
+
 def test_unknown_clock_offset_is_not_pass(world: World) -> None:
     world.published = []
     assert world.run().verdict is Verdict.UNPROVEN
@@ -323,10 +469,8 @@ def test_reporter_that_breaks_never_fails_the_run(world: World) -> None:
 
 
 def test_in_place_creates_and_removes_nothing(world: World, script: Script) -> None:
-    service = world.configuration.service("main")
-    plan = plan_in_place(world.configuration, service, confirm="postgresql_main", point=PointRequest())
     script.facts["isolated"] = None
-    outcome = world.run(plan)
+    outcome = world.run(in_place(world))
     assert outcome.verdict is Verdict.PASS
     assert world.playbooks.steps == ["restore", "prove"]
     assert outcome.record["tracks"][0]["rto"]["objective_seconds"] == 600.0

@@ -32,3 +32,11 @@ def test_deadline_counts_from_its_beginning(clock: FakeClock) -> None:
     assert stops.reason() is None
     clock.pass_seconds(1)
     assert "deadline of 10 s" in (stops.reason() or "")
+
+
+def test_a_signal_is_acknowledged_at_once_and_only_once(clock: FakeClock, capfd: pytest.CaptureFixture[str]) -> None:
+    """The step that runs may take minutes to end: who pressed Ctrl-C must not press it again and again."""
+    stops = Stops(clock)
+    stops.notice(signal.SIGINT)
+    stops.notice(signal.SIGINT)
+    assert capfd.readouterr().err == "drillbook: SIGINT: ending in the ordinary way, with teardown and record\n"

@@ -44,8 +44,8 @@ class FakeUser:
     only_in: str | None = None
     present: str | None = None
 
-    def any_key(self, _bucket: str) -> str | None:
-        return self.present
+    def any_key(self, _bucket: str, prefix: str = "") -> str | None:
+        return f"{prefix}{self.present}" if self.present else None
 
     def clock_difference(self) -> timedelta:
         return self.difference
@@ -161,5 +161,17 @@ def test_reading_is_tried_on_an_entry_that_is_there(world: World, present: str |
     """AWS tells whoever may not list that an absent key is denied, and so would tell nothing of the right to read."""
     writer = FakeUser(WRITER, ())
     preflight(world, FakeUser(READER, {"can_list"}, present=present), writer).prove(Mode.SANDBOX)
-    ((_bucket, key),) = [where for name, where in writer.tried if name == "can_get"]
-    assert key == present if present else key.startswith("drillbook-preflight-")
+    keys = dict(where for name, where in writer.tried if name == "can_get")
+    assert keys.keys() == {"evidence", "heartbeat", "repository"}
+    for bucket, key in keys.items():
+        prefix = "pgbackrest/" if bucket == "repository" else ""
+        assert key == f"{prefix}{present}" if present else key.startswith(f"{prefix}drillbook-preflight-")
+
+
+@pytest.mark.parametrize("bucket", ["repository", "heartbeat", "evidence"])
+def test_a_writer_of_evidence_that_reads_anything_is_refused(world: World, bucket: str) -> None:
+    """What it could read in the repository are the backups themselves."""
+    writer = FakeUser(WRITER, {"can_get"}, only_in=bucket)
+    with pytest.raises(RefusedError, match="evidence_writer may get an object") as caught:
+        preflight(world, FakeUser(READER, {"can_list"}), writer).prove(Mode.SANDBOX)
+    assert caught.value.where == f"bucket {bucket}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from tests.support.hostile import documents
 from tests.support.secret_files import write_secret
 
 from drillbook.errors import InfrastructureError
@@ -138,12 +139,6 @@ class Published:
         self.writes = 0
         self.again = again
 
-    def get_paginator(self, _name: str) -> Any:
-        return self
-
-    def paginate(self, **_arguments: Any) -> list[dict[str, Any]]:
-        return [{}, self.list_objects_v2()]
-
     def list_objects_v2(self, **_arguments: Any) -> dict[str, Any]:
         modified = self.published_at() - timedelta(seconds=1)
         listed = {"Key": "main/db1.json", "LastModified": modified, "ETag": f'"{self.writes}"'}
@@ -163,13 +158,105 @@ class Published:
 
 @pytest.mark.parametrize("again", [0, 1, 3])
 def test_published_heartbeats_carry_the_stores_time_of_the_very_same_write(store: ObjectStore, again: int) -> None:
-    (beat,) = S3Heartbeats(store, "reader", Published(again)).published("main")
+    (beat,) = S3Heartbeats(store, "reader", Published(again)).published("main", ("db1",)).beats
     assert (beat.clock_offset, beat.counter) == (timedelta(seconds=1), again)
 
 
-def test_a_heartbeat_that_never_stands_still_is_an_error(store: ObjectStore) -> None:
-    with pytest.raises(InfrastructureError, match="written again each time"):
-        S3Heartbeats(store, "reader", Published(99)).published("main")
+def test_a_heartbeat_that_never_stands_still_is_one_bad_host(store: ObjectStore) -> None:
+    found = S3Heartbeats(store, "reader", Published(99)).published("main", ("db1", "db2"))
+    assert found.beats == ()
+    assert "written again each time" in found.unreadable["db1"]
+
+
+class Objects:
+    """A bucket that holds what it is given, a page of at most ``page`` keys at once; ``read`` counts the bytes that were asked for."""
+
+    def __init__(self, bodies: dict[str, bytes | ClientError], page: int = 1000) -> None:
+        self.bodies = bodies
+        self.page = page
+        self.read_at_most: list[int] = []
+
+    def list_objects_v2(self, *, Prefix: str, **_arguments: Any) -> dict[str, Any]:  # noqa: N803 - boto's name
+        keys = sorted(key for key in self.bodies if key.startswith(Prefix))
+        listed = [{"Key": key, "LastModified": WRITTEN, "ETag": '"1"'} for key in keys[: self.page]]
+        return {"Contents": listed, "IsTruncated": len(keys) > self.page}
+
+    def get_object(self, *, Key: str, **_arguments: Any) -> dict[str, Any]:  # noqa: N803 - boto's name
+        body = self.bodies[Key]
+        if isinstance(body, ClientError):
+            raise body
+        stream = io.BytesIO(body)
+
+        def read(size: int) -> bytes:
+            self.read_at_most.append(size)
+            return stream.read(size)
+
+        return {"Body": SimpleNamespace(read=read), "ETag": '"1"'}
+
+
+def beat_of(host: str, **changes: Any) -> bytes:
+    at = WRITTEN.isoformat()
+    return json.dumps({"host": host, "counter": 3, "written_at": at, "published_at": at, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b"3",
+        b'"x"',
+        b"",
+        b"\xff",
+        b"[" * 4000,
+        b" " * 5000,
+        beat_of("db1", counter=float("inf")),
+        beat_of("db1", counter=None),
+        beat_of("db1", counter=-1),
+        beat_of("db1", written_at="0001-01-01T00:00:00+14:00"),
+        beat_of("db1", published_at="9999-12-31T23:59:59-14:00"),
+        beat_of("\ud800"),
+        beat_of("another"),
+        answer("AccessDenied", 403),
+    ],
+)
+def test_one_bad_object_is_one_bad_host(store: ObjectStore, body: bytes | ClientError) -> None:
+    """Whoever holds one agent's key may write there: the others' heartbeats are read all the same."""
+    found = S3Heartbeats(store, "reader", Objects({"main/db1.json": body, "main/db2.json": beat_of("db2")})).published(
+        "main", ("db1", "db2", "db3")
+    )
+    assert [beat.host for beat in found.beats] == ["db2"]
+    assert list(found.unreadable) == ["db1"]
+
+
+def test_objects_of_other_hosts_are_named_and_not_read(store: ObjectStore) -> None:
+    """Also where they are so many that the service's own are not on the first page."""
+    strange = {f"main/a{number}.json": b"[]" for number in range(5)}
+    bucket = Objects({**strange, "main/db1.json": beat_of("db1")}, page=3)
+    found = S3Heartbeats(store, "reader", bucket).published("main", ("db1",))
+    assert [beat.host for beat in found.beats] == ["db1"]
+    assert found.others == ("main/a0.json", "main/a1.json", "main/a2.json")
+
+
+def test_no_more_is_read_than_a_heartbeat_may_have(store: ObjectStore) -> None:
+    bucket = Objects({"main/db1.json": b"x" * 10_000_000})
+    found = S3Heartbeats(store, "reader", bucket).published("main", ("db1",))
+    assert "larger than 4096 bytes" in found.unreadable["db1"]
+    assert bucket.read_at_most == [4097]
+
+
+def test_a_store_that_fails_is_no_bad_host(store: ObjectStore) -> None:
+    with pytest.raises(InfrastructureError, match="can't be read"):
+        S3Heartbeats(store, "reader", FakeClient(answer("InternalError", 500))).published("main", ("db1",))
+
+
+def test_a_thousand_broken_objects_hide_no_host(store: ObjectStore) -> None:
+    good = json.loads(beat_of("db1"))
+    for text in documents(good, seed=7):
+        body = text.encode("utf-8", "surrogatepass")
+        bucket = Objects({"main/db1.json": body, "main/db2.json": beat_of("db2")})
+        found = S3Heartbeats(store, "reader", bucket).published("main", ("db1", "db2"))
+        assert "db2" in [beat.host for beat in found.beats]
 
 
 @pytest.mark.parametrize("content", [None, "no json", "[]", '{"access_key": "a"}'])

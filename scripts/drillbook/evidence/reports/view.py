@@ -10,6 +10,7 @@ from drillbook.evidence.entries import JSON, canonical_json
 from drillbook.evidence.records import tracks_of
 
 UNKNOWN = "unknown"
+_BEYOND = 1e18
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$")
 
 VERDICT_SENTENCES = {
@@ -78,8 +79,10 @@ def items(value: JSON) -> list[JSON]:
 
 
 def number(value: JSON) -> float | None:
-    """A figure of the record, None where it is missing."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """A figure of the record, None where it is missing, or beyond all that is measured."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if -_BEYOND < value < _BEYOND else None
 
 
 def text(value: JSON) -> str:
@@ -116,7 +119,7 @@ def shown_instant(value: JSON) -> str:
         return text(value)
     try:
         parsed = datetime.fromisoformat(value).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return value
     shown = parsed.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
     return f"{shown.removesuffix('.000')} UTC"

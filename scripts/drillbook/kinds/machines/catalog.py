@@ -1,21 +1,23 @@
 """What the backups of a group of machines can restore: pure."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
+from drillbook.machines.retention import is_to_come, said_to_come
 from drillbook.model import Catalog, CatalogSet, Hole
 from drillbook.model.instants import format_instant
 
 _DAMAGED = "its provider read it again and found it damaged"
 
 
-def catalog_of(machines: Sequence[MachineBackups]) -> Catalog:
+def catalog_of(machines: Sequence[MachineBackups], now: datetime) -> Catalog:
     """A group can be restored from the first moment at which each of its machines has a good backup.
 
     Its newest moment is that of the machine whose newest backup is the oldest. Machines are backed up one after another: where one
     has a single backup, which completed the group, the two moments are one.
     """
-    sets = tuple(sorted(_sets(machines), key=lambda one: (one.restorable_at, one.host)))
+    sets = tuple(sorted(_sets(machines, now), key=lambda one: (one.restorable_at, one.host)))
     good = {
         one.host: [found.restorable_at for found in sets if found.host == one.host and found.usable] for one in machines
     }
@@ -31,7 +33,7 @@ def catalog_of(machines: Sequence[MachineBackups]) -> Catalog:
     )
 
 
-def _sets(machines: Sequence[MachineBackups]) -> Iterator[CatalogSet]:
+def _sets(machines: Sequence[MachineBackups], now: datetime) -> Iterator[CatalogSet]:
     for one in machines:
         for taken in one.backups:
             yield CatalogSet(
@@ -40,8 +42,14 @@ def _sets(machines: Sequence[MachineBackups]) -> Iterator[CatalogSet]:
                 host=one.host,
                 restorable_at=taken.taken_at,
                 stored_bytes=taken.copies[0].size,
-                fault=_DAMAGED if _damaged(taken) else "",
+                fault=_fault(taken, now),
             )
+
+
+def _fault(taken: TakenBackup, now: datetime) -> str:
+    if is_to_come(taken.taken_at, now):
+        return said_to_come(taken.taken_at)
+    return _DAMAGED if _damaged(taken) else ""
 
 
 def _damaged(taken: TakenBackup) -> bool:

@@ -29,5 +29,5 @@ def ask_provider(asking: Asking) -> RecoveryPoints:
         kind=asking.service.kind.name,
         asked=Asked("provider", place.name),
         read_at=asking.clock.now(),
-        catalog=catalog_of(backups_by_machine(asking.group, backups)),
+        catalog=catalog_of(backups_by_machine(asking.group, backups), asking.clock.now()),
     )

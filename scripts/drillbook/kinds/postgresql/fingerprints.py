@@ -1,14 +1,15 @@
 """Which of the fingerprints found in restored data can be believed: signed outside the database, one for each declared query."""
 
 import base64
-import binascii
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from drillbook.errors import MalformedDataError
+from drillbook.untrusted import read_object
 
 FINGERPRINT_SCHEMA = "drillbook.fingerprint/1"
 _TOO_EARLY = (
@@ -22,6 +23,7 @@ class Fingerprint:
     """What one declared query answered on the primary, or why nothing can be said about it (``problem``), and what to do then.
 
     The answer is of rows up to ``moment``, an RFC 3339 time.
+    ``absent`` says that there is no row of it: it may never have been taken, so it is neither proven nor disproven.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Fingerprint:
     statement: str = ""
     result: str = ""
     lsn: str = ""
+    absent: bool = False
     remedy: str = ""
     moment: str = ""
 
@@ -51,15 +54,18 @@ def believe(declared: Iterable[str], stored: Iterable[Mapping[str, Any]], public
 
 def _read(name: str, row: Mapping[str, Any] | None, key: Ed25519PublicKey) -> Fingerprint:
     if row is None:
-        return Fingerprint(name, "none was found in the restored data", remedy=_TOO_EARLY)
+        return Fingerprint(name, "none was found in the restored data", absent=True, remedy=_TOO_EARLY)
     text = str(row["document"])
     try:
         key.verify(base64.b64decode(str(row["signature"]), validate=True), text.encode())
-    except (InvalidSignature, binascii.Error):
+    except (InvalidSignature, ValueError):  # also what is no base64, and half a character
         return Fingerprint(name, "its signature is not the agent's: somebody wrote it into the database")
-    document = json.loads(text)
-    if document["schema"] != FINGERPRINT_SCHEMA or document["name"] != name:
-        return Fingerprint(name, f"the row holds {document['name']!r} in schema {document['schema']!r}")
+    try:
+        document = read_object(text, where="a fingerprint")
+    except MalformedDataError as error:
+        return Fingerprint(name, f"what was signed is no fingerprint: {error.message}")
+    if document.get("schema") != FINGERPRINT_SCHEMA or document.get("name") != name:
+        return Fingerprint(name, f"the row holds {document.get('name')!r} in schema {document.get('schema')!r}")
     return Fingerprint(
         name,
         "",

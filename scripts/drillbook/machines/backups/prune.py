@@ -8,7 +8,7 @@ from typing import Any
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
 from drillbook.machines.backups.verify import faults_of
-from drillbook.machines.retention import reasons_to_keep
+from drillbook.machines.retention import TO_COME, is_to_come, reasons_to_keep, said_to_come
 from drillbook.machines.tell import Tell
 from drillbook.model import BackupRules, MachineGroup, format_instant
 from drillbook.providers import Backups
@@ -26,6 +26,11 @@ class BackupDecision:
     def kept(self) -> bool:
         """Whether it stays."""
         return bool(self.reasons)
+
+    @property
+    def to_come(self) -> bool:
+        """Whether it is dated into the future, so that no rule can judge it."""
+        return TO_COME in self.reasons
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that ``--json`` prints."""
@@ -66,14 +71,20 @@ class _Doomed:
 
 
 def decide_backups(
-    provider: Backups, group: MachineGroup, rules: BackupRules, kept: Sequence[MachineBackups], *, workers: int
+    provider: Backups,
+    group: MachineGroup,
+    rules: BackupRules,
+    kept: Sequence[MachineBackups],
+    *,
+    now: datetime,
+    workers: int,
 ) -> tuple[BackupDecision, ...]:
     """Look at every backup and decide on each; raises InfrastructureError, and nothing is decided, where one can't be looked at.
 
     A copy that is missing makes no backup bad here: without it, it can be restored all the same.
     """
     alone = replace(rules, copy_to_region="")
-    outcomes = concurrently(kept, lambda one: _decide(provider, one, alone), workers)
+    outcomes = concurrently(kept, lambda one: _decide(provider, one, alone, now), workers)
     raise_failures(
         outcomes,
         what="looking at the backups",
@@ -111,11 +122,17 @@ def prune_backups(
     raise_failures(outcomes, what="pruning", group=group.name, remedy="Mend that and run the same command again.")
 
 
-def _decide(provider: Backups, one: MachineBackups, rules: BackupRules) -> tuple[BackupDecision, ...]:
+def _decide(provider: Backups, one: MachineBackups, rules: BackupRules, now: datetime) -> tuple[BackupDecision, ...]:
     """Protected ones stay, and take no other's place."""
-    judged = [_Judged(taken, faults_of(provider, taken, rules)) for taken in one.backups]
+    judged = [
+        _Judged(
+            taken,
+            said_to_come(taken.taken_at) if is_to_come(taken.taken_at, now) else faults_of(provider, taken, rules),
+        )
+        for taken in one.backups
+    ]
     reasons = reasons_to_keep(
-        [entry for entry in judged if not entry.backup.protected], rules.retention, good="good backup"
+        [entry for entry in judged if not entry.backup.protected], rules.retention, now, good="good backup"
     )
     return tuple(
         BackupDecision(

@@ -7,11 +7,9 @@ from typing import Any
 
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.machines.backups.inventory import MachineBackups, TakenBackup
-from drillbook.model import BackupRules, MachineGroup, format_instant
+from drillbook.machines.retention import is_to_come, said_to_come
+from drillbook.model import BackupRules, MachineGroup
 from drillbook.providers import Backups
-
-CLOCK_TOLERANCE = timedelta(minutes=2)
-"""How far ahead of ours the provider's clock may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +71,21 @@ def verify_backups(
 
 
 def _find(provider: Backups, one: MachineBackups, rules: BackupRules, now: datetime) -> BackupFinding:
+    """One that is dated into the future is not good, and turns the machine red: its clock may have dated others wrongly too."""
     damaged: list[tuple[str, str]] = []
+    to_come = [taken for taken in one.backups if is_to_come(taken.taken_at, now)]
+    red = f"its backup {to_come[0].run}: {said_to_come(to_come[0].taken_at)}" if to_come else ""
     for taken in reversed(one.backups):
-        fault = faults_of(provider, taken, rules)
+        fault = said_to_come(taken.taken_at) if taken in to_come else faults_of(provider, taken, rules)
         if fault is None:
             age = now - taken.taken_at
-            return BackupFinding(one.host, taken, age, tuple(damaged), _age_fault(taken, age, rules.maximum_age))
+            return BackupFinding(one.host, taken, age, tuple(damaged), _age_fault(age, rules.maximum_age) or red)
         damaged.append((taken.run, fault))
     why = f"none of its {len(damaged)} backups is good: {damaged[0][1]}" if damaged else "it has no backup"
     return BackupFinding(one.host, None, None, tuple(damaged), why)
 
 
-def _age_fault(taken: TakenBackup, age: timedelta, limit: timedelta) -> str:
-    if age < -CLOCK_TOLERANCE:
-        return f"its newest good backup is of {format_instant(taken.taken_at)}, which is to come: a clock is wrong"
+def _age_fault(age: timedelta, limit: timedelta) -> str:
     if age > limit:
         return f"its newest good backup is {_hours(age)} old, and may be {_hours(limit)}"
     return ""

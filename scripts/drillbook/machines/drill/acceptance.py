@@ -1,13 +1,12 @@
 """What is looked at inside the restored machines: units, ports, heartbeats (verify), and every byte (prove)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.concurrently import concurrently
-from drillbook.errors import ConfigurationError, DrillbookError
+from drillbook.errors import DrillbookError, MalformedDataError
 from drillbook.machines.drill.probe_scripts import (
     PROBE_LIMIT,
     CannotProbeError,
@@ -17,6 +16,7 @@ from drillbook.machines.drill.probe_scripts import (
     read_probes,
 )
 from drillbook.model import (
+    HEARTBEAT_LIMIT,
     Check,
     CheckStatus,
     Heartbeat,
@@ -30,6 +30,7 @@ from drillbook.model import (
 from drillbook.providers import Inside
 from drillbook.run.observation import FACT_NEWEST
 from drillbook.run.work import Run
+from drillbook.untrusted import read_object, short_text
 
 PROBE_POLL = timedelta(seconds=2)
 _GOOD = frozenset({"active", "open"})
@@ -104,11 +105,11 @@ class Acceptance:
             message = f"{path} is not there: what was lost can't be told"
             return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it (kind machines)."), None
         try:
-            data = json.loads(text)
-            beat = Heartbeat.from_fact(data)
-            owner = (str(data["service"]), str(data["host"]))
-        except (ValueError, KeyError, TypeError, ConfigurationError) as error:
-            return _failed(name, Stage.VERIFY, f"{path} holds no heartbeat: {type(error).__name__}"), None
+            data = read_object(text, where=path, limit=HEARTBEAT_LIMIT)
+            beat = Heartbeat.from_fact(data, where=path)
+            owner = (short_text(data, "service", where=path), beat.host)
+        except MalformedDataError as error:
+            return _failed(name, Stage.VERIFY, f"{path} holds no heartbeat: {error.message}"), None
         if owner != (service, machine.host):
             message = f"{path} is of {owner[1]} in the service {owner[0]}: this is another machine's disk"
             return _failed(name, Stage.VERIFY, message), None
@@ -120,8 +121,8 @@ class Acceptance:
         """A machine in its own place goes on; then its heartbeats name the one that it found when it started."""
         earlier = data.get("before_start")
         try:
-            beat = Heartbeat.from_fact({**dict(earlier or {}), "host": data["host"]})
-        except (ValueError, KeyError, TypeError, ConfigurationError):
+            beat = Heartbeat.from_fact({**(earlier if isinstance(earlier, Mapping) else {}), "host": data["host"]})
+        except MalformedDataError:
             message = f"{path} is newer than the restore, and does not say which heartbeat it found"
             return _failed(name, Stage.VERIFY, message, "Apply the role backup_agent to it."), None
         if beat.written_at > self._run.declared_at:

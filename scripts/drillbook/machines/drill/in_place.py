@@ -99,7 +99,11 @@ class InPlaceWork(MachineSteps):
                 remedy="Give --point latest, oldest or a time.",
             )
         return choose_backups(
-            self._provider.backups(self._group.hosts, open_rules(self._group)), self._group, point, ""
+            self._provider.backups(self._group.hosts, open_rules(self._group)),
+            self._group,
+            point,
+            "",
+            now=self._clock.now(),
         )
 
     def _standing(self, backups: tuple[Backup, ...]) -> Mapping[str, Machine]:

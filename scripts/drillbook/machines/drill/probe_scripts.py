@@ -1,7 +1,8 @@
 """Scripts that run inside a restored machine, and what their answers mean: pure. POSIX sh; TCP by bash or python3, whichever is there."""
 
+import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -14,6 +15,11 @@ _TRY_SECONDS = 3
 _NO_TOOL = 96
 _AT_ONCE = 400
 """So many endpoints are tried by one script: Proxmox VE reads 64 KiB of a call, encoded, and each try is two processes."""
+_ANSWER_LIMIT = 1024 * 1024
+_QUOTED = 200
+"""So much of an odd line or of a file's name is shown."""
+_TRIED = re.compile(r"(open|refused|silent) (\S+) (\d{1,5}|name)", re.ASCII)
+_TOTALS = re.compile(r"read (\d{1,18}) (\d{1,18}) (\d{1,18})", re.ASCII)
 _TRY = f"""\
 export LC_ALL=C
 try() {{
@@ -88,7 +94,7 @@ class FullRead:
 
 
 class CannotProbeError(Exception):
-    """The machine lacks the tools, or its answer makes no sense."""
+    """The machine lacks the tools, or its answer makes no sense. The text may quote the machine: what shows it sanitizes it, as `Check` does."""
 
 
 def reach_scripts(endpoints: Sequence[Endpoint], names: Iterable[str]) -> tuple[str, ...]:
@@ -119,11 +125,10 @@ def read_reached(answer: GuestAnswer) -> Reached:
     """Read what `reach_script` said; raises CannotProbeError."""
     _refuse_failure(answer, "neither bash nor python3, or no timeout, is there")
     answered, tried = set(), set()
-    for line in answer.output.splitlines():
-        how, address, port = line.split(" ")
+    for how, address, port in _tries(answer.output.splitlines()):
         target = address if port == "name" else f"{address}:{port}"
         tried.add(target)
-        if how in ("open", "refused"):
+        if how != "silent":
             answered.add(target)
     return Reached(frozenset(answered), frozenset(tried))
 
@@ -140,13 +145,18 @@ def read_probes(answer: GuestAnswer, probes: MachineProbes) -> dict[str, str]:
     """What `probe_script` found, by ``unit NAME`` and ``port N``: ``active`` and ``open`` are good. Raises CannotProbeError."""
     _refuse_failure(answer, "neither bash nor python3, or no timeout, is there")
     found = {f"unit {unit}": "unknown" for unit in probes.units} | {f"port {port}": "closed" for port in probes.ports}
-    for line in answer.output.splitlines():
-        words = line.split(" ")
-        if words[0] == "unit" and len(words) == 3:
-            found[f"unit {words[1]}"] = words[2]
-        elif words[0] == "open":
-            found[f"port {words[2]}"] = "open"
-    return found
+    lines = answer.output.splitlines()
+    states = [line.split(" ") for line in lines if line.startswith("unit ")]
+    told = {f"unit {words[1]}": words[2] for words in states if len(words) == 3}
+    told |= {
+        f"port {port}": "open"
+        for how, _, port in _tries(line for line in lines if line[:5] != "unit ")
+        if how == "open"
+    }
+    strange = sorted(told.keys() - found.keys())
+    if strange:
+        raise CannotProbeError(f"it answered to what was not asked: {strange[0][:_QUOTED]}")
+    return found | told
 
 
 def read_all_script() -> str:
@@ -158,14 +168,26 @@ def read_full_read(answer: GuestAnswer) -> FullRead:
     """Read what `read_all_script` said; raises CannotProbeError."""
     _refuse_failure(answer, "findmnt, find, xargs and awk are needed")
     lines = answer.output.splitlines()
-    totals = [line.split(" ") for line in lines if line.startswith("read ")]
-    if len(totals) != 1 or len(totals[0]) != 4:
+    totals = [line for line in lines if line.startswith("read ")]
+    counts = _TOTALS.fullmatch(totals[0]) if len(totals) == 1 else None
+    if counts is None:
         raise CannotProbeError("the full read said nothing of its result")
-    examples = tuple(line.removeprefix("bad ") for line in lines if line.startswith("bad "))
-    return FullRead(int(totals[0][1]), int(totals[0][2]), int(totals[0][3]), examples[:3])
+    examples = tuple(line.removeprefix("bad ")[:_QUOTED] for line in lines if line.startswith("bad "))
+    return FullRead(int(counts[1]), int(counts[2]), int(counts[3]), examples[:3])
+
+
+def _tries(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """What `try` said in each line: how it ended, and what was tried. Raises CannotProbeError for any other line."""
+    for line in lines:
+        said = _TRIED.fullmatch(line)
+        if said is None:
+            raise CannotProbeError(f"it said what no try says: {line[:_QUOTED]}")
+        yield said[1], said[2], said[3]
 
 
 def _refuse_failure(answer: GuestAnswer, lacking: str) -> None:
+    if len(answer.output) > _ANSWER_LIMIT:
+        raise CannotProbeError(f"the machine said more than {_ANSWER_LIMIT} characters")
     if answer.exit_code != 0:
         why = lacking if answer.exit_code == _NO_TOOL else f"its script ended with {answer.exit_code}"
         raise CannotProbeError(f"the machine could not be looked at: {why}")

@@ -39,7 +39,7 @@ class MachineWork(MachineSteps):
     def _select(self, _step: Step, run: Run) -> None:
         backups = self._provider.backups(self._group.hosts, open_rules(self._group))
         point = run.plan.point_at(run.track, run.declared_at)
-        self._take(choose_backups(backups, self._group, point, run.run_id), run)
+        self._take(choose_backups(backups, self._group, point, run.run_id, now=run.declared_at), run)
 
     def _restore(self, step: Step, run: Run) -> None:
         """All at once; each is in the ledger before it is made, and looked at before anything is started."""

@@ -1,11 +1,12 @@
 """Puts a whole group back to one of its sets."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from drillbook.concurrently import concurrently, raise_failures
 from drillbook.errors import ConfigurationError, RefusedError
 from drillbook.machines.locks import Locks
+from drillbook.machines.retention import is_to_come
 from drillbook.machines.snapshots.rest import thaw_machine
 from drillbook.machines.snapshots.sets import SetState, SnapshotSet
 from drillbook.machines.snapshots.take import GroupSnapshots, Limits
@@ -17,11 +18,16 @@ THAW_LIMIT = timedelta(seconds=15)
 """How long a guest agent that came back with its memory is waited for."""
 
 
-def chosen(sets: Sequence[SnapshotSet], name: str | None, *, group: str) -> SnapshotSet:
-    """Return the set called ``name``, or the newest whole one; raises ConfigurationError that lists what there is."""
+def chosen(sets: Sequence[SnapshotSet], name: str | None, *, group: str, now: datetime) -> SnapshotSet:
+    """Return the set called ``name``, or the newest whole one; raises ConfigurationError that lists what there is.
+
+    One that is dated into the future is taken by its name only.
+    """
     known = ", ".join(f"{entry.name} ({entry.state})" for entry in sets) or "none"
     for entry in reversed(sets):
-        if entry.name == name or (name is None and entry.state is SetState.WHOLE):
+        if entry.name == name or (
+            name is None and entry.state is SetState.WHOLE and not is_to_come(entry.taken_at, now)
+        ):
             return entry
     raise ConfigurationError(
         f"there is no set {name}" if name else "there is no whole set",
@@ -67,7 +73,7 @@ def free_to_go_back(
     refuse_to_go_back(group, wanted, locks.without_locks(machines), confirm)
     free = locks.free(machines)
     if any(machine.lock for machine in machines):
-        wanted = chosen(snapshots.sets(group, free), wanted.name, group=group.name)
+        wanted = chosen(snapshots.sets(group, free), wanted.name, group=group.name, now=wanted.taken_at)
         refuse_to_go_back(group, wanted, free, confirm)
     return wanted, free
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from drillbook.concurrently import raise_failures
 from drillbook.machines.locks import Locks
-from drillbook.machines.retention import reasons_to_keep
+from drillbook.machines.retention import TO_COME, reasons_to_keep
 from drillbook.machines.snapshots.sets import SnapshotSet
 from drillbook.machines.snapshots.take import Limits
 from drillbook.machines.tell import Tell
@@ -26,10 +26,15 @@ class Decision:
         """Whether any rule keeps it."""
         return bool(self.reasons)
 
+    @property
+    def to_come(self) -> bool:
+        """Whether it is dated into the future, so that no rule can judge it."""
+        return TO_COME in self.reasons
 
-def decide(sets: Sequence[SnapshotSet], retention: Retention) -> tuple[Decision, ...]:
-    """Return a decision for each set, oldest first; a whole set is a good one."""
-    reasons = reasons_to_keep(sets, retention, good="whole set")
+
+def decide(sets: Sequence[SnapshotSet], retention: Retention, now: datetime) -> tuple[Decision, ...]:
+    """Return a decision for each set, oldest first; a whole set is a good one. What is dated into the future stays."""
+    reasons = reasons_to_keep(sets, retention, now, good="whole set")
     return tuple(Decision(entry, reasons[entry.name]) for entry in sorted(sets, key=lambda entry: entry.taken_at))
 
 

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from drillbook.errors import MalformedDataError
 from drillbook.model import MachineGroup, Snapshot, format_instant
+from drillbook.untrusted import read_object, whole_number
 
 NOTE_SCHEMA = "drillbook.snapshot/1"
 NAME_FORMAT = "drillbook-%Y%m%dT%H%M%SZ"
@@ -93,7 +95,7 @@ def _set(group: MachineGroup, name: str, snapshots: tuple[Snapshot, ...]) -> Sna
     quiesced = all(bool(entry.get("quiesced")) for entry in notes)
     have = {snapshot.host for snapshot in snapshots}
     missing = tuple(host for host in group.hosts if host not in have)
-    declared = max(int(entry.get("members") or 0) for entry in notes)
+    declared = max(_members(entry) for entry in notes)
     spread = max(entry.taken_at for entry in snapshots) - min(entry.taken_at for entry in snapshots)
     state, why = SetState.WHOLE, ""
     if len(snapshots) < declared:
@@ -104,9 +106,18 @@ def _set(group: MachineGroup, name: str, snapshots: tuple[Snapshot, ...]) -> Sna
     return SnapshotSet(group.name, name, snapshots, missing, state, quiesced, why)
 
 
-def _read_note(text: str) -> Mapping[str, Any]:
+def _members(entry: Mapping[str, Any]) -> int:
+    """So many members the note says; none where it does not say a number."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        return whole_number(entry, "members", where="the note of a snapshot")
+    except MalformedDataError:
+        return 0
+
+
+def _read_note(text: str) -> Mapping[str, Any]:
+    """What drillbook wrote; nothing where somebody else did."""
+    try:
+        found = read_object(text, where="the note of a snapshot")
+    except MalformedDataError:
         return {}
-    return found if isinstance(found, dict) and found.get("schema") == NOTE_SCHEMA else {}
+    return found if found.get("schema") == NOTE_SCHEMA else {}

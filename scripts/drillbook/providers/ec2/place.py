@@ -76,7 +76,9 @@ class Ec2Place(Strict):
     kind: Literal["ec2"] = Field(description="`ec2`")
     region: str = Field(description="the region")
     endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="URL of another cloud that speaks EC2"
+        default=None,
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$))",
+        description="https URL of another cloud that speaks EC2; plain http only to this machine itself",
     )
     ca_file: AbsolutePath | None = Field(default=None, description="CA of its certificate; the system's if left out")
     credentials_directory: AbsolutePath | None = Field(

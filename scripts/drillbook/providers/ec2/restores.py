@@ -19,7 +19,7 @@ from drillbook.providers.ec2.drill.volumes import wait_until_whole
 from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, snapshots_of
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
 from drillbook.providers.ec2.tags import tags_of
-from drillbook.providers.reading import read_by_cat
+from drillbook.providers.reading import read_small_file
 
 _POLL = timedelta(seconds=2)
 _READ_LIMIT = timedelta(seconds=30)
@@ -117,8 +117,8 @@ class Ec2Restores:
         return instance is not None and self._agents.answers(instance)
 
     def read(self, machine: Machine, path: str) -> str | None:
-        """By cat; a file that is there and can't be read, or is too large to be passed on, is an error."""
-        return read_by_cat(self.run, machine, path, _READ_LIMIT)
+        """By head; a file that is there and can't be read, or is too large to be passed on, is an error."""
+        return read_small_file(self.run, machine, path, _READ_LIMIT)
 
     def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
         """By Systems Manager's Run Command, as root."""

@@ -6,7 +6,7 @@ from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError
 from drillbook.model import GuestAnswer, Machine
 from drillbook.providers.lab.podman import LOOK, Podman, said
-from drillbook.providers.reading import read_by_cat
+from drillbook.providers.reading import read_small_file
 
 _READY = ("running", "degraded")
 _KILLED = (124, 137)
@@ -32,8 +32,8 @@ class LabInside:
         return done.stdout.strip() in _READY
 
     def read(self, machine: Machine, path: str) -> str | None:
-        """By cat; a file that is there and can't be read is an error."""
-        return read_by_cat(self.run, machine, path, LOOK)
+        """By head; a file that is there and can't be read is an error."""
+        return read_small_file(self.run, machine, path, LOOK)
 
     def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
         """Run it by sh; what it started ends with it when the time is over."""

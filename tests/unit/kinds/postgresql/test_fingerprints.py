@@ -2,13 +2,16 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drillbook.kinds.postgresql.fingerprints import believe, public_key_of
 
+ROOT = Path(__file__).resolve().parents[4]
 SEED = "07" * 32
 MOMENT = "2026-01-31T12:00:00.000000Z"
 OTHER_SEED = "08" * 32
@@ -67,6 +70,31 @@ def test_a_declared_query_without_a_row_is_told_with_since_when_there_is_one() -
     assert "none was found" in problem()
     (found,) = believe(["rows"], [], PUBLIC_KEY)
     assert "fingerprint_interval_seconds" in found.remedy
+    assert found.absent
+    (forged,) = believe(["rows"], [row(seed=OTHER_SEED)], PUBLIC_KEY)
+    assert not forged.absent
+
+
+def test_one_that_was_never_taken_is_skipped_and_one_that_is_wrong_is_not() -> None:
+    """Neither is proven; but a drill that is red for a query that nobody asked yet tells of a fault that is none."""
+    tasks = yaml.safe_load((ROOT / "roles/postgresql/tasks/prove/fingerprints.yml").read_text(encoding="utf-8"))
+    (check,) = [
+        body
+        for task in tasks
+        if (body := task.get("drillbook.platform.drillbook_check", {})).get("name", "").startswith("fingerprint: ")
+    ]
+    assert check["skipped"] == "{{ __postgresql_prove_print.absent }}"
+    assert "absent" not in check["passed"]
+
+
+@pytest.mark.parametrize("text", ["[]", "[" * 5000, '{"schema": "\\ud800"}', "{}"])
+def test_what_was_signed_and_is_none_is_told(text: str) -> None:
+    signature = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(SEED)).sign(text.encode())
+    assert problem({"name": "rows", "document": text, "signature": base64.b64encode(signature).decode()})
+
+
+def test_half_a_character_in_a_row_is_no_defect() -> None:
+    assert "signature" in problem({**row(), "document": "\ud800"})
 
 
 def test_a_signed_row_of_another_query_does_not_stand_in() -> None:

@@ -16,6 +16,7 @@ from drillbook.machines.backups import backups_by_machine, decide_backups, prune
 from drillbook.model import Backup, BackupMode, BackupNote, BackupRules, Machine, MachineGroup, Power, Retention
 
 START = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+NOW = START + timedelta(days=10)
 RULES = BackupRules("", BackupMode.SNAPSHOT, "", "second", Retention(last=1), timedelta(hours=25))
 GROUP = replace(snapshot_group(("db",), ("web1", "web2")), backup=RULES)
 
@@ -83,7 +84,7 @@ class Fake:
 
 
 def kept(provider: Fake, group: MachineGroup = GROUP) -> dict[str, bool]:
-    decisions = decide_backups(provider, group, RULES, backups_by_machine(group, provider.kept), workers=2)
+    decisions = decide_backups(provider, group, RULES, backups_by_machine(group, provider.kept), now=NOW, workers=2)
     prune_backups(provider, group, RULES, decisions, workers=2, tell=lambda _: None)
     return {one.backup.run: one.kept for one in decisions}
 
@@ -111,16 +112,43 @@ def test_a_missing_copy_makes_a_backup_red_and_not_one_to_remove() -> None:
     provider = Fake([backup("a"), backup("b", days=1)])
     rules = replace(RULES, retention=Retention(last=2))
     listed = backups_by_machine(GROUP, provider.kept)
-    assert all(one.kept for one in decide_backups(provider, GROUP, rules, listed, workers=1))
+    assert all(one.kept for one in decide_backups(provider, GROUP, rules, listed, now=NOW, workers=1))
     (found, *_) = verify_backups(provider, GROUP, RULES, listed, now=START + timedelta(days=1), workers=1)
     assert (found.good, "no copy" in found.why) == (False, True)
 
 
+@pytest.mark.parametrize("last", [1, 3])
+def test_one_that_is_dated_into_the_future_pushes_none_out_and_is_never_removed(last: int) -> None:
+    """A node's clock was wrong on one day: sixty days of pruning must not end with that backup alone."""
+    rules = replace(RULES, copy_to_region="", retention=Retention(last=last))
+    provider = Fake([backup("wrong", days=27_000)])
+    for day in range(60):
+        provider.kept.append(backup(f"day{day:02}", days=day))
+        listed = backups_by_machine(GROUP, provider.kept)
+        now = START + timedelta(days=day, hours=1)
+        decisions = decide_backups(provider, GROUP, rules, listed, now=now, workers=1)
+        prune_backups(provider, GROUP, rules, decisions, workers=1, tell=lambda _: None)
+        provider.kept = [one for one in provider.kept if one.identifier not in provider.removed]
+    newest = [f"day{day}" for day in range(60 - last, 60)]
+    assert [one.run for one in backups_by_machine(GROUP, provider.kept)[0].backups] == [*newest, "wrong"]
+    (wrong,) = [one for one in decisions if one.to_come]
+    assert (wrong.kept, wrong.reasons, "is to come" in (wrong.fault or "")) == (True, ("dated into the future",), True)
+    (found, *_) = verify_backups(provider, GROUP, rules, backups_by_machine(GROUP, provider.kept), now=now, workers=1)
+    assert (found.newest_good.run if found.newest_good else "", found.good) == ("day59", False)
+    assert "its backup wrong: it is of 2100-" in found.why
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_future() -> None:
+    provider = Fake([backup("a"), backup("b", days=1)])
+    listed = backups_by_machine(GROUP, provider.kept)
+    now = START + timedelta(days=1, seconds=-100)
+    assert [one.kept for one in decide_backups(provider, GROUP, RULES, listed, now=now, workers=1)] == [False, True]
+
+
 def test_rules_count_for_each_machine() -> None:
     made = [backup("a"), backup("b", days=1), backup("a", host="web1")]
-    assert [one.kept for one in decide_backups(Fake(made), GROUP, RULES, backups_by_machine(GROUP, made), workers=2)] == [
-        False, True, True,
-    ]  # fmt: skip
+    decided = decide_backups(Fake(made), GROUP, RULES, backups_by_machine(GROUP, made), now=NOW, workers=2)
+    assert [one.kept for one in decided] == [False, True, True]
 
 
 def test_another_groups_and_others_are_not_counted() -> None:

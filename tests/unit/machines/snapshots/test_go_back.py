@@ -36,7 +36,7 @@ def world(count: int = 1, **options: float) -> tuple[FakeProvider, GroupSnapshot
 def test_it_goes_back_and_starts_stage_by_stage() -> None:
     provider, snapshots = world()
     machines = provider.find(group().hosts)
-    wanted = chosen(snapshots.sets(group(), machines), None, group="shop")
+    wanted = chosen(snapshots.sets(group(), machines), None, group="shop", now=provider.now)
     refuse_to_go_back(group(), wanted, machines, "shop")
     provider.events.clear()
     go_back(provider, group(), wanted, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
@@ -97,17 +97,26 @@ def test_an_unknown_set_is_refused_with_those_that_there_are() -> None:
     provider, snapshots = world()
     sets = snapshots.sets(group(), provider.find(group().hosts))
     with pytest.raises(ConfigurationError, match="drillbook-20260131T120000Z"):
-        chosen(sets, "other", group="shop")
+        chosen(sets, "other", group="shop", now=provider.now)
 
 
 def test_pruning_removes_what_no_rule_keeps_and_goes_on_after_a_failure() -> None:
     provider, snapshots = world(count=3)
     machines = provider.find(group().hosts)
-    decisions = decide(snapshots.sets(group(), machines), Retention(last=1))
+    decisions = decide(snapshots.sets(group(), machines), Retention(last=1), provider.now)
     provider.fail.add(("remove", "web2"))
     with pytest.raises(InfrastructureError, match="web2"):
         prune_snapshots(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     provider.fail.clear()
-    decisions = decide(snapshots.sets(group(), machines), Retention(last=1))
+    decisions = decide(snapshots.sets(group(), machines), Retention(last=1), provider.now)
     prune_snapshots(provider, group(), decisions, machines, LIMITS, snapshots.locks(group()), lambda _line: None)
     assert {entry.name for entry in provider.kept} == {"drillbook-20260131T140000Z"}
+
+
+def test_a_set_that_is_dated_into_the_future_is_no_newest_one_and_can_be_named() -> None:
+    provider, snapshots = world(count=2)
+    sets = snapshots.sets(group(), provider.find(group().hosts))
+    before = sets[1].taken_at - timedelta(minutes=30)
+    assert chosen(sets, None, group="shop", now=provider.now).name == sets[1].name
+    assert chosen(sets, None, group="shop", now=before).name == sets[0].name
+    assert chosen(sets, sets[1].name, group="shop", now=before).name == sets[1].name

@@ -3,6 +3,7 @@
 import binascii
 import gzip
 import math
+import re
 import zlib
 from base64 import b64decode
 from datetime import timedelta
@@ -22,6 +23,7 @@ _WAITING = ("Pending", "InProgress", "Delayed")
 _UNDELIVERED = "DeliveryTimedOut"
 """The detail of ``TimedOut`` that means: it never ran."""
 _END = "drillbook:end"
+_CODE = re.compile(r"\d{1,3}", re.ASCII)
 # Systems Manager passes on the first 24,000 characters; packed, what is missing can't be taken for an answer.
 _WRAP = f"""\
 {{ (
@@ -117,7 +119,7 @@ def _unpack(said: str, where: str) -> GuestAnswer:
     except (OSError, EOFError, binascii.Error, zlib.error):
         text = ""
     output, mark, code = text.rpartition(f"\n{_END} ")
-    if not mark:
+    if not mark or not _CODE.fullmatch(code.strip()):
         raise InfrastructureError(
             "a program inside said more than Systems Manager passes on, or gzip and base64 are not there",
             where=where,
