@@ -7,7 +7,7 @@ from rich.console import Console
 
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import seconds_text, show, table
-from drillbook.run.gate import leftovers
+from drillbook.run.gate import made, running_runs
 from drillbook.run.status import DrillStatus, drill_status
 
 
@@ -17,19 +17,24 @@ def status(inventory: Inventories = None, as_json: AsJson = False) -> None:
     now = opened.clock.now()
     found = drill_status(opened.configuration.drills, opened.history(), now)
     open_runs = opened.open_runs()
-    left = [
-        f"{run_id}: {resource.kind} {resource.name}" for run_id, resource in leftovers(opened.runs, None, opened.clock)
-    ]
+    of_runs = made(opened.runs, None, opened.clock)
+    in_use, left = ([str(one) for one in of_runs if one.running is running] for running in (True, False))
+    running = running_runs(opened.runs, opened.clock)
     data: dict[str, Any] = {
         "drills": [entry.as_json() for entry in found],
         "open_runs": open_runs,
+        "running_runs": running,
+        "in_use": in_use,
         "leftovers": left,
     }
 
     def text(console: Console) -> None:
         console.print(table(("drill", "verdict", "age", "rto", "rpo", "run"), [_row(entry, now) for entry in found]))
         for run_id in open_runs:
-            console.print(f"open: {run_id} (running, or killed: then `drillbook drill clean`)", markup=False)
+            state = "running" if run_id in running else "killed: run `drillbook drill clean`"
+            console.print(f"open: {run_id} ({state})", markup=False)
+        for entry in in_use:
+            console.print(f"in use: {entry}", markup=False)
         for entry in left:
             console.print(f"left behind: {entry}", markup=False)
 

@@ -77,5 +77,5 @@ class Journal:
         )
 
     def entries(self) -> tuple[dict[str, Any], ...]:
-        """Return what was written, in order."""
-        return tuple(read_lines(self.path))
+        """Return what was written, in order; what can't be read is left out."""
+        return tuple(entry for _number, entry in read_lines(self.path).entries)

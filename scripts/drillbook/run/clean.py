@@ -13,8 +13,11 @@ from drillbook.journal.journal import EventType, Journal
 from drillbook.journal.ledger import LEDGER_FILE, Ledger, Resource, ResourceKind
 from drillbook.run.evidence_log import EvidenceWriter, write_record
 from drillbook.run.hold import hold_all
-from drillbook.run.record import build_successor_record
+from drillbook.run.record import build_successor_record, text_of
 from drillbook.run.teardown import Removers, batches, remove_together
+
+_ODD = "a line of its ledger can't be read: look for what carries the run's mark, remove it by hand, and then that line"
+_OWNER_UNTOLD = f"{_ODD}; nothing was touched, for nobody can tell whether the run is still being carried out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Cleaner:
         return tuple(
             self._clean(ledger, opened, check=False, held=True)
             for ledger in self._dead(opened, everything=False)
-            if set(ledger.targets) <= set(targets)
+            if not ledger.owner_untold and set(ledger.targets) <= set(targets)
         )
 
     def _ledgers(self) -> Sequence[Path]:
@@ -73,24 +76,26 @@ class Cleaner:
     def _dead(self, opened: Sequence[str], *, everything: bool) -> Iterator[Ledger]:
         for path in self._ledgers():
             ledger, run_id = Ledger(path.parent, self._clock), path.parent.name
-            unfinished = run_id in opened or (everything and bool(ledger.outstanding()))
+            unfinished = run_id in opened or (everything and bool(ledger.outstanding() or ledger.odd()))
             if unfinished and not ledger.owner_alive():
                 yield ledger
 
     def _clean(self, ledger: Ledger, opened: Sequence[str], *, check: bool, held: bool) -> Cleaned:
         run_id = ledger.path.parent.name
         outstanding = ledger.outstanding()
+        if ledger.owner_untold:
+            return Cleaned(run_id, (), _left(ledger), closed=False, problem=_OWNER_UNTOLD)
         if check:
-            return Cleaned(run_id, (), _names(outstanding), closed=run_id in opened, problem="only checked")
+            return Cleaned(run_id, (), _left(ledger), closed=run_id in opened, problem="only checked")
         try:
             with nullcontext() if held else hold_all(self._state, ledger.targets):
                 problem = self._remove_all(run_id, ledger, outstanding)
                 closed = run_id in opened and self._close(run_id, ledger)
-        except RefusedError as error:
-            return Cleaned(run_id, (), _names(outstanding), closed=False, problem=str(error))
-        left = ledger.outstanding()
-        removed = tuple(name for name in _names(outstanding) if name not in _names(left))
-        return Cleaned(run_id, removed, _names(left), closed=closed, problem=problem)
+        except (RefusedError, OSError) as error:
+            return Cleaned(run_id, (), _left(ledger), closed=False, problem=str(error))
+        removed = tuple(name for name in _names(outstanding) if name not in _names(ledger.outstanding()))
+        problem = problem or (_ODD if ledger.odd() else None)
+        return Cleaned(run_id, removed, _left(ledger), closed=closed, problem=problem)
 
     def _remove_all(self, run_id: str, ledger: Ledger, outstanding: Sequence[Resource]) -> str | None:
         """Orphans first, so that nothing is created any more while the rest is removed."""
@@ -121,7 +126,7 @@ class Cleaner:
         )
         resources = [entry for entry in ledger.resources() if entry.kind is not ResourceKind.OWNER]
         record["cleanup"] = [entry.as_json() for entry in resources]
-        record["leftovers"] = list(_names(ledger.outstanding()))
+        record["leftovers"] = list(_left(ledger))
         write_record(ledger.path.parent, record)
         self._evidence.append("closed-by-successor", run_id, record)
         return True
@@ -141,12 +146,17 @@ class Cleaner:
         return Cleaned(run_id, (), (), closed=True, problem=str(error))
 
 
+def _left(ledger: Ledger) -> tuple[str, ...]:
+    """What is still there, and what may be: lines that can't be read."""
+    return (*_names(ledger.outstanding()), *(str(line) for line in ledger.odd()))
+
+
 def _names(resources: Sequence[Resource]) -> tuple[str, ...]:
     return tuple(f"{resource.kind} {resource.name}" for resource in resources)
 
 
 def _reached(directory: Path) -> str:
     names = {EventType.STEP_STARTED.value: "name", EventType.TEARDOWN.value: "event"}
-    entries = Journal(directory).entries()
-    steps = [entry[names[entry["event"]]] for entry in entries if entry["event"] in names]
+    found = ((event, entry) for entry in Journal(directory).entries() if isinstance(event := entry.get("event"), str))
+    steps = [step for event, entry in found if event in names and (step := text_of(entry, names[event]))]
     return f"step {steps[-1]}" if steps else "before its first step"

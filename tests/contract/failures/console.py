@@ -110,4 +110,4 @@ class Console(DrillWorld):
         """All that the cluster has now, and what the ledgers say is still there."""
         state = {name: value for name, value in self.control.state().items() if name not in _COUNTED}
         state["sections"] = {name: entries for name, entries in state["sections"].items() if entries}
-        return {**state, "ledger": leftovers(self.state_directory / "runs", None, SystemClock())}
+        return {**state, "ledger": made(self.state_directory / "runs", None, SystemClock())}
