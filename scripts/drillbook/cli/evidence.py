@@ -8,12 +8,21 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from drillbook.app import App
+from drillbook.app import App, key_in
 from drillbook.cli.examples import examples
-from drillbook.cli.options import AsJson, Inventories, open_app
-from drillbook.cli.output import show, table
-from drillbook.errors import ConfigurationError
-from drillbook.evidence import Entry, render_html, render_json, render_junit, render_text, verify_log
+from drillbook.cli.options import AsJson, Inventories, PublicKey, open_app
+from drillbook.cli.output import console, show, table
+from drillbook.errors import ConfigurationError, EvidenceError
+from drillbook.evidence import (
+    Entry,
+    Reading,
+    closing_of,
+    render_html,
+    render_json,
+    render_junit,
+    render_text,
+    verify_log,
+)
 
 PAGE = "docs/how-to/verify-evidence.md"
 app = typer.Typer(
@@ -22,20 +31,23 @@ app = typer.Typer(
     epilog=examples("drillbook evidence list", "drillbook evidence verify", page=PAGE),
 )
 
-_RENDERERS: Mapping[str, Callable[[Entry], str]] = {
-    "html": lambda entry: render_html(entry.body, entry),
-    "junit": lambda entry: render_junit(entry.body),
-    "json": lambda entry: render_json(entry.body),
-    "text": lambda entry: render_text(entry.body),
+_RENDERERS: Mapping[str, Callable[[Entry, str], str]] = {
+    "html": lambda entry, doubt: render_html(entry.body, entry, doubt=doubt),
+    "text": lambda entry, doubt: render_text(entry.body, doubt=doubt),
+    "junit": lambda entry, _doubt: render_junit(entry.body),
+    "json": lambda entry, _doubt: render_json(entry.body),
 }
+_FOR_MACHINES = ("junit", "json")
+"""Forms that have no place for a doubt: they are not written where there is one."""
 
 RunId = Annotated[str, typer.Argument(help="A run, or `last`.")]
 
 
 @app.command("list", epilog=examples("drillbook evidence list", page=PAGE))
-def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Show all entries, oldest first."""
-    entries = open_app(inventory).entries()
+def list_entries(inventory: Inventories = None, public_key: PublicKey = None, as_json: AsJson = False) -> None:
+    """Show all entries, oldest first, and whether the key vouches for them. Exit code 3 if their signature is wrong."""
+    reading = open_app(inventory).reading(public_key)
+    entries = reading.entries
     rows = [
         (
             f"{entry.sequence:06d}",
@@ -54,18 +66,26 @@ def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None
             "written_at": entry.written_at.isoformat(),
             "verdict": entry.body.get("verdict"),
             "sha256": entry.sha256,
+            "verified": reading.verified,
         }
         for entry in entries
     ]
     headings = ("", "entry", "run", "verdict", "written (UTC)")
     show(data, as_json=as_json, text=lambda console: console.print(table(headings, rows)))
+    _tell(reading)
 
 
 @app.command("show", epilog=examples("drillbook evidence show last", "drillbook evidence show last --json", page=PAGE))
-def show_record(run_id: RunId, inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Show the record of a run."""
-    record = closing_entry(open_app(inventory), run_id).body
-    show(record, as_json=as_json, text=lambda console: console.print(render_text(record), markup=False, end=""))
+def show_record(
+    run_id: RunId, inventory: Inventories = None, public_key: PublicKey = None, as_json: AsJson = False
+) -> None:
+    """Show the record of a run, and whether the key vouches for it. Exit code 3 if its signature is wrong."""
+    opened = open_app(inventory)
+    reading = opened.reading(public_key)
+    record = closing_entry(opened, reading, run_id).body
+    said = render_text(record, doubt=reading.doubt)
+    show(record, as_json=as_json, text=lambda console: console.print(said, markup=False, end=""))
+    _tell(reading)
 
 
 @app.command(
@@ -78,14 +98,12 @@ def verify(
     expect_head: Annotated[
         str | None, typer.Option(help="SHA-256 of an entry noted elsewhere; the log must hold it.", metavar="SHA256")
     ] = None,
-    public_key: Annotated[
-        Path | None, typer.Option(help="Public key kept outside the log. Default: the one of the signing key.")
-    ] = None,
+    public_key: PublicKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Find every edited, deleted, reordered or cut-off entry. Exit code 1 if anything was found."""
     opened = open_app(inventory)
-    key = public_key.read_bytes() if public_key else opened.public_key()
+    key = key_in(public_key) if public_key else opened.public_key()
     report = verify_log(opened.configuration.evidence.directory, key, opened.anchor(writing=False), expect_head)
     data: dict[str, Any] = {
         "ok": report.ok,
@@ -130,29 +148,49 @@ def anchor(inventory: Inventories = None, as_json: AsJson = False) -> None:
 def report(
     run_id: RunId,
     inventory: Inventories = None,
+    public_key: PublicKey = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; default: standard output.")] = None,
     form: Annotated[
         Literal["html", "junit", "json", "text"], typer.Option("--format", help="Form of the report.")
     ] = "html",
 ) -> None:
-    """Write the report of a run."""
-    entry = closing_entry(open_app(inventory), run_id)
-    content = _RENDERERS[form](entry)
+    """Write the report of a run. Exit code 3 if its signature is wrong."""
+    opened = open_app(inventory)
+    reading = opened.reading(public_key)
+    entry = closing_entry(opened, reading, run_id)
+    if form in _FOR_MACHINES and not reading.verified:
+        raise EvidenceError(
+            f"no {form} of a record that is not verified: {reading.doubt}",
+            where=str(opened.configuration.evidence.directory),
+            remedy="Give the public key by --public-key, or run `drillbook evidence verify`.",
+        )
+    content = _RENDERERS[form](entry, reading.doubt)
     if output is None:
         sys.stdout.write(content)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(content, encoding="utf-8")
+    _tell(reading)
 
 
-def closing_entry(opened: App, run_id: str) -> Entry:
+def _tell(reading: Reading) -> None:
+    """Say, beside the answer, whether the key vouches for it; exit with 3 where the signature is wrong."""
+    told = console(stderr=True)
+    if reading.doubt:
+        told.print(f"NOT VERIFIED: {reading.doubt}", markup=False, style="bold red")
+    elif reading.entries:
+        told.print(f"verified: {reading.entries[-1].name} and all before it are signed by the key", markup=False)
+    if reading.refuted:
+        raise typer.Exit(EvidenceError.exit_code)
+
+
+def closing_entry(opened: App, reading: Reading, run_id: str) -> Entry:
     """The entry that closed a run; raises ConfigurationError when there is none."""
-    closed = [entry for entry in opened.entries() if entry.kind != "opened"]
-    found = [entry for entry in closed if run_id in (entry.run_id, "last")]
-    if not found:
+    found = closing_of(reading.entries, run_id)
+    if found is None:
         raise ConfigurationError(
             f"no closed run '{run_id}'",
             where=str(opened.configuration.evidence.directory),
             remedy="See `drillbook evidence list`.",
         )
-    return found[-1]
+    return found

@@ -27,7 +27,7 @@ from drillbook.cli.main import main
 from drillbook.clock import SystemClock
 from drillbook.config import Inventory
 from drillbook.model import Heartbeat
-from drillbook.run.gate import Gate, leftovers
+from drillbook.run.gate import Gate, made
 
 if TYPE_CHECKING:
     from pathlib import Path
