@@ -20,6 +20,7 @@ from drillbook.evidence import (
     S3Location,
     Signer,
     closed_records,
+    newest_signature,
     noted_anchored,
     read_log,
 )
@@ -137,6 +138,7 @@ class App:
             lambda user: S3User(store, user),
             clock_offset_limit=self.configuration.clock_offset_limit,
             anchored=self.configuration.evidence.anchored,
+            newest=self._newest_signature,
         )
 
     def playbooks(self) -> Playbooks:
@@ -228,6 +230,11 @@ class App:
         from drillbook.stores.s3 import S3Heartbeats  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
 
         return S3Heartbeats(self.configuration.store, READER).published(service)
+
+    def _newest_signature(self) -> tuple[str, bytes] | None:
+        """Key in the anchor, and content, of the signature of the newest entry; None where there is none."""
+        anchor, found = self._anchor(), newest_signature(self.configuration.evidence.directory)
+        return (anchor.key_of(found[0]), found[1]) if anchor and found else None
 
     def _credential(self, user: str) -> S3Credential | None:
         from drillbook.stores.client import user_keys  # noqa: PLC0415 - boto3 takes a while

@@ -235,9 +235,9 @@ def test_nobody_may(store: Store, user: str, bucket: str, name: str) -> None:
     assert code_of(lambda: FORBIDDEN[name](store.client(user), target)) in DENIED
 
 
-def preflight(server: str, keys: Path) -> Preflight:
+def preflight(server: str, keys: Path, bucket: str = REPOSITORY, **days: int) -> Preflight:
     """drillbook's own proof, with the keys of the page."""
-    as_said = described(server, keys)
+    as_said = described(server, keys, bucket, **days)
 
     def user(name: str) -> S3User:
         client: BaseClient = make_client(
@@ -245,7 +245,13 @@ def preflight(server: str, keys: Path) -> Preflight:
         )
         return S3User(as_said, name, client)
 
-    return Preflight(as_said, user, clock_offset_limit=timedelta(seconds=5), anchored=True)
+    return Preflight(
+        as_said,
+        user,
+        clock_offset_limit=timedelta(seconds=5),
+        anchored=True,
+        newest=lambda: ("log/000001-opened.sig", bytes(64)),
+    )
 
 
 def test_preflight_is_green_and_prints_what_the_page_shows(server: str, keys: Path, store: Store) -> None:
@@ -255,6 +261,27 @@ def test_preflight_is_green_and_prints_what_the_page_shows(server: str, keys: Pa
     for check in checks:
         found = check.actual if "clock" not in check.name else ""
         assert re.search(rf"^passed +{re.escape(check.name)} +{re.escape(found)}", page, re.MULTILINE), check
+
+
+def test_the_control_leaves_one_object_however_often_it_is_tried(server: str, keys: Path, store: Store) -> None:
+    for _ in range(2):
+        assert "evidence_writer can add" in [check.name for check in preflight(server, keys).prove(Mode.SANDBOX)]
+    listed = store.client("repository_reader").list_object_versions(Bucket=EVIDENCE, Prefix="log/000001-opened.sig")
+    assert len(listed["Versions"]) == 1
+
+
+@pytest.mark.parametrize(("days", "said"), [({"retention_days": 31}, "for 38 days, and 39 are needed")])
+def test_preflight_refuses_a_lock_that_is_too_short(
+    server: str, keys: Path, store: Store, days: dict[str, int], said: str
+) -> None:
+    with pytest.raises(RefusedError, match=said):
+        preflight(server, keys, **days).prove(Mode.SANDBOX)
+
+
+def test_preflight_refuses_a_bucket_without_a_lock(server: str, keys: Path, store: Store) -> None:
+    """The bucket of the heartbeats is versioned, and has none."""
+    with pytest.raises(RefusedError, match="no default lock"):
+        preflight(server, keys, bucket=HEARTBEAT).prove(Mode.SANDBOX)
 
 
 @pytest.fixture
@@ -305,19 +332,29 @@ def test_preflight_refuses_a_right_too_many(server: str, keys: Path, clients: St
         preflight(server, keys).prove(Mode.SANDBOX)
 
 
-@pytest.mark.parametrize("changed", [("repository_reader", None, "s3:ListBucket")], indirect=True, ids=["list"])
-def test_preflight_misses_a_right_too_few(server: str, keys: Path, changed: None) -> None:
-    with pytest.raises(InfrastructureError, match="can't list the repository pgbackrest"):
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("repository_reader", None, "s3:ListBucket"), "can't list the repository pgbackrest"),
+        (("repository_reader", None, "s3:GetBucketObjectLockConfiguration"), "can't read the lock of the bucket"),
+        (("repository_reader", None, "s3:GetBucketVersioning"), "can't read the versioning of the bucket"),
+        (("evidence_writer", None, "s3:PutObject"), "evidence_writer can't add to the evidence"),
+    ],
+    indirect=["changed"],
+    ids=["list", "lock", "versioning", "add"],
+)
+def test_preflight_misses_a_right_too_few(server: str, keys: Path, changed: None, said: str) -> None:
+    with pytest.raises(InfrastructureError, match=said):
         preflight(server, keys).prove(Mode.SANDBOX)
 
 
-def described(server: str, keys: Path) -> ObjectStore:
+def described(server: str, keys: Path, bucket: str = REPOSITORY, **days: int) -> ObjectStore:
     """The store as an inventory says it."""
     return ObjectStore(
         endpoint=server,
         region=REGION,
         ca_file=None,
-        repositories={"pgbackrest": Repository(REPOSITORY, "/")},
+        repositories={"pgbackrest": Repository(bucket, "/", **days)},
         evidence_bucket=EVIDENCE,
         heartbeat_bucket=HEARTBEAT,
         credentials_directory=keys,

@@ -11,7 +11,7 @@ from drillbook.evidence.entries import ENTRY_SCHEMA, JSON, Entry, EntryKind, can
 from drillbook.evidence.findings import Finding, FindingKind, VerificationReport
 from drillbook.evidence.log import EvidenceLog, noted_anchored
 from drillbook.evidence.on_demand import LogOnDemand
-from drillbook.evidence.reading import Reading, closed_records, closing_of, read_log
+from drillbook.evidence.reading import Reading, closed_records, closing_of, newest_signature, read_log
 from drillbook.evidence.reports import record_sha256, render_html, render_json, render_junit, render_text
 from drillbook.evidence.s3_anchor import S3Anchor, S3Credential, S3Location
 from drillbook.evidence.signature import Signer, Verifier
@@ -41,6 +41,7 @@ __all__ = [
     "canonical_json",
     "closed_records",
     "closing_of",
+    "newest_signature",
     "noted_anchored",
     "read_log",
     "record_sha256",

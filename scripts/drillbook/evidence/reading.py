@@ -65,6 +65,12 @@ def read_log(directory: Path, public_key_pem: bytes | None, *, why_no_key: str =
     return Reading(_exact(entries), f"the newest entry, {newest.name}, is not signed by the key given", refuted=True)
 
 
+def newest_signature(directory: Path) -> tuple[str, bytes] | None:
+    """File name and content of the signature of the newest entry; None in an empty log. Raises EvidenceError where it is gone."""
+    names = scan(directory).entries if directory.exists() else ()
+    return (f"{names[-1]}.sig", read_bytes(directory / f"{names[-1]}.sig")) if names else None
+
+
 def _exact(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """What no key vouches for may hold doubled keys, or what is no JSON: it is shown only if this tool could have written it."""
     for entry in entries:
