@@ -17,9 +17,11 @@ from drillbook.evidence.files import read_bytes
 from drillbook.evidence.findings import Finding, FindingKind, VerificationReport
 from drillbook.evidence.records import tracks_of
 from drillbook.evidence.signature import Verifier
+from drillbook.evidence.verdict_check import contradictions
 
 _RESTORE = "Find out who changed it, keep the changed file aside, and restore the original from the anchor"
 _NOT_ITS_OPENING = "Believe the opened entry, and find out what wrote the closing one"
+_NOT_ITS_FIGURES = "Believe the checks and figures, and find out what wrote the verdict"
 _LOCK_TIMEOUT_SECONDS = 180
 BOUND = ("drill", "trigger", "mode", "plan_digest", "config_digest")
 """What an `opened` entry announces of its run, and the closing one must repeat."""
@@ -203,6 +205,11 @@ def _check_runs(entries: Sequence[Entry]) -> list[Finding]:
             openings.setdefault(entry.run_id, entry)
         elif entry.run_id in openings:
             findings += _compare(openings[entry.run_id], entry)
+        if not opened:
+            findings += [
+                Finding("not-its-figures", f"{entry.name}.json", why, _NOT_ITS_FIGURES)
+                for why in contradictions(entry.body)
+            ]
         if opened != (entry.run_id not in state) or state.get(entry.run_id) == "closed":
             message = f"Run {entry.run_id} is {entry.kind}, and that does not fit the entries before"
             findings.append(Finding("run-order", f"{entry.name}.json", message, _RESTORE))
