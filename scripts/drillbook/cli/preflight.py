@@ -5,13 +5,13 @@ from rich.console import Console
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import show, table
 from drillbook.model import Mode
-from drillbook.run.gate import made, unwanted
+from drillbook.run.gate import outstanding_of, unwanted
 
 
 def preflight(inventory: Inventories = None, as_json: AsJson = False) -> None:
     """Prove by trying, on random absent keys, what the drill's credentials can't do; refuse if one succeeds."""
     opened = open_app(inventory)
-    for one in made(opened.runs, None, opened.clock):
+    for one in outstanding_of(opened.runs, None, opened.clock):
         if not one.running:  # what a drill is using now is in nobody's way: only its own target is held
             raise unwanted(one)
     checks = opened.preflight().prove(Mode.SANDBOX) + opened.limits_of_drills()

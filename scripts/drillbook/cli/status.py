@@ -13,7 +13,7 @@ from drillbook.cli.options import AsJson, Inventories, PublicKey, open_app
 from drillbook.cli.output import seconds_text, show, table
 from drillbook.errors import EvidenceError
 from drillbook.evidence import Reading, closed_records
-from drillbook.run.gate import made, running_runs
+from drillbook.run.gate import outstanding_of, running_runs
 from drillbook.run.run_evidence import BESIDE_NAME
 from drillbook.run.status import DrillStatus, drill_status
 
@@ -24,7 +24,7 @@ def status(inventory: Inventories = None, public_key: PublicKey = None, as_json:
     now = opened.clock.now()
     reading = _reading(opened, public_key)
     found = drill_status(opened.configuration.drills, closed_records(reading), now)
-    of_runs = made(opened.runs, None, opened.clock)
+    of_runs = outstanding_of(opened.runs, None, opened.clock)
     in_use, left = ([str(one) for one in of_runs if one.running is running] for running in (True, False))
     going_on = running_runs(opened.runs, opened.clock)
     evidence = _evidence(opened, reading)

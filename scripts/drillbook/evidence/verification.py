@@ -87,6 +87,12 @@ def _read(directory: Path, anchor: Anchor | None) -> _Snapshot:
             where=str(directory),
             remedy="Verify again when its append has ended",
         ) from error
+    except OSError as error:
+        raise EvidenceError(
+            f"The evidence log can't be locked: {error.strerror or error}",
+            where=str(directory / LOCK_NAME),
+            remedy="See who put that there, remove it, and verify again",
+        ) from error
     return _Snapshot(listing, files, anchored, tuple(findings))
 
 

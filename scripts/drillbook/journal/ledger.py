@@ -99,7 +99,7 @@ class Ledger:
 
     def _read(self) -> tuple[tuple[Resource, ...], tuple[OddLine, ...]]:
         # pydantic takes a while to load, and a child that only adds a line has no use for it
-        from drillbook.journal.ledger_lines import is_gone, key_of, resource_of  # noqa: PLC0415 - said above
+        from drillbook.journal.ledger_lines import is_gone, key_of, line_of  # noqa: PLC0415 - said above
 
         lines = read_lines(self.path)
         found: dict[object, Resource] = {}
@@ -107,7 +107,9 @@ class Ledger:
         for number, entry in lines.entries:
             key = key_of(entry) or number
             try:
-                found[key] = resource_of(entry, found.get(key))
+                known = found.get(key)
+                line = line_of(entry, known.details if known else {})
+                found[key] = Resource(ResourceKind(line.kind), line.name, line.details, State(line.state))
                 odd.pop(key, None)
             except ValueError as error:
                 odd[key] = OddLine(self.path, number, str(error))

@@ -1,15 +1,13 @@
 """What a line of a ledger must hold, by the kind of resource; loaded by who reads a ledger, not by who only adds to one."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from drillbook.journal.ledger import LEDGER_SCHEMA, Resource, ResourceKind, State
-
-_KNOWN_SCHEMAS = ("drillbook.ledger/1", LEDGER_SCHEMA)
-_FORMER_KINDS = {"guest": ResourceKind.MACHINE}
+_KNOWN_SCHEMAS = ("drillbook.ledger/1", "drillbook.ledger/2")
+_FORMER_KINDS = {"guest": "machine"}
 """What ledgers of schema 1 called it. Their `machine` was made by a playbook, and has no claim."""
 _FORMER_TARGET = "target"
 """Where ledgers before runs had tracks named the only one."""
@@ -39,10 +37,13 @@ class _Read(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
-class _Line(_Read):
-    kind: ResourceKind
+class Line(_Read):
+    """What stands in a line, whatever the kind; the details are those of its kind and no others."""
+
+    kind: Literal["owner", "process", "machine", "file"]
     name: Annotated[Text, Field(min_length=1)]
-    state: State
+    state: Literal["intended", "kept", "removed"]
+    details: dict[str, Any] = {}
 
 
 class _Process(_Read):
@@ -67,13 +68,7 @@ class _OfPlaybook(_Read):
     """A machine of schema 1: nothing of it is believed."""
 
 
-_DETAILS: Mapping[ResourceKind, type[_Read]] = {
-    ResourceKind.OWNER: _Owner,
-    ResourceKind.PROCESS: _Process,
-    ResourceKind.MACHINE: _Machine,
-    ResourceKind.FILE: _Read,
-}
-_PROCESSES = (ResourceKind.OWNER, ResourceKind.PROCESS)
+_DETAILS: Mapping[str, type[_Read]] = {"owner": _Owner, "process": _Process, "machine": _Machine, "file": _Read}
 
 
 def key_of(entry: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -84,43 +79,35 @@ def key_of(entry: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def is_gone(entry: Mapping[str, Any]) -> bool:
     """Whether a line says, in any version's words, that something was removed."""
-    return entry.get("state") == State.REMOVED.value
+    return bool(entry.get("state") == "removed")
 
 
-def resource_of(entry: Mapping[str, Any], known: Resource | None) -> Resource:
-    """Read a line; ``known`` is what an earlier line said of the same thing. Raises ValueError that says what is odd in it."""
+def line_of(entry: Mapping[str, Any], known: Mapping[str, Any]) -> Line:
+    """Read a line; ``known`` are the details that an earlier line gave of the same thing. Raises ValueError that says what is odd."""
     if entry.get("schema") not in _KNOWN_SCHEMAS:
         raise ValueError(f"this version does not know its schema (it knows {', '.join(_KNOWN_SCHEMAS)})")
-    kind, state = _word(ResourceKind, _kind_now(entry.get("kind"))), _word(State, entry.get("state"))
     try:
-        line = _Line.model_validate({"kind": kind, "name": entry.get("name"), "state": state})
-        if line.kind in _PROCESSES:
+        told = {"kind": _kind_now(entry.get("kind")), "name": entry.get("name"), "state": entry.get("state")}
+        line = Line.model_validate(told)
+        if line.kind in {"owner", "process"}:
             _process_number(line.name)
-        details = entry.get("details") or (known.details if known else {})
-        return Resource(line.kind, line.name, _details(line.kind, details), line.state)
+        return line.model_copy(update={"details": _details(line.kind, entry.get("details") or known)})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ValueError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
 
 
 def _kind_now(kind: Any) -> Any:
-    return _FORMER_KINDS[kind].value if isinstance(kind, str) and kind in _FORMER_KINDS else kind
+    return _FORMER_KINDS.get(kind, kind) if isinstance(kind, str) else kind
 
 
-def _details(kind: ResourceKind, details: Any) -> dict[str, Any]:
+def _details(kind: str, details: Any) -> dict[str, Any]:
     if not isinstance(details, Mapping):
         raise ValueError("its details are no object")  # noqa: TRY004 - as pydantic says it of all else
-    model = _DETAILS[kind]
-    if kind is ResourceKind.MACHINE and "provider" not in details:
-        model = _OfPlaybook
+    model = _OfPlaybook if kind == "machine" and "provider" not in details else _DETAILS[kind]
     found = {**details}
-    if kind is ResourceKind.OWNER:
+    if kind == "owner":
         former = found.get(_FORMER_TARGET)
-        found["targets"] = found.get("targets", [former] if former else [])
-        found["targets"] = tuple(found["targets"]) if isinstance(found["targets"], list) else found["targets"]
+        targets = found.get("targets", [former] if former else [])
+        found["targets"] = tuple(targets) if isinstance(targets, list) else targets
     return model.model_validate(found).model_dump()
-
-
-def _word(words: type[ResourceKind] | type[State], value: Any) -> Any:
-    """One of the words of this version, or the value itself, which the model then refuses."""
-    return next((word for word in words if word.value == value), value)

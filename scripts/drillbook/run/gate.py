@@ -13,7 +13,7 @@ from drillbook.run.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Outstanding:
     """What a run made and has not removed, as its ledger says it; ``running`` tells that the run is still being carried out.
 
     ``odd`` is a line of the ledger that can't be read: it may be anything.
@@ -41,7 +41,7 @@ class Gate:
 
         In place a line of a ledger that can't be read stops nobody: it leaves the run unproven.
         """
-        found = [one for one in made(self._runs, plan.targets, self._clock) if one.run_id != run_id]
+        found = [one for one in outstanding_of(self._runs, plan.targets, self._clock) if one.run_id != run_id]
         odd = [one for one in found if one.odd] if plan.mode is Mode.IN_PLACE else []
         for one in found:
             if one not in odd:
@@ -59,13 +59,13 @@ class Gate:
         return (nothing_left, *self._preflight(plan.mode))
 
 
-def made(runs: Path, targets: Collection[str] | None, clock: Clock) -> tuple[Made, ...]:
+def outstanding_of(runs: Path, targets: Collection[str] | None, clock: Clock) -> tuple[Outstanding, ...]:
     """Return what ledgers say is there, on one of ``targets`` or anywhere: machines, and lines that can't be read.
 
     A ledger that does not tell its targets, for its line can't be read, counts for each.
     """
     return tuple(
-        one for path in sorted(runs.glob(f"*/{LEDGER_FILE}")) for one in _made(Ledger(path.parent, clock), targets)
+        one for path in sorted(runs.glob(f"*/{LEDGER_FILE}")) for one in _of_ledger(Ledger(path.parent, clock), targets)
     )
 
 
@@ -75,18 +75,18 @@ def running_runs(runs: Path, clock: Clock) -> tuple[str, ...]:
     return tuple(ledger.path.parent.name for ledger in ledgers if ledger.owner_alive())
 
 
-def _made(ledger: Ledger, targets: Collection[str] | None) -> Iterator[Made]:
+def _of_ledger(ledger: Ledger, targets: Collection[str] | None) -> Iterator[Outstanding]:
     if targets is not None and not ledger.owner_untold and not set(targets) & set(ledger.targets):
         return
     run_id, running = ledger.path.parent.name, ledger.owner_alive()
     for resource in ledger.outstanding():
         if resource.kind is ResourceKind.MACHINE:
-            yield Made(run_id, f"{resource.kind} {resource.name}", running)
+            yield Outstanding(run_id, f"{resource.kind} {resource.name}", running)
     for line in ledger.odd():
-        yield Made(run_id, str(line), running, line)
+        yield Outstanding(run_id, str(line), running, line)
 
 
-def unwanted(one: Made) -> DrillbookError:
+def unwanted(one: Outstanding) -> DrillbookError:
     """What keeps a run from starting: RefusedError of what is in use, LeftoversError of what was left."""
     if one.running:
         return RefusedError(
@@ -102,7 +102,7 @@ def unwanted(one: Made) -> DrillbookError:
     return LeftoversError(said, where=f"ledger of {one.run_id}", remedy=_remedy(one))
 
 
-def _remedy(one: Made) -> str:
+def _remedy(one: Outstanding) -> str:
     if one.odd is None:
         return "Run `drillbook drill clean`."
     return f"Look for what carries the mark of the run {one.run_id}, remove it by hand, and then that line."

@@ -11,7 +11,7 @@ from functools import partial
 
 from drillbook.errors import DrillbookError, InfrastructureError, NotAcceptedError, RefusedError
 from drillbook.model import Check, CheckStatus, Mode, ObjectStore, Repository, Stage
-from drillbook.stores.locks import Kept, kept_repository, prove_locked
+from drillbook.stores.locks import LockedBucket, bucket_of_repository, prove_locked
 from drillbook.stores.permissions import Permissions
 
 READER = "repository_reader"
@@ -66,7 +66,7 @@ class Preflight:
         checks = [
             self._clock(reader, Mode.SANDBOX),
             *(self._listed(reader, name, found) for name, found in self._store.repositories.items()),
-            *(prove_locked(reader, kept) for kept in self._kept()),
+            *(prove_locked(reader, bucket) for bucket in self._locked_buckets()),
             _denied(READER, self._reader_attempts(reader)),
         ]
         if self._anchored:
@@ -84,8 +84,8 @@ class Preflight:
         yield _tolerant("clock of the controller", lambda: self._clock(reader, Mode.IN_PLACE))
         for name, found in self._store.repositories.items():
             yield _tolerant(f"repository {name} can be read", partial(self._listed, reader, name, found))
-        for kept in self._kept():
-            yield _tolerant(f"{kept.what} is locked", partial(prove_locked, reader, kept))
+        for bucket in self._locked_buckets():
+            yield _tolerant(f"{bucket.what} is locked", partial(prove_locked, reader, bucket))
         if self._anchored:
             try:
                 writer = self._users(WRITER)
@@ -94,12 +94,12 @@ class Preflight:
             except DrillbookError as error:
                 yield _skipped(f"{WRITER} is limited, and can add", error)
 
-    def _kept(self) -> Iterator[Kept]:
+    def _locked_buckets(self) -> Iterator[LockedBucket]:
         for name, repository in self._store.repositories.items():
-            yield kept_repository(name, repository)
+            yield bucket_of_repository(name, repository)
         if self._anchored:
             days = self._store.evidence_days
-            yield Kept("evidence", self._store.evidence_bucket, days, "evidence_days")
+            yield LockedBucket("evidence", self._store.evidence_bucket, days, "evidence_days")
 
     def _adds(self, writer: Permissions) -> Check:
         """The positive control: a writer that is denied everything is limited as well."""

@@ -395,3 +395,10 @@ def test_a_verdict_that_its_own_record_contradicts_is_found(
 def test_what_could_not_be_carried_out_contradicts_nothing(record_2: dict[str, Any], verdict: str) -> None:
     assert contradictions({**record_2, "error": {"message": "x"}, "verdict": verdict}) == ()
     assert contradictions({**record_2, "verdict": verdict}) != ()
+
+
+def test_a_lock_that_is_a_link_is_no_traceback(good_log: Path, signer: Signer) -> None:
+    (good_log / ".lock").unlink(missing_ok=True)
+    (good_log / ".lock").symlink_to(good_log / "000001-opened.json")
+    with pytest.raises(EvidenceError, match="can't be locked"):
+        verify_log(good_log, signer.public_key_pem())

@@ -15,7 +15,7 @@ from drillbook.journal.journal import JOURNAL_FILE
 from drillbook.journal.ledger import LEDGER_FILE, Ledger, ResourceKind, machine_resource, process_resource
 from drillbook.model import Claim, PointRequest, Verdict
 from drillbook.process import ProcessIdentity
-from drillbook.run.gate import made, running_runs
+from drillbook.run.gate import outstanding_of, running_runs
 from drillbook.run.plan import plan_in_place
 from drillbook.run.record import identity
 
@@ -82,7 +82,7 @@ def test_a_thousand_hostile_lines_raise_nothing_and_hide_nothing(world: World, m
         owner = {**GOOD["owner"], "name": "5"}
         machine = {**GOOD["machine"], "name": "lab: behind", "details": {**CLAIM, "run_id": run_id}}
         spoil(world, run_id, line(owner), hostile(chance), line(machine))
-    found = made(world.directory / "runs", None, world.clock)
+    found = outstanding_of(world.directory / "runs", None, world.clock)
     assert {one.run_id for one in found if one.what == "machine lab: behind"} == set(runs)
     odd = {one.run_id for one in found if one.odd}
     assert len(odd) > 500
@@ -134,11 +134,11 @@ def test_in_place_an_odd_line_stops_nobody_and_proves_nothing(world: World) -> N
 def test_what_a_newer_version_made_and_removed_is_no_leftover(world: World) -> None:
     newer = {"schema": "drillbook.ledger/9", "kind": "volume", "name": "vol-1"}
     spoil(world, "run-0", line(GOOD["owner"]), line({**newer, "state": "intended"}))
-    (one,) = made(world.directory / "runs", None, world.clock)
+    (one,) = outstanding_of(world.directory / "runs", None, world.clock)
     assert one.odd is not None
     assert "does not know its schema" in one.odd.why
     spoil(world, "run-1", line(GOOD["owner"]), *(line({**newer, "state": state}) for state in ("intended", "removed")))
-    assert {one.run_id for one in made(world.directory / "runs", None, world.clock)} == {"run-0"}
+    assert {one.run_id for one in outstanding_of(world.directory / "runs", None, world.clock)} == {"run-0"}
 
 
 def test_a_run_that_is_going_on_is_no_leftover(world: World) -> None:
@@ -148,7 +148,7 @@ def test_a_run_that_is_going_on_is_no_leftover(world: World) -> None:
     me = ProcessIdentity.of(os.getpid())
     ledger.intend(process_resource(ResourceKind.OWNER, me, targets=["sandbox1"]))
     ledger.intend(machine_resource(Claim(**CLAIM)))
-    (one,) = made(world.directory / "runs", None, world.clock)
+    (one,) = outstanding_of(world.directory / "runs", None, world.clock)
     assert (one.running, running_runs(world.directory / "runs", world.clock)) == (True, ("run-0",))
     assert world.cleaner().clean() == ()
     outcome = world.run()
@@ -190,7 +190,7 @@ def test_a_live_owner_is_told_by_its_start(world: World) -> None:
     me = ProcessIdentity.of(os.getpid())
     details = {"start_ticks": me.start_ticks + 1, "boot_id": me.boot_id, "targets": ["sandbox1"]}
     spoil(world, "run-0", line({**GOOD["owner"], "name": str(me.pid), "details": details}), line(GOOD["machine"]))
-    (one,) = made(world.directory / "runs", None, world.clock)
+    (one,) = outstanding_of(world.directory / "runs", None, world.clock)
     assert not one.running
     with pytest.raises(LeftoversError):
         world.tools().gate.pass_through(world.plan(), run_id="")
@@ -200,6 +200,6 @@ def test_a_live_owner_is_told_by_its_start(world: World) -> None:
 @pytest.mark.parametrize("kind", ["machine", "file"])
 def test_what_neither_terminal_nor_kernel_takes_is_no_name(world: World, kind: str, name: str) -> None:
     spoil(world, "run-0", line(GOOD["owner"]), line({**GOOD[kind], "name": name}))
-    (one,) = made(world.directory / "runs", None, world.clock)
+    (one,) = outstanding_of(world.directory / "runs", None, world.clock)
     assert one.odd is not None
     assert str(one).isprintable()
