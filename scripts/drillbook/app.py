@@ -11,14 +11,18 @@ from typing import Any
 from drillbook.ansible.playbooks import Playbooks
 from drillbook.clock import Clock, SystemClock
 from drillbook.config import Configuration, Inventory, configuration, read_inventory
-from drillbook.errors import ConfigurationError, InfrastructureError
+from drillbook.errors import ConfigurationError, DrillbookError, EvidenceError
 from drillbook.evidence import (
-    Entry,
-    EvidenceLog,
+    LogOnDemand,
+    Reading,
     S3Anchor,
     S3Credential,
     S3Location,
     Signer,
+    closed_records,
+    newest_signature,
+    noted_anchored,
+    read_log,
 )
 from drillbook.inquiry.asking import Asking
 from drillbook.journal.journal import Reporter
@@ -64,19 +68,34 @@ class App:
         """Where the directories of the runs are."""
         return self.configuration.state_directory / "runs"
 
-    def evidence(self) -> EvidenceLog:
-        """The evidence log, with its anchor if there is one; makes the signing key when it is missing."""
+    def evidence(self) -> LogOnDemand:
+        """The evidence log, with its anchor if there is one; nothing is made or read before something is asked of it."""
         place = self.configuration.evidence
-        signer = Signer.load_or_create(place.signing_key_file)
-        return EvidenceLog(place.directory, signer, self.clock.now, self.anchor(writing=True))
+        return LogOnDemand(place.directory, place.signing_key_file, self.clock.now, lambda: self.anchor(writing=True))
 
-    def entries(self) -> tuple[Entry, ...]:
-        """All entries of the evidence log; none, and nothing is made, where there is no log yet."""
-        return tuple(self.evidence().entries()) if self.configuration.evidence.directory.exists() else ()
+    def reading(self, public_key: Path | None = None) -> Reading:
+        """What is in the evidence log, and whether a key vouches for it; needs no private key and makes nothing.
 
-    def open_runs(self) -> tuple[str, ...]:
-        """Runs that were opened and not closed; none, and nothing is made, where there is no log yet."""
-        return tuple(self.evidence().open_runs()) if self.configuration.evidence.directory.exists() else ()
+        ``public_key`` is kept outside the log; left out, it is the signing key's own, where that can be read. Raises EvidenceError
+        where the chain is broken, ConfigurationError where the key that was given can't be read.
+        """
+        directory = self.configuration.evidence.directory
+        if public_key is not None:
+            return read_log(directory, key_in(public_key))
+        try:
+            key = Signer.load(self.configuration.evidence.signing_key_file).public_key_pem()
+        except EvidenceError as error:
+            why = f"no key vouches for it: {error.message}. Give the public key, kept outside the log, by --public-key"
+            return read_log(directory, None, why_no_key=why)
+        return read_log(directory, key)
+
+    def waiting_for_anchor(self, reading: Reading) -> int:
+        """How many of the entries that were read wait to be anchored, as the log has noted it; 0 where no anchor is declared."""
+        anchor = self._anchor()
+        if anchor is None:
+            return 0
+        entries = len(reading.entries)
+        return entries - noted_anchored(self.configuration.evidence.directory, anchor, entries)
 
     def public_key(self) -> bytes:
         """Public key of the evidence log's signer, PEM; raises ConfigurationError where nothing was ever signed."""
@@ -86,13 +105,18 @@ class App:
                 where=str(self.configuration.evidence.signing_key_file),
                 remedy="Run a drill first, or give --public-key.",
             )
-        return Signer.load_or_create(self.configuration.evidence.signing_key_file).public_key_pem()
+        return Signer.load(self.configuration.evidence.signing_key_file).public_key_pem()
 
     def anchor(self, *, writing: bool) -> S3Anchor | None:
-        """The anchor, with the credential for adding or with the one for reading; None if none is configured.
+        """The anchor, with the credential for reading, and where it is written with that for adding, too; None if none is configured.
 
         Credentials that can't be read leave it without: entries then wait on this disk, and say so.
         """
+        if not self.configuration.evidence.anchored:
+            return None
+        return self._anchor(self._credential(READER), self._credential(WRITER) if writing else None)
+
+    def _anchor(self, reader: S3Credential | None = None, writer: S3Credential | None = None) -> S3Anchor | None:
         place, store = self.configuration.evidence, self.configuration.store
         if not place.anchored:
             return None
@@ -103,12 +127,13 @@ class App:
             region=store.region,
             ca_file=store.ca_file,
         )
-        credential = self._credential(WRITER if writing else READER)
-        return S3Anchor(location, writer=credential) if writing else S3Anchor(location, reader=credential)
+        return S3Anchor(location, writer=writer, reader=reader)
 
     def history(self) -> tuple[Mapping[str, Any], ...]:
-        """The records of all closed runs, oldest first."""
-        return tuple(entry.body for entry in self.entries() if entry.kind != "opened")
+        """The records of all closed runs, oldest first; raises EvidenceError where the log is broken or forged."""
+        reading = self.reading()
+        reading.refuse_forged(self.configuration.evidence.directory)
+        return closed_records(reading)
 
     def preflight(self) -> Preflight:
         """The proof of what the drill's credentials can't do."""
@@ -120,6 +145,7 @@ class App:
             lambda user: S3User(store, user),
             clock_offset_limit=self.configuration.clock_offset_limit,
             anchored=self.configuration.evidence.anchored,
+            newest=self._newest_signature,
         )
 
     def playbooks(self) -> Playbooks:
@@ -212,12 +238,17 @@ class App:
 
         return S3Heartbeats(self.configuration.store, READER).published(service.name, service.hosts)
 
+    def _newest_signature(self) -> tuple[str, bytes] | None:
+        """Key in the anchor, and content, of the signature of the newest entry; None where there is none."""
+        anchor, found = self._anchor(), newest_signature(self.configuration.evidence.directory)
+        return (anchor.key_of(found[0]), found[1]) if anchor and found else None
+
     def _credential(self, user: str) -> S3Credential | None:
         from drillbook.stores.client import user_keys  # noqa: PLC0415 - boto3 takes a while
 
         try:
             access_key, secret_key = user_keys(self.configuration.store.credentials_directory, user)
-        except InfrastructureError:
+        except DrillbookError:
             return None
         return S3Credential(access_key, secret_key)
 
@@ -278,6 +309,16 @@ def removers_of(configuration: Configuration, clock: Clock) -> Removers:
 
 def _mitogen() -> bool:
     return os.environ.get(MITOGEN) == "1"
+
+
+def key_in(path: Path) -> bytes:
+    """Read a public key that was named; raises ConfigurationError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the public key can't be read: {error.strerror}", where=str(path), remedy="Name the file that holds it."
+        ) from error
 
 
 def operator() -> str:

@@ -67,6 +67,10 @@ class UnknownOutcomeError(InfrastructureError):
     """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
 
 
+class NotAcceptedError(InfrastructureError):
+    """The store answers, but does not take a credential, or has not what was asked for: no dead store."""
+
+
 class LockedError(InfrastructureError):
     """Something else holds a machine, and nothing was done to it: the same may be asked for again."""
 

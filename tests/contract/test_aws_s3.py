@@ -19,6 +19,7 @@ import pytest
 import requests
 import yaml
 from botocore.client import BaseClient
+from botocore.exceptions import ReadTimeoutError
 from tests.contract.test_object_store_credentials import (
     BUCKETS,
     CASES,
@@ -38,8 +39,17 @@ from tests.support.moto_server import moto_server
 from tests.unit.plugins.test_object_store_buckets import buckets as module
 
 from drillbook.errors import InfrastructureError, RefusedError
-from drillbook.evidence import S3Anchor, S3Credential, S3Location
-from drillbook.evidence.anchor import AnchorUnavailableError
+from drillbook.evidence import (
+    AnchorConflictError,
+    AnchorUnavailableError,
+    EvidenceLog,
+    S3Anchor,
+    S3Credential,
+    S3Location,
+    Signer,
+    verify_log,
+)
+from drillbook.evidence.s3_anchor import _connect
 from drillbook.model import CheckStatus, Mode, ObjectStore, Repository
 from drillbook.stores.client import make_client, user_keys
 from drillbook.stores.limits import Preflight
@@ -225,9 +235,9 @@ def test_nobody_may(store: Store, user: str, bucket: str, name: str) -> None:
     assert code_of(lambda: FORBIDDEN[name](store.client(user), target)) in DENIED
 
 
-def preflight(server: str, keys: Path) -> Preflight:
+def preflight(server: str, keys: Path, bucket: str = REPOSITORY, **days: int) -> Preflight:
     """drillbook's own proof, with the keys of the page."""
-    as_said = described(server, keys)
+    as_said = described(server, keys, bucket, **days)
 
     def user(name: str) -> S3User:
         client: BaseClient = make_client(
@@ -235,7 +245,13 @@ def preflight(server: str, keys: Path) -> Preflight:
         )
         return S3User(as_said, name, client)
 
-    return Preflight(as_said, user, clock_offset_limit=timedelta(seconds=5), anchored=True)
+    return Preflight(
+        as_said,
+        user,
+        clock_offset_limit=timedelta(seconds=5),
+        anchored=True,
+        newest=lambda: ("log/000001-opened.sig", bytes(64)),
+    )
 
 
 def test_preflight_is_green_and_prints_what_the_page_shows(server: str, keys: Path, store: Store) -> None:
@@ -245,6 +261,27 @@ def test_preflight_is_green_and_prints_what_the_page_shows(server: str, keys: Pa
     for check in checks:
         found = check.actual if "clock" not in check.name else ""
         assert re.search(rf"^passed +{re.escape(check.name)} +{re.escape(found)}", page, re.MULTILINE), check
+
+
+def test_the_control_leaves_one_object_however_often_it_is_tried(server: str, keys: Path, store: Store) -> None:
+    for _ in range(2):
+        assert "evidence_writer can add" in [check.name for check in preflight(server, keys).prove(Mode.SANDBOX)]
+    listed = store.client("repository_reader").list_object_versions(Bucket=EVIDENCE, Prefix="log/000001-opened.sig")
+    assert len(listed["Versions"]) == 1
+
+
+@pytest.mark.parametrize(("days", "said"), [({"retention_days": 31}, "for 38 days, and 39 are needed")])
+def test_preflight_refuses_a_lock_that_is_too_short(
+    server: str, keys: Path, store: Store, days: dict[str, int], said: str
+) -> None:
+    with pytest.raises(RefusedError, match=said):
+        preflight(server, keys, **days).prove(Mode.SANDBOX)
+
+
+def test_preflight_refuses_a_bucket_without_a_lock(server: str, keys: Path, store: Store) -> None:
+    """The bucket of the heartbeats is versioned, and has none."""
+    with pytest.raises(RefusedError, match="no default lock"):
+        preflight(server, keys, bucket=HEARTBEAT).prove(Mode.SANDBOX)
 
 
 @pytest.fixture
@@ -295,19 +332,29 @@ def test_preflight_refuses_a_right_too_many(server: str, keys: Path, clients: St
         preflight(server, keys).prove(Mode.SANDBOX)
 
 
-@pytest.mark.parametrize("changed", [("repository_reader", None, "s3:ListBucket")], indirect=True, ids=["list"])
-def test_preflight_misses_a_right_too_few(server: str, keys: Path, changed: None) -> None:
-    with pytest.raises(InfrastructureError, match="can't list the repository pgbackrest"):
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("repository_reader", None, "s3:ListBucket"), "can't list the repository pgbackrest"),
+        (("repository_reader", None, "s3:GetBucketObjectLockConfiguration"), "can't read the lock of the bucket"),
+        (("repository_reader", None, "s3:GetBucketVersioning"), "can't read the versioning of the bucket"),
+        (("evidence_writer", None, "s3:PutObject"), "evidence_writer can't add to the evidence"),
+    ],
+    indirect=["changed"],
+    ids=["list", "lock", "versioning", "add"],
+)
+def test_preflight_misses_a_right_too_few(server: str, keys: Path, changed: None, said: str) -> None:
+    with pytest.raises(InfrastructureError, match=said):
         preflight(server, keys).prove(Mode.SANDBOX)
 
 
-def described(server: str, keys: Path) -> ObjectStore:
+def described(server: str, keys: Path, bucket: str = REPOSITORY, **days: int) -> ObjectStore:
     """The store as an inventory says it."""
     return ObjectStore(
         endpoint=server,
         region=REGION,
         ca_file=None,
-        repositories={"pgbackrest": Repository(REPOSITORY, "/")},
+        repositories={"pgbackrest": Repository(bucket, "/", **days)},
         evidence_bucket=EVIDENCE,
         heartbeat_bucket=HEARTBEAT,
         credentials_directory=keys,
@@ -338,9 +385,79 @@ def test_heartbeats_are_published_and_read_by_their_policies(server: str, keys: 
 def test_evidence_is_anchored_and_verified_by_its_policies(server: str, keys: Path, store: Store) -> None:
     location = S3Location(bucket=EVIDENCE, prefix="anchored", endpoint=server, region=REGION)
     writer, reader = (S3Credential(*user_keys(keys, user)) for user in ("evidence_writer", "repository_reader"))
-    S3Anchor(location, writer=writer).put("000001-opened.json", b"{}")
+    both = S3Anchor(location, writer=writer, reader=reader)
+    both.put("000001-opened.json", b"{}")
+    both.put("000001-opened.json", b"{}")
+    with pytest.raises(AnchorConflictError, match="another entry"):
+        both.put("000001-opened.json", b"{another}")
     with pytest.raises(AnchorUnavailableError, match="is there already"):
-        S3Anchor(location, writer=writer).put("000001-opened.json", b"{another}")
+        S3Anchor(location, writer=writer).put("000001-opened.json", b"{}")
     anchor = S3Anchor(location, reader=reader)
     (found,) = anchor.list()
     assert (found.anomaly, anchor.get(found)) == (None, b"{}")
+
+
+@pytest.mark.parametrize("fault", ["lost answer", "killed before the note", "note lost", "note too large"])
+def test_anchoring_goes_on_after_any_fault_behind_the_put(
+    server: str, keys: Path, store: Store, tmp_path: Path, fault: str
+) -> None:
+    """AWS honours If-None-Match: whatever was stored without our knowing it answers 412 for ever after."""
+    location = S3Location(bucket=EVIDENCE, prefix=f"faults-{fault}", endpoint=server, region=REGION)
+    writer, reader = (S3Credential(*user_keys(keys, user)) for user in ("evidence_writer", "repository_reader"))
+    losing: list[bool] = []
+    anchor = S3Anchor(
+        location, writer=writer, reader=reader, client_factory=lambda *given: Losing(_connect(*given), losing)
+    )
+    signer = Signer.load_or_create(tmp_path / "key.pem")
+    log = EvidenceLog(tmp_path / "log", signer, lambda: datetime.now(UTC), anchor)
+    log.append("opened", "run-1", {})
+    losing += [True] if fault == "lost answer" else []
+    with pytest.MonkeyPatch.context() as patch:
+        if fault == "killed before the note":
+            patch.setattr("drillbook.evidence.log.put_in_place", killed)
+            with pytest.raises(Killed):
+                log.append("closed", "run-1", {})
+        else:
+            log.append("closed", "run-1", {})
+    assert losing == []
+    if fault == "killed before the note":
+        assert log.open_runs() == []
+    if fault == "note lost":
+        (tmp_path / "log/.anchored").unlink()
+    if fault == "note too large":
+        log = EvidenceLog(tmp_path / "log", signer, lambda: datetime.now(UTC))
+        log.append("opened", "run-2", {})
+        log.append("closed", "run-2", {})
+        note = {"schema": "drillbook.anchored/1", "anchor": anchor.label, "sequence": 4}
+        (tmp_path / "log/.anchored").write_text(json.dumps(note), encoding="utf-8")
+        log = EvidenceLog(tmp_path / "log", signer, lambda: datetime.now(UTC), anchor)
+    log.anchor_pending()
+    assert verify_log(tmp_path / "log", signer.public_key_pem(), anchor).findings == ()
+    assert log.append("opened", "run-3", {}).anchored
+    assert log.append("closed", "run-3", {}).anchored
+    assert verify_log(tmp_path / "log", signer.public_key_pem(), anchor).ok
+
+
+class Losing:
+    """A client whose store keeps what is put, and whose answer is lost as often as was asked for."""
+
+    def __init__(self, client: Any, losing: list[bool]) -> None:
+        self._client = client
+        self._losing = losing
+
+    def put_object(self, **given: Any) -> Any:
+        done = self._client.put_object(**given)
+        if self._losing and self._losing.pop():
+            raise ReadTimeoutError(endpoint_url="x")
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class Killed(BaseException):
+    """What SIGKILL is to the code under test: no handler runs."""
+
+
+def killed(*_given: object) -> None:
+    raise Killed

@@ -1,7 +1,7 @@
 """What moto's S3 lacks to judge a key by its policies: locks, access blocks, the source of a copy, TLS, and what is malformed.
 
 moto takes an action that it does not know for another one, and every condition of a bucket's policy for met. It wants a checksum of
-a copy into a locked bucket, which has no body, and takes any text for a policy and any word for a state of versioning.
+a copy into a locked bucket, which has no body, and takes any text for a policy and any word for a state of versioning or of a lock.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _PERMISSION = FakeBucket.get_permission
 _AUTHORIZE: Any = S3Response._authenticate_and_authorize_s3_action
 _PUT_POLICY = S3Backend.put_bucket_policy
 _PUT_VERSIONING = S3Backend.put_bucket_versioning
+_PUT_LOCK: Any = S3Backend.put_object_lock_configuration
 _BUCKET = {
     ("GET", "object-lock"): "GetBucketObjectLockConfiguration",
     ("PUT", "object-lock"): "PutBucketObjectLockConfiguration",
@@ -77,6 +78,12 @@ def _put_versioning(backend: Any, bucket_name: str, status: str) -> None:
     _PUT_VERSIONING(backend, bucket_name, status)
 
 
+def _put_lock(backend: Any, bucket_name: str, lock_enabled: Any, *rest: Any, **more: Any) -> None:
+    if lock_enabled not in {True, "Enabled"}:
+        raise MalformedXML
+    _PUT_LOCK(backend, bucket_name, lock_enabled, *rest, **more)
+
+
 def complete_s3() -> None:
     """Teach moto's S3; to be done before its server starts."""
     for kind, actions in (("BUCKET", _BUCKET), ("KEY", _KEY)):
@@ -87,5 +94,6 @@ def complete_s3() -> None:
     backend: Any = S3Backend
     backend.put_bucket_policy = _put_policy
     backend.put_bucket_versioning = _put_versioning
+    backend.put_object_lock_configuration = _put_lock
     response: Any = S3Response
     response._authenticate_and_authorize_s3_action = _authorize

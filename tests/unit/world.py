@@ -9,6 +9,7 @@ from typing import Any
 from drillbook.ansible import Order, Watcher
 from drillbook.config import Configuration
 from drillbook.evidence import EvidenceLog
+from drillbook.evidence.verdict_check import contradictions
 from drillbook.journal.journal import RunEvent
 from drillbook.journal.ledger import machine_resource
 from drillbook.model import Check, Claim, Heartbeat, Mode, PublishedHeartbeats, Step
@@ -131,7 +132,9 @@ class World:
         return plan_drill(self.configuration, self.configuration.drill("main-latest"), **changes)
 
     def run(self, plan: Plan | None = None, **changes: Any) -> Outcome:
-        return DrillRunner(self.tools(**changes)).run(plan or self.plan())
+        outcome = DrillRunner(self.tools(**changes)).run(plan or self.plan())
+        assert contradictions(outcome.record) == (), "a record never contradicts itself"
+        return outcome
 
     def kinds(self) -> list[str]:
         return [entry.kind for entry in self.evidence.entries()]

@@ -9,12 +9,21 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from drillbook.app import App
+from drillbook.app import App, key_in
 from drillbook.cli.examples import examples
-from drillbook.cli.options import AsJson, Inventories, open_declared
+from drillbook.cli.options import AsJson, Inventories, PublicKey, open_declared
 from drillbook.cli.output import console, count_text, show, table
-from drillbook.errors import ConfigurationError
-from drillbook.evidence import Entry, render_html, render_json, render_junit, render_text, verify_log
+from drillbook.errors import ConfigurationError, EvidenceError
+from drillbook.evidence import (
+    Entry,
+    Reading,
+    closing_of,
+    render_html,
+    render_json,
+    render_junit,
+    render_text,
+    verify_log,
+)
 from drillbook.model import format_instant
 
 PAGE = "docs/how-to/verify-evidence.md"
@@ -25,20 +34,26 @@ app = typer.Typer(
 )
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_RENDERERS: Mapping[str, Callable[[Entry], str]] = {
-    "html": lambda entry: render_html(entry.body, entry),
-    "junit": lambda entry: render_junit(entry.body),
-    "json": lambda entry: render_json(entry.body),
-    "text": lambda entry: render_text(entry.body),
+_RENDERERS: Mapping[str, Callable[[Entry, str], str]] = {
+    "html": lambda entry, doubt: render_html(entry.body, entry, doubt=doubt),
+    "text": lambda entry, doubt: render_text(entry.body, doubt=doubt),
+    "junit": lambda entry, _doubt: render_junit(entry.body),
+    "json": lambda entry, _doubt: render_json(entry.body),
 }
+_FOR_MACHINES = ("junit", "json")
+"""Forms that have no place for a doubt: they are not written where there is one."""
 
 RunId = Annotated[str, typer.Argument(help="A run, or `last`.", metavar="RUN")]
 
 
 @app.command("list", epilog=examples("drillbook evidence list", page=PAGE))
-def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Show all entries, oldest first."""
-    entries = open_declared(inventory).entries()
+def list_entries(inventory: Inventories = None, public_key: PublicKey = None, as_json: AsJson = False) -> None:
+    """Show all entries, oldest first.
+
+    It says whether the key vouches for them. Exit code 3 if their signature is wrong.
+    """
+    reading = open_declared(inventory).reading(public_key)
+    entries = reading.entries
     rows = [
         (
             f"{entry.sequence:06d}",
@@ -57,18 +72,29 @@ def list_entries(inventory: Inventories = None, as_json: AsJson = False) -> None
             "written_at": format_instant(entry.written_at),
             "verdict": entry.body.get("verdict"),
             "sha256": entry.sha256,
+            "verified": reading.verified,
         }
         for entry in entries
     ]
     headings = ("", "entry", "run", "verdict", "written (UTC)")
     show(data, as_json=as_json, text=lambda screen: screen.print(table(headings, rows)))
+    _tell(reading)
 
 
 @app.command("show", epilog=examples("drillbook evidence show last", "drillbook evidence show last --json", page=PAGE))
-def show_record(run_id: RunId, inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Show the record of a run."""
-    record = closing_entry(open_declared(inventory), run_id).body
-    show(record, as_json=as_json, text=lambda screen: screen.print(render_text(record), markup=False, end=""))
+def show_record(
+    run_id: RunId, inventory: Inventories = None, public_key: PublicKey = None, as_json: AsJson = False
+) -> None:
+    """Show the record of a run.
+
+    It says whether the key vouches for it. Exit code 3 if its signature is wrong.
+    """
+    opened = open_declared(inventory)
+    reading = opened.reading(public_key)
+    record = closing_entry(opened, reading, run_id).body
+    said = render_text(record, doubt=reading.doubt)
+    show(record, as_json=as_json, text=lambda screen: screen.print(said, markup=False, end=""))
+    _tell(reading)
 
 
 @app.command(
@@ -81,10 +107,7 @@ def verify(
     expect_head: Annotated[
         str | None, typer.Option(help="SHA-256 of an entry noted elsewhere; the log must hold it.", metavar="SHA256")
     ] = None,
-    public_key: Annotated[
-        Path | None,
-        typer.Option(help="Public key kept outside the log. Default: the one of the signing key.", metavar="PATH"),
-    ] = None,
+    public_key: PublicKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Find whatever was changed in the log.
@@ -98,7 +121,7 @@ def verify(
             where="the option --expect-head",
             remedy="Copy the whole digest that was noted.",
         )
-    key = _read_key(public_key) if public_key else opened.public_key()
+    key = key_in(public_key) if public_key else opened.public_key()
     report = verify_log(opened.configuration.evidence.directory, key, opened.anchor(writing=False), expect_head)
     data: dict[str, Any] = {
         "ok": report.ok,
@@ -146,6 +169,7 @@ def anchor(inventory: Inventories = None, as_json: AsJson = False) -> None:
 def report(
     run_id: RunId,
     inventory: Inventories = None,
+    public_key: PublicKey = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File; default: standard output.", metavar="PATH")
     ] = None,
@@ -153,9 +177,20 @@ def report(
         Literal["html", "junit", "json", "text"], typer.Option("--format", help="Form of the report.")
     ] = "html",
 ) -> None:
-    """Write the report of a run."""
-    entry = closing_entry(open_declared(inventory), run_id)
-    content = _RENDERERS[form](entry)
+    """Write the report of a run.
+
+    Exit code 3 if its signature is wrong.
+    """
+    opened = open_declared(inventory)
+    reading = opened.reading(public_key)
+    entry = closing_entry(opened, reading, run_id)
+    if form in _FOR_MACHINES and not reading.verified:
+        raise EvidenceError(
+            f"no {form} of a record that is not verified: {reading.doubt}",
+            where=str(opened.configuration.evidence.directory),
+            remedy="Give the public key by --public-key, or run `drillbook evidence verify`.",
+        )
+    content = _RENDERERS[form](entry, reading.doubt)
     if output is None:
         sys.stdout.write(content)
     else:
@@ -168,27 +203,27 @@ def report(
                 remedy="Name a file in a directory that is there, and that this user may write.",
             ) from error
         console(stderr=True).print(f"report {output}")
+    _tell(reading)
 
 
-def _read_key(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the public key can't be read: {error.strerror or error}",
-            where=str(path),
-            remedy="Name the file of a public key (--public-key).",
-        ) from error
+def _tell(reading: Reading) -> None:
+    """Say, beside the answer, whether the key vouches for it; exit with 3 where the signature is wrong."""
+    told = console(stderr=True)
+    if reading.doubt:
+        told.print(f"NOT VERIFIED: {reading.doubt}", markup=False, style="bold red")
+    elif reading.entries:
+        told.print(f"verified: {reading.entries[-1].name} and all before it are signed by the key", markup=False)
+    if reading.refuted:
+        raise typer.Exit(EvidenceError.exit_code)
 
 
-def closing_entry(opened: App, run_id: str) -> Entry:
+def closing_entry(opened: App, reading: Reading, run_id: str) -> Entry:
     """The entry that closed a run; raises ConfigurationError when there is none."""
-    closed = [entry for entry in opened.entries() if entry.kind != "opened"]
-    found = [entry for entry in closed if run_id in (entry.run_id, "last")]
-    if not found:
+    found = closing_of(reading.entries, run_id)
+    if found is None:
         raise ConfigurationError(
             f"no closed run '{run_id}'",
             where=str(opened.configuration.evidence.directory),
             remedy="See `drillbook evidence list`.",
         )
-    return found[-1]
+    return found

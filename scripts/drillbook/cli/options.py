@@ -31,6 +31,9 @@ Point = Annotated[
 ]
 SetLabel = Annotated[str | None, typer.Option("--set", help="Take this backup set.", metavar="LABEL")]
 TimelineNumber = Annotated[int | None, typer.Option(help="Follow this timeline.", metavar="N", min=1)]
+PublicKey = Annotated[
+    Path | None, typer.Option(help="Public key kept outside the log. Default: the one of the signing key.")
+]
 RepositoryTime = Annotated[
     str | None, typer.Option(help="Read the versioned repository as it was then (RFC 3339).", metavar="TIME")
 ]

@@ -4,9 +4,8 @@ from rich.console import Console
 
 from drillbook.cli.options import AsJson, Inventories, open_app
 from drillbook.cli.output import show, table
-from drillbook.errors import LeftoversError
 from drillbook.model import Mode
-from drillbook.run.gate import leftovers
+from drillbook.run.gate import outstanding_of, unwanted
 
 
 def preflight(inventory: Inventories = None, as_json: AsJson = False) -> None:
@@ -15,12 +14,9 @@ def preflight(inventory: Inventories = None, as_json: AsJson = False) -> None:
     Each forbidden thing is tried, on random absent keys. The first that succeeds is refused.
     """
     opened = open_app(inventory)
-    for run_id, resource in leftovers(opened.runs, None, opened.clock):
-        raise LeftoversError(
-            f"run {run_id} left the {resource.kind} {resource.name} behind",
-            where=f"ledger of {run_id}",
-            remedy="Run `drillbook drill clean`.",
-        )
+    for one in outstanding_of(opened.runs, None, opened.clock):
+        if not one.running:  # what a drill is using now is in nobody's way: only its own target is held
+            raise unwanted(one)
     checks = opened.preflight().prove(Mode.SANDBOX) + opened.limits_of_drills()
     rows = [(check.status.value, check.name, check.actual) for check in checks]
 

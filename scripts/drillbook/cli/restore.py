@@ -1,9 +1,11 @@
 """``drillbook restore``: the bad day, by the very steps that the drills prove."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
+from drillbook.app import App
 from drillbook.cli.options import (
     AsJson,
     DisasterAt,
@@ -17,8 +19,9 @@ from drillbook.cli.options import (
     open_app,
 )
 from drillbook.cli.outcome import carry_out
+from drillbook.cli.output import console
 from drillbook.cli.points import chosen_point, disaster
-from drillbook.errors import RefusedError
+from drillbook.errors import DrillbookError, RefusedError
 from drillbook.model import PointRequest
 from drillbook.run.plan import plan_in_place
 
@@ -103,6 +106,15 @@ def restore(  # noqa: PLR0913 - one parameter per option is how typer declares t
             accept_hole=accept_hole,
         ),
         disaster_at=disaster(disaster_at, opened),
-        history=opened.history(),
+        history=_history(opened),
     )
     carry_out(opened, plan, check=check, quiet=quiet, as_json=as_json)
+
+
+def _history(opened: App) -> tuple[Mapping[str, Any], ...]:
+    """Earlier records, from which the plan predicts; a log that can't be read must not stop the rescue."""
+    try:
+        return opened.history()
+    except DrillbookError as error:
+        console(stderr=True).print(f"drillbook: nothing is predicted: {error}", markup=False)
+        return ()

@@ -215,7 +215,7 @@ def _escrow(item: EscrowVariables, services: tuple[Service, ...], faults: Faults
 
 
 def _store(values: ObjectStoreVariables) -> ObjectStore:
-    repositories = {name: Repository(found.bucket, found.path) for name, found in values.repositories.items()}
+    repositories = {name: Repository(**dict(found)) for name, found in values.repositories.items()}
     return ObjectStore(**{**dict(values), "repositories": repositories})
 
 

@@ -11,7 +11,7 @@ from drillbook.kinds.declaration import ServiceKind, ServiceVariables
 from drillbook.kinds.machines.settings import MachinesVariables
 from drillbook.model import PointType
 from drillbook.providers import Place
-from drillbook.strict import AbsolutePath, Name, Seconds, Strict
+from drillbook.strict import AbsolutePath, Days, Name, Seconds, Strict
 
 
 class PointVariables(Strict):
@@ -64,6 +64,13 @@ class RepositoryVariables(Strict):
 
     bucket: str = Field(description="its bucket")
     path: str = Field(default="/", pattern=r"^/", description="its path in the bucket")
+    retention_days: Days = Field(
+        default=30, description="how far back each moment can be restored; the role pgbackrest keeps backups as long"
+    )
+    full_interval_days: Days = Field(
+        default=7,
+        description="longest time between two full backups; the bucket must be locked for both and a day more",
+    )
 
 
 class ObjectStoreVariables(Strict):
@@ -78,6 +85,7 @@ class ObjectStoreVariables(Strict):
         default={}, description="where recovery points lie, by name; each kind of service says which it needs"
     )
     evidence_bucket: str = Field(description="object-locked bucket that anchors the evidence log")
+    evidence_days: Days = Field(default=400, description="least number of days that this bucket must lock each entry")
     heartbeat_bucket: str = Field(description="bucket with the newest acknowledged heartbeats")
     credentials_directory: AbsolutePath = Field(
         description="holds `repository_reader.json` and `evidence_writer.json`: {access_key, secret_key}, mode 0600"

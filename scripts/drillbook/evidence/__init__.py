@@ -9,7 +9,9 @@ from drillbook.evidence.anchor import (
 )
 from drillbook.evidence.entries import ENTRY_SCHEMA, JSON, Entry, EntryKind, canonical_json
 from drillbook.evidence.findings import Finding, FindingKind, VerificationReport
-from drillbook.evidence.log import EvidenceLog
+from drillbook.evidence.log import EvidenceLog, noted_anchored
+from drillbook.evidence.on_demand import LogOnDemand
+from drillbook.evidence.reading import Reading, closed_records, closing_of, newest_signature, read_log
 from drillbook.evidence.reports import record_sha256, render_html, render_json, render_junit, render_text
 from drillbook.evidence.s3_anchor import S3Anchor, S3Credential, S3Location
 from drillbook.evidence.signature import Signer, Verifier
@@ -28,6 +30,8 @@ __all__ = [
     "EvidenceLog",
     "Finding",
     "FindingKind",
+    "LogOnDemand",
+    "Reading",
     "S3Anchor",
     "S3Credential",
     "S3Location",
@@ -35,6 +39,11 @@ __all__ = [
     "VerificationReport",
     "Verifier",
     "canonical_json",
+    "closed_records",
+    "closing_of",
+    "newest_signature",
+    "noted_anchored",
+    "read_log",
     "record_sha256",
     "render_html",
     "render_json",

@@ -16,6 +16,7 @@ FindingKind: TypeAlias = Literal[
     "missing-entry",
     "missing-signature",
     "not-anchored",
+    "not-its-figures",
     "not-its-opening",
     "open-run",
     "renamed",

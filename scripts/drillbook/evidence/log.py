@@ -75,11 +75,15 @@ class EvidenceLog:
             return []
         with self._locked():
             chain = self._sound_chain()
-            pending = chain[self._anchored_until(self._anchor, chain) :]
+            pending = self._pending(self._anchor, chain)
             for entry in pending:
                 _put(self._anchor, entry, self._signature_of(entry))
-                self._remember_anchored(self._anchor, entry.sequence)
+            self._remember_anchored(self._anchor, len(chain))
             return [replace(entry, anchored=True) for entry in pending]
+
+    def beside(self, directory: Path) -> "EvidenceLog":
+        """A log of its own in another directory, with the same key and no anchor."""
+        return EvidenceLog(directory, self._signer, self._clock, lock_timeout=self._lock_timeout)
 
     def entries(self) -> list[Entry]:
         """All entries, oldest first; none if there is no log yet. Raises EvidenceError if the chain is broken."""
@@ -164,11 +168,11 @@ class EvidenceLog:
 
     def _try_to_anchor(self, anchor: Anchor, chain: Sequence[Entry], signature: bytes) -> str | None:
         """Anchor what is pending and then the newest entry, whose signature is not in place yet; returns why not."""
-        newest = chain[-1]
+        *before, newest = chain
         try:
-            for entry in chain[self._anchored_until(anchor, chain) : -1]:
+            for entry in self._pending(anchor, before):
                 _put(anchor, entry, self._signature_of(entry))
-                self._remember_anchored(anchor, entry.sequence)
+            self._remember_anchored(anchor, len(before))
             _put(anchor, newest, signature)
         except AnchorUnavailableError as error:
             return str(error)
@@ -180,19 +184,30 @@ class EvidenceLog:
     def _signature_of(self, entry: Entry) -> bytes:
         return read_bytes(self._directory / f"{entry.name}.sig")
 
-    def _anchored_until(self, anchor: Anchor, chain: Sequence[Entry]) -> int:
-        """How many entries this anchor has. Only a hint: with it lost, all are put again, which changes nothing."""
+    def _pending(self, anchor: Anchor, chain: Sequence[Entry]) -> Sequence[Entry]:
+        """What the anchor lacks: by its own word, and by the note of this log only where it can't be read."""
         try:
-            noted = json.loads(read_bytes(self._directory / ANCHORED_NAME))
-            if noted["schema"] == _ANCHORED_SCHEMA and noted["anchor"] == anchor.label:
-                return max(0, min(int(noted["sequence"]), len(chain)))
-        except (EvidenceError, ValueError, KeyError, TypeError):
-            pass
-        return 0
+            held = {item.name for item in anchor.list()}
+        except AnchorUnavailableError:
+            return chain[noted_anchored(self._directory, anchor, len(chain)) :]
+        return [entry for entry in chain if not {f"{entry.name}.json", f"{entry.name}.sig"} <= held]
 
     def _remember_anchored(self, anchor: Anchor, sequence: int) -> None:
+        if noted_anchored(self._directory, anchor, sequence + 1) == sequence:
+            return
         note: dict[str, JSON] = {"schema": _ANCHORED_SCHEMA, "anchor": anchor.label, "sequence": sequence}
         replace_durably(self._directory / ANCHORED_NAME, canonical_json(note))
+
+
+def noted_anchored(directory: Path, anchor: Anchor, entries: int) -> int:
+    """How many of a log's ``entries`` this anchor has, as the log noted it. Only a hint: nothing is proven by it."""
+    try:
+        noted = json.loads(read_bytes(directory / ANCHORED_NAME))
+        if noted["schema"] == _ANCHORED_SCHEMA and noted["anchor"] == anchor.label:
+            return max(0, min(int(noted["sequence"]), entries))
+    except (EvidenceError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        pass
+    return 0
 
 
 def _put(anchor: Anchor, entry: Entry, signature: bytes) -> None:

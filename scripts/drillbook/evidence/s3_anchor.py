@@ -82,6 +82,10 @@ class S3Anchor:
         """The anchor's address."""
         return f"{self._location.endpoint or 'https://s3.amazonaws.com'}/{self._location.bucket}/{self._prefix}"
 
+    def key_of(self, name: str) -> str:
+        """The key that a file of the log has in the bucket."""
+        return self._prefix + name
+
     def put(self, name: str, content: bytes) -> None:
         """Add one object, or find that it is there with the same content."""
         if not self._writer:

@@ -31,15 +31,20 @@ class Signer:
         self._key = key
 
     @classmethod
+    def load(cls, key_path: Path) -> Self:
+        """Read the key (PKCS#8 PEM, mode 0600). Raises EvidenceError if it is not there, or others may read it."""
+        return cls(_read_private_key(key_path))
+
+    @classmethod
     def load_or_create(cls, key_path: Path) -> Self:
-        """Read the key (PKCS#8 PEM, mode 0600) or make it. Raises EvidenceError if others may read it."""
+        """Read the key, or make it where there is none. Raises EvidenceError as `load` does."""
         ensure_directory(key_path.parent, mode=0o700)
         if not key_path.exists():
             fresh = Ed25519PrivateKey.generate()
             pem = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             # False means that another process made it in between: its key is the key.
             create_exclusively(key_path, pem, mode=0o600)
-        return cls(_read_private_key(key_path))
+        return cls.load(key_path)
 
     def sign(self, content: bytes) -> bytes:
         """The raw signature, 64 bytes."""

@@ -17,9 +17,11 @@ from drillbook.evidence.files import read_bytes
 from drillbook.evidence.findings import Finding, FindingKind, VerificationReport
 from drillbook.evidence.records import tracks_of
 from drillbook.evidence.signature import Verifier
+from drillbook.evidence.verdict_check import contradictions
 
 _RESTORE = "Find out who changed it, keep the changed file aside, and restore the original from the anchor"
 _NOT_ITS_OPENING = "Believe the opened entry, and find out what wrote the closing one"
+_NOT_ITS_FIGURES = "Believe the checks and figures, and find out what wrote the verdict"
 _LOCK_TIMEOUT_SECONDS = 180
 BOUND = ("drill", "trigger", "mode", "plan_digest", "config_digest")
 """What an `opened` entry announces of its run, and the closing one must repeat."""
@@ -84,6 +86,12 @@ def _read(directory: Path, anchor: Anchor | None) -> _Snapshot:
             "Another process holds the evidence log",
             where=str(directory),
             remedy="Verify again when its append has ended",
+        ) from error
+    except OSError as error:
+        raise EvidenceError(
+            f"The evidence log can't be locked: {error.strerror or error}",
+            where=str(directory / LOCK_NAME),
+            remedy="See who put that there, remove it, and verify again",
         ) from error
     return _Snapshot(listing, files, anchored, tuple(findings))
 
@@ -203,6 +211,11 @@ def _check_runs(entries: Sequence[Entry]) -> list[Finding]:
             openings.setdefault(entry.run_id, entry)
         elif entry.run_id in openings:
             findings += _compare(openings[entry.run_id], entry)
+        if not opened:
+            findings += [
+                Finding("not-its-figures", f"{entry.name}.json", why, _NOT_ITS_FIGURES)
+                for why in contradictions(entry.body)
+            ]
         if opened != (entry.run_id not in state) or state.get(entry.run_id) == "closed":
             message = f"Run {entry.run_id} is {entry.kind}, and that does not fit the entries before"
             findings.append(Finding("run-order", f"{entry.name}.json", message, _RESTORE))

@@ -10,7 +10,7 @@ from drillbook.inquiry.question import Heard, Question, open_question
 from drillbook.machines.drill import make_sandbox, write_run_inventory
 from drillbook.model import Asked, Login, Mode, SandboxHost
 from drillbook.providers import open_sandboxes
-from drillbook.run.gate import leftovers
+from drillbook.run.gate import outstanding_of, unwanted
 from drillbook.run.hold import hold
 from drillbook.run.work import RUN_INVENTORY
 
@@ -161,8 +161,8 @@ def _sandboxes(sandboxes: Sequence[SandboxHost]) -> _Place[Read]:
 def _of_sandbox(question: Question, sandbox: SandboxHost, read: Reader[Read], tried: _Tried) -> _Found[Read] | None:
     asking, who = question.asking, f"{SANDBOX} {sandbox.host}"
     with hold(asking.state_directory, sandbox.host):
-        for other, resource in leftovers(asking.state_directory / "runs", (sandbox.host,), asking.clock):
-            tried.add(who, f"run {other} left the {resource.kind} {resource.name} behind: drillbook drill clean")
+        for one in outstanding_of(asking.state_directory / "runs", (sandbox.host,), asking.clock):
+            tried.add(who, str(unwanted(one)))
             return None
         asking.tell(f"making {sandbox.host} to ask there")
         question.hold_in_ledger(sandbox.host)

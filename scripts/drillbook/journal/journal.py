@@ -17,13 +17,14 @@ JOURNAL_FILE = "journal.jsonl"
 class EventType(StrEnum):
     """What can happen in a run, with the fields that each carries.
 
-    ``opened``: who runs which plan, as the evidence holds it. ``heartbeats_unreadable``: message. ``declared``: disaster_at.
+    ``opened``: who runs which plan, as the evidence holds it. ``evidence_trouble``: message. ``heartbeats_unreadable``: message. ``declared``: disaster_at.
     ``step_started``: name, playbook; ``step_ended``: name. ``play``: name, phase. ``check``: a check as JSON. ``fact``: name, value.
-    ``task_failed``: host, task, message. ``teardown``: kind and name of a resource. ``closed``: verdict, error, directory.
-    ``reporter_failed``: message.
+    ``task_failed``: host, task, message. ``teardown``: kind and name of a resource. ``closed``: verdict, error, directory, and entry:
+    name and sha256, null where no log took it. ``reporter_failed``: message.
     """
 
     OPENED = "opened"
+    EVIDENCE_TROUBLE = "evidence_trouble"
     HEARTBEATS_UNREADABLE = "heartbeats_unreadable"
     DECLARED = "declared"
     STEP_STARTED = "step_started"
@@ -77,5 +78,5 @@ class Journal:
         )
 
     def entries(self) -> tuple[dict[str, Any], ...]:
-        """Return what was written, in order."""
-        return tuple(read_lines(self.path))
+        """Return what was written, in order; what can't be read is left out."""
+        return tuple(entry for _number, entry in read_lines(self.path).entries)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.journal.lines import append_line, read_lines
+from drillbook.journal.lines import OddLine, append_line, read_lines
 from drillbook.model import Claim, format_instant
 from drillbook.process import ProcessIdentity
 
@@ -22,12 +22,6 @@ class ResourceKind(StrEnum):
     PROCESS = "process"
     MACHINE = "machine"
     FILE = "file"
-
-
-_FORMER_KINDS = {"guest": ResourceKind.MACHINE}
-"""What ledgers of schema 1 called it. Their `machine` was made by a playbook, and has no claim."""
-_FORMER_TARGET = "target"
-"""Where ledgers before runs had tracks named the only one."""
 
 
 class State(StrEnum):
@@ -96,15 +90,33 @@ class Ledger:
         self._append(resource, state)
 
     def resources(self) -> tuple[Resource, ...]:
-        """Everything ever written down, with its last state, in the order of creation."""
-        found: dict[tuple[str, str], Resource] = {}
-        for entry in read_lines(self.path):
-            key = (entry["kind"], entry["name"])
-            known = found.get(key)
-            details = entry.get("details") or (known.details if known else {})
-            kind = _FORMER_KINDS.get(entry["kind"], entry["kind"])
-            found[key] = Resource(ResourceKind(kind), entry["name"], details, State(entry["state"]))
-        return tuple(found.values())
+        """Everything ever written down, with its last state, in the order of creation; what is odd is left out."""
+        return self._read()[0]
+
+    def odd(self) -> tuple[OddLine, ...]:
+        """Lines that can't be read, or that this version does not know: each may be something that is still there."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[tuple[Resource, ...], tuple[OddLine, ...]]:
+        # pydantic takes a while to load, and a child that only adds a line has no use for it
+        from drillbook.journal.ledger_lines import is_gone, key_of, line_of  # noqa: PLC0415 - said above
+
+        lines = read_lines(self.path)
+        found: dict[object, Resource] = {}
+        odd: dict[object, OddLine] = {line.number: line for line in lines.odd}
+        for number, entry in lines.entries:
+            key = key_of(entry) or number
+            try:
+                known = found.get(key)
+                line = line_of(entry, known.details if known else {})
+                found[key] = Resource(ResourceKind(line.kind), line.name, line.details, State(line.state))
+                odd.pop(key, None)
+            except ValueError as error:
+                odd[key] = OddLine(self.path, number, str(error))
+                if is_gone(entry):
+                    del odd[key]
+                    found.pop(key, None)
+        return tuple(found.values()), tuple(sorted(odd.values(), key=lambda line: line.number))
 
     def outstanding(self) -> tuple[Resource, ...]:
         """What is still there or may be, newest first (the order in which to remove it); never the owner."""
@@ -123,15 +135,17 @@ class Ledger:
     def targets(self) -> tuple[str, ...]:
         """What the run holds while anything of it is there: sandbox hosts, providers, groups; none if it never got to say so."""
         owner = self.owner()
-        if owner is None:
-            return ()
-        former = owner.details.get(_FORMER_TARGET)
-        return tuple(str(target) for target in owner.details.get("targets", [former] if former else ()))
+        return tuple(owner.details.get("targets", ())) if owner else ()
 
     def owner_alive(self) -> bool:
         """Tell whether the run is still being carried out."""
         owner = self.owner()
         return owner is not None and owner.state is not State.REMOVED and owner.process.alive()
+
+    @property
+    def owner_untold(self) -> bool:
+        """Tell whether a line that can't be read may have named the owner: nobody knows then whether it is alive."""
+        return self.owner() is None and bool(self.odd())
 
     def _append(self, resource: Resource, state: State) -> None:
         append_line(

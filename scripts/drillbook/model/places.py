@@ -7,10 +7,20 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A place in the object store that recovery points lie in; ``path`` begins with a slash."""
+    """A place in the object store that recovery points lie in; ``path`` begins with a slash.
+
+    Each moment of the last ``retention_days`` can be restored; a full backup is made every ``full_interval_days``.
+    """
 
     bucket: str
     path: str
+    retention_days: int = 30
+    full_interval_days: int = 7
+
+    @property
+    def lock_days(self) -> int:
+        """How long an object must be locked: the retention, one interval between full backups, and one day more."""
+        return self.retention_days + self.full_interval_days + 1
 
     @property
     def prefix(self) -> str:
@@ -21,7 +31,10 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """The S3 store of repositories, heartbeats and the evidence anchor; keys lie in files, one per user."""
+    """The S3 store of repositories, heartbeats and the evidence anchor; keys lie in files, one per user.
+
+    Evidence must be locked for ``evidence_days`` at least.
+    """
 
     endpoint: str
     region: str
@@ -30,6 +43,7 @@ class ObjectStore:
     evidence_bucket: str
     heartbeat_bucket: str
     credentials_directory: Path
+    evidence_days: int = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def _check_line(event: RunEvent) -> str:
 
 _LINES: Mapping[EventType, Callable[[RunEvent], str]] = {
     EventType.OPENED: lambda event: f"run {event.run_id}",
+    EventType.EVIDENCE_TROUBLE: lambda event: f"  FAILED  {event.data['message']}",
     EventType.DECLARED: lambda event: f"disaster declared (it happened at {event.data['disaster_at']})",
     EventType.PLAY: lambda event: str(event.data["name"]),
     EventType.CHECK: _check_line,

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from drillbook.evidence.entries import Entry
+
 RECORD_NAME = "record.json"
 
 
 class EvidenceWriter(Protocol):
-    """The log of ``drillbook.evidence``, as far as runs write to it."""
+    """The log of ``drillbook.evidence``, as far as runs write to it. Each method raises EvidenceError."""
 
     def append(
         self, kind: Literal["opened", "closed", "closed-by-successor"], run_id: str, body: Mapping[str, Any]
-    ) -> Any:
-        """Add an entry; raises EvidenceError."""
+    ) -> Entry:
+        """Add an entry; ``anchored`` of what is returned says whether the anchor has it."""
         ...
 
     def opening(self, run_id: str) -> Mapping[str, Any]:
@@ -24,6 +26,10 @@ class EvidenceWriter(Protocol):
 
     def open_runs(self) -> list[str]:
         """Runs that were opened and not closed."""
+        ...
+
+    def beside(self, directory: Path) -> "EvidenceWriter":
+        """A log of its own in ``directory``, for a rescue that this log can't take."""
         ...
 
 

@@ -14,6 +14,7 @@ from drillbook.model import Check, Phase, format_instant
 from drillbook.run.evidence_log import write_record
 from drillbook.run.plan import Plan
 from drillbook.run.record import Findings, TrackFindings, build_record, identity
+from drillbook.run.run_evidence import RunEvidence
 from drillbook.run.stops import Stops
 from drillbook.run.teardown import batches, remove_together
 from drillbook.run.tools import Tools
@@ -33,6 +34,7 @@ class Execution:
         self.directory = tools.state_directory / "runs" / run_id
         self._ledger = Ledger(self.directory, tools.clock)
         self._journal = Journal(self.directory)
+        self.evidence = RunEvidence(tools.evidence, plan.mode, self.directory)
         self._declared_at: datetime | None = None
         self._checks: list[Check] = []
         self._tracks = tuple(
@@ -43,7 +45,7 @@ class Execution:
     def carry_out(self) -> tuple[Mapping[str, Any], DrillbookError | None]:
         """Open, do, tear down, close. Returns the record and what could not be done.
 
-        Raises EvidenceError or OSError only when ledger, journal or evidence can't be written.
+        Raises OSError only when ledger or journal can't be written, and of a drill EvidenceError when the evidence can't.
         """
         self._open()
         error = _attempt(self._do)
@@ -57,13 +59,15 @@ class Execution:
         me = process.ProcessIdentity.of(os.getpid())
         self._ledger.intend(process_resource(ResourceKind.OWNER, me, targets=list(self._plan.targets)))
         self._emit(EventType.OPENED, opened)
-        self._tools.evidence.append("opened", self._run_id, opened)
+        self.evidence.open(self._run_id, opened)
+        self._tell_trouble()
 
     def _do(self) -> None:
         self._stops.begin(self._plan.deadline)
         for check in self._tools.gate.pass_through(self._plan, self._run_id):
-            self._checks.append(check)
-            self._emit(EventType.CHECK, {**check.as_json(), "service": ""})
+            self._check(check)
+        for check in self.evidence.checks():
+            self._check(check)
         for track in self._tracks:
             track.prepare()
         self._stops.raise_if_due("gate")
@@ -72,6 +76,14 @@ class Execution:
             track.carry_out()
             if track.seen.must_stop:
                 return
+
+    def _check(self, check: Check) -> None:
+        self._checks.append(check)
+        self._emit(EventType.CHECK, {**check.as_json(), "service": ""})
+
+    def _tell_trouble(self) -> None:
+        if self.evidence.trouble:
+            self._emit(EventType.EVIDENCE_TROUBLE, {"message": self.evidence.trouble})
 
     def _declare(self) -> None:
         at = self._tools.clock.now()
@@ -101,12 +113,20 @@ class Execution:
     def _close(self, error: DrillbookError | None) -> Mapping[str, Any]:
         record: Mapping[str, Any] = sanitized_json(build_record(self._plan, self._tools.who, self._findings(error)))
         write_record(self.directory, record)
-        self._tools.evidence.append("closed", self._run_id, record)
+        self.evidence.close(self._run_id, record)
+        self._tell_trouble()
         owner = self._ledger.owner()
         if owner is not None:
             self._ledger.settle(owner)
+        entry = self.evidence.entry
         self._emit(
-            EventType.CLOSED, {"verdict": record["verdict"], "error": record["error"], "directory": str(self.directory)}
+            EventType.CLOSED,
+            {
+                "verdict": record["verdict"],
+                "error": record["error"],
+                "directory": str(self.directory),
+                "entry": entry and {"name": entry.name, "sha256": entry.sha256},
+            },
         )
         return record
 

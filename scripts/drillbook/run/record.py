@@ -95,7 +95,7 @@ def build_successor_record(
     It is of the schema of this version, whatever version had opened the run.
     """
     entries = list(journal)
-    declared = next((entry["at"] for entry in entries if entry.get("event") == EventType.DECLARED), None)
+    declared = next((text_of(entry, "at") for entry in entries if entry.get("event") == EventType.DECLARED), "") or None
     names = ("service", "name", "stage", "status", "expected", "actual", "message", "remedy")
     kept = ("drill", "trigger", "mode", "operator", "tool_version", "plan_digest", "config_digest")
     plan = opened.get("plan") or {}
@@ -110,13 +110,19 @@ def build_successor_record(
         "total_seconds": None,
         "tracks": [_track_not_reached(track, planned) for track in tracks_of(opened)],
         "checks": [
-            {name: entry.get(name, "") for name in names} for entry in entries if entry.get("event") == EventType.CHECK
+            {name: text_of(entry, name) for name in names} for entry in entries if entry.get("event") == EventType.CHECK
         ],
         "cleanup": [],
         "leftovers": [],
         "error": error_json(error),
         "verdict": Verdict.ERROR.value,
     }
+
+
+def text_of(entry: Mapping[str, Any], name: str) -> str:
+    """A text of a journal that somebody may have damaged; "" where it is none."""
+    value = entry.get(name)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def identity(plan: Plan, who: Who) -> dict[str, Any]:

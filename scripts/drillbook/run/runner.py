@@ -8,6 +8,7 @@ from typing import Any
 
 from drillbook.clock import Clock
 from drillbook.errors import DrillbookError
+from drillbook.evidence.entries import Entry
 from drillbook.model import Verdict
 from drillbook.run.execution import Execution
 from drillbook.run.hold import hold_all
@@ -18,19 +19,25 @@ from drillbook.run.tools import Tools
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished run: its record, and the directory with journal, ledger and reports."""
+    """A finished run: its record, and the directory with journal, ledger and reports.
+
+    ``entry`` is the entry of the evidence that closed it, and ``trouble`` says what keeps that from being evidence.
+    """
 
     record: Mapping[str, Any]
     directory: Path
     verdict: Verdict
     error: DrillbookError | None
+    entry: Entry | None = None
+    trouble: str = ""
 
     @property
     def exit_code(self) -> int:
-        """4 when something was left behind, else the error's, else the verdict's."""
+        """4 when something was left behind, else the error's, else the verdict's; what is no evidence is not proven, which is never 0."""
         if self.record["leftovers"]:
             return 4
-        return self.error.exit_code if self.error else self.verdict.exit_code
+        code = self.error.exit_code if self.error else self.verdict.exit_code
+        return code or (Verdict.UNPROVEN.exit_code if self.trouble else 0)
 
 
 class DrillRunner:
@@ -42,15 +49,16 @@ class DrillRunner:
     def run(self, plan: Plan) -> Outcome:
         """Carry out ``plan`` and return its outcome; what could not be done is in the record, with verdict ERROR.
 
-        Raises RefusedError when another run holds the target, EvidenceError when the log can't be written.
+        Raises RefusedError when another run holds the target, and of a drill EvidenceError when the log can't be written.
         """
         tools = self._tools
         stops = Stops(tools.clock)
         with hold_all(tools.state_directory, plan.targets), stops.catching_signals():
-            tools.cleaner.clean_after_killed(plan.targets)
+            tools.cleaner.clean_after_killed(plan.targets, plan.mode)
             execution = Execution(tools, plan, new_run_id(plan, tools.clock), stops)
             record, error = execution.carry_out()
-        return Outcome(record, execution.directory, Verdict(record["verdict"]), error)
+        evidence = execution.evidence
+        return Outcome(record, execution.directory, Verdict(record["verdict"]), error, evidence.entry, evidence.trouble)
 
 
 def new_run_id(plan: Plan, clock: Clock) -> str:

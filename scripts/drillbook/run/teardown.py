@@ -1,5 +1,6 @@
 """Removes what a ledger names, newest first; used by the run itself and by its successor."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _refuse_other_run(claim: Claim, run_id: str, ledger: Ledger) -> None:
 
 
 def _remove_file(path: Path, inside: Path) -> None:
-    if not path.resolve().is_relative_to(inside.resolve()):
+    if Path(os.path.realpath(inside)) not in Path(os.path.realpath(path)).parents:
         raise InfrastructureError(
             f"the ledger names {path}, which is outside its run's directory",
             where=str(inside),

@@ -1,12 +1,17 @@
-"""Proves by trying what a drill's credentials can't do; refuses to start if one of those things succeeds."""
+"""Proves by trying what a drill's credentials can't do, and that the writer of evidence can do what it is for.
+
+Refuses to start if one of those things succeeds, or if what they can't do protects nothing.
+"""
 
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from drillbook.errors import DrillbookError, InfrastructureError, RefusedError
+from drillbook.errors import DrillbookError, InfrastructureError, NotAcceptedError, RefusedError
 from drillbook.model import Check, CheckStatus, Mode, ObjectStore, Repository, Stage
+from drillbook.stores.locks import LockedBucket, bucket_of_repository, prove_locked
 from drillbook.stores.permissions import Permissions
 
 READER = "repository_reader"
@@ -21,26 +26,38 @@ class _Attempt:
     try_it: Callable[[], bool]
 
 
-class Preflight:
-    """The store can be reached, clocks agree, and reader and evidence writer are no more than that.
+Newest = Callable[[], tuple[str, bytes] | None]
 
-    ``users`` opens a user of the store by name, at the time of the proof: the very files that the drill will use.
+
+class Preflight:
+    """The store can be reached, clocks agree, buckets are locked, and reader and evidence writer are no more than that.
+
+    ``users`` opens a user of the store by name, at the time of the proof: the very files that the drill will use. ``newest`` is an
+    object of the anchor, key and content, that the writer may put once more: the signature of the newest entry, None in an empty log.
     """
 
     def __init__(
-        self, store: ObjectStore, users: Callable[[str], Permissions], *, clock_offset_limit: timedelta, anchored: bool
+        self,
+        store: ObjectStore,
+        users: Callable[[str], Permissions],
+        *,
+        clock_offset_limit: timedelta,
+        anchored: bool,
+        newest: Newest,
     ) -> None:
         self._store = store
         self._users = users
         self._limit = clock_offset_limit
         self._anchored = anchored
+        self._newest = newest
 
     def prove(self, mode: Mode) -> tuple[Check, ...]:
-        """Return the checks, all green.
+        """Return the checks, all green but for what an empty log leaves untried.
 
-        Raises RefusedError that names a permission which must not be there, InfrastructureError when the store
-        can't be reached, a credential is not valid, or this machine's clock is off. In place nothing but a dead store may stop the
-        operator: what else is wrong only leaves the run unproven, and the reader, which such a restore does not use, is not proven.
+        Raises RefusedError that names a permission which must not be there, or a lock that is too weak. Raises InfrastructureError
+        when the store can't be reached, a credential is not valid, or this machine's clock is off. In place nothing but a dead store
+        may stop the operator: what else is wrong only leaves the run unproven, and the reader, which such a restore does not use, is
+        not proven.
         """
         return self._in_sandbox() if mode is Mode.SANDBOX else tuple(self._in_place())
 
@@ -48,11 +65,13 @@ class Preflight:
         reader = self._users(READER)
         checks = [
             self._clock(reader, Mode.SANDBOX),
-            *self._reachable(reader),
+            *(self._listed(reader, name, found) for name, found in self._store.repositories.items()),
+            *(prove_locked(reader, bucket) for bucket in self._locked_buckets()),
             _denied(READER, self._reader_attempts(reader)),
         ]
         if self._anchored:
-            checks.append(_denied(WRITER, self._writer_attempts(self._users(WRITER), reader)))
+            writer = self._users(WRITER)
+            checks += [_denied(WRITER, self._writer_attempts(writer, reader)), self._adds(writer)]
         return tuple(checks)
 
     def _in_place(self) -> Iterator[Check]:
@@ -62,17 +81,40 @@ class Preflight:
         except DrillbookError as error:
             yield _skipped(f"{READER} is there", error)
             return
-        yield self._clock(reader, Mode.IN_PLACE)
-        for name, repository in self._store.repositories.items():
-            if reader.can_list(repository.bucket, repository.prefix):
-                yield _passed(f"repository {name} can be read", "listing allowed", "listed")
-            else:
-                yield _skipped(f"repository {name} can be read", _unlisted(reader, name, repository))
+        yield _tolerant("clock of the controller", lambda: self._clock(reader, Mode.IN_PLACE))
+        for name, found in self._store.repositories.items():
+            yield _tolerant(f"repository {name} can be read", partial(self._listed, reader, name, found))
+        for bucket in self._locked_buckets():
+            yield _tolerant(f"{bucket.what} is locked", partial(prove_locked, reader, bucket))
         if self._anchored:
             try:
-                yield _denied(WRITER, self._writer_attempts(self._users(WRITER), reader))
+                writer = self._users(WRITER)
+                yield _denied(WRITER, self._writer_attempts(writer, reader))
+                yield self._adds(writer)
             except DrillbookError as error:
-                yield _skipped(f"{WRITER} is limited", error)
+                yield _skipped(f"{WRITER} is limited, and can add", error)
+
+    def _locked_buckets(self) -> Iterator[LockedBucket]:
+        for name, repository in self._store.repositories.items():
+            yield bucket_of_repository(name, repository)
+        if self._anchored:
+            days = self._store.evidence_days
+            yield LockedBucket("evidence", self._store.evidence_bucket, days, "evidence_days")
+
+    def _adds(self, writer: Permissions) -> Check:
+        """The positive control: a writer that is denied everything is limited as well."""
+        name, newest = f"{WRITER} can add", self._newest()
+        if newest is None:
+            message = "there is no entry yet to try it with"
+            return Check(name, Stage.GATE, CheckStatus.SKIPPED, message=message, remedy="The first run tries it.")
+        key, content = newest
+        if not writer.can_add(self._store.evidence_bucket, key, content):
+            raise NotAcceptedError(
+                f"{writer.user} can't add to the evidence",
+                where=f"bucket {self._store.evidence_bucket}, key {key}",
+                remedy="Apply the object store's policies again; the writer needs PutObject.",
+            )
+        return _passed(name, "the newest signature put once more", "taken")
 
     def _clock(self, user: Permissions, mode: Mode) -> Check:
         difference = user.clock_difference()
@@ -98,11 +140,14 @@ class Preflight:
             f"{difference.total_seconds():+.1f} s",
         )
 
-    def _reachable(self, user: Permissions) -> Iterator[Check]:
-        for name, repository in self._store.repositories.items():
-            if not user.can_list(repository.bucket, repository.prefix):
-                raise _unlisted(user, name, repository)
-            yield _passed(f"repository {name} can be read", "listing allowed", "listed")
+    def _listed(self, user: Permissions, name: str, repository: Repository) -> Check:
+        if not user.can_list(repository.bucket, repository.prefix):
+            raise NotAcceptedError(
+                f"{user.user} can't list the repository {name}",
+                where=f"bucket {repository.bucket}, path {repository.path}",
+                remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
+            )
+        return _passed(f"repository {name} can be read", "listing allowed", "listed")
 
     def _reader_attempts(self, user: Permissions) -> Iterator[_Attempt]:
         for repository in self._store.repositories.values():
@@ -122,12 +167,12 @@ class Preflight:
             yield _reading(user, reader, repository.bucket, repository.prefix, key)
 
 
-def _unlisted(user: Permissions, name: str, repository: Repository) -> InfrastructureError:
-    return InfrastructureError(
-        f"{user.user} can't list the repository {name}",
-        where=f"bucket {repository.bucket}, path {repository.path}",
-        remedy="Apply the object store's policies again; a reader needs ListBucket and GetObject.",
-    )
+def _tolerant(name: str, prove: Callable[[], Check]) -> Check:
+    """A check of the bad day: skipped where it does not hold. Raises InfrastructureError of a dead store alone."""
+    try:
+        return prove()
+    except (NotAcceptedError, RefusedError) as error:
+        return _skipped(name, error)
 
 
 def _skipped(name: str, error: DrillbookError) -> Check:

@@ -1,14 +1,23 @@
 """What can be tried with a store user's credentials; a vendor's module implements it."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The default lock of a bucket: COMPLIANCE or GOVERNANCE, for so many days."""
+
+    mode: str
+    days: int
 
 
 class Permissions(Protocol):
     """One user of the store. Each attempt returns whether it was allowed, and undoes what wrongly succeeded.
 
     Attempts take a random absent key. Only reading is tried on one that is there, where there is one. All raise InfrastructureError when the store
-    can't be reached or does not know the credentials, so that a dead store never looks like a safe one.
+    can't be reached, NotAcceptedError when it does not know the credentials: a dead store never looks like a safe one.
     """
 
     @property
@@ -34,6 +43,18 @@ class Permissions(Protocol):
 
     def can_put(self, bucket: str, key: str) -> bool:
         """Write."""
+        ...
+
+    def can_add(self, bucket: str, key: str, content: bytes) -> bool:
+        """Put an object where none is: what is there with this content already is proof enough, and stays."""
+        ...
+
+    def lock(self, bucket: str) -> Lock | None:
+        """Return the bucket's default lock; None where it has none."""
+        ...
+
+    def is_versioned(self, bucket: str) -> bool:
+        """Tell whether each version of an object is kept."""
         ...
 
     def can_start_multipart(self, bucket: str, key: str) -> bool:

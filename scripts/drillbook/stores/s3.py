@@ -1,5 +1,7 @@
 """S3 (Ceph RGW, AWS): permissions tried one by one, and the newest published heartbeats."""
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -7,15 +9,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drillbook.errors import InfrastructureError, MalformedDataError
+from drillbook.errors import InfrastructureError, MalformedDataError, NotAcceptedError
 from drillbook.model import HEARTBEAT_LIMIT, Heartbeat, ObjectStore, PublishedHeartbeats, format_instant
 from drillbook.stores.client import client_of
+from drillbook.stores.permissions import Lock
 from drillbook.untrusted import read_object
 
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "TooManyBuckets"})
 _BAD_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "RequestTimeTooSkewed"}
 )
+_NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "InvalidRequest"})
 _READ_ATTEMPTS = 5
 _MALFORMED_POLICY = '{"drillbook": "not a policy"}'
 _MALFORMED_LIFECYCLE: Mapping[str, Any] = {
@@ -99,6 +103,47 @@ class S3User:
             lambda answer: self._remove(bucket, key, answer.get("VersionId")),
         )
 
+    def can_add(self, bucket: str, key: str, content: bytes) -> bool:
+        """Put ``content`` on the condition that nothing is there. What is there already answers that the right to put is.
+
+        Only these two answers count. Ceph takes the same content again, as a version that says the same.
+        """
+        checksum = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+        try:
+            self._ask(
+                lambda: self._client.put_object(
+                    Bucket=bucket, Key=key, Body=content, ContentMD5=checksum, IfNoneMatch="*"
+                ),
+                "adding an object",
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _DENIED:
+                return False
+            if code != "PreconditionFailed":
+                raise self._odd(f"the store takes no object of {self._user}: {code}") from error
+        return True
+
+    def lock(self, bucket: str) -> Lock | None:
+        """Return the bucket's default lock, years as 365 days; None where it has none."""
+        try:
+            answer = self._ask(lambda: self._client.get_object_lock_configuration(Bucket=bucket), "reading the lock")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NO_LOCK:
+                return None
+            raise self._unread("lock", bucket, error) from error
+        found = answer.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+        days = int(found.get("Days") or 0) + 365 * int(found.get("Years") or 0)
+        return Lock(str(found.get("Mode")), days) if days else None
+
+    def is_versioned(self, bucket: str) -> bool:
+        """Tell whether versioning is enabled, and not suspended."""
+        try:
+            answer = self._ask(lambda: self._client.get_bucket_versioning(Bucket=bucket), "reading the versioning")
+        except ClientError as error:
+            raise self._unread("versioning", bucket, error) from error
+        return bool(answer.get("Status") == "Enabled")
+
     def can_start_multipart(self, bucket: str, key: str) -> bool:
         """Begin a multipart upload; aborted if it wrongly succeeds."""
         return self._allowed(
@@ -181,14 +226,26 @@ class S3User:
         except ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             if code in _BAD_CREDENTIALS:
-                raise self._fault(f"the store does not accept the credentials of {self._user} ({code})") from error
+                raise self._odd(f"the store does not accept the credentials of {self._user} ({code})") from error
             if code == "NoSuchBucket":
-                raise self._fault(f"a bucket is missing: {error.response['Error'].get('BucketName', code)}") from error
+                raise self._odd(f"a bucket is missing: {error.response['Error'].get('BucketName', code)}") from error
             if status >= 500:
                 raise self._fault(f"the store failed while {what}: {code}") from error
             raise
         except BotoCoreError as error:
             raise self._fault(f"the object store can't be reached: {error}") from error
+
+    def _unread(self, what: str, bucket: str, error: ClientError) -> NotAcceptedError:
+        return self._odd(
+            f"{self._user} can't read the {what} of the bucket {bucket}: {error.response['Error']['Code']}"
+        )
+
+    def _odd(self, message: str) -> NotAcceptedError:
+        return NotAcceptedError(
+            message,
+            where=self._store.endpoint,
+            remedy="See that drillbook_object_store is right, and apply the object store's policies again.",
+        )
 
     def _fault(self, message: str) -> InfrastructureError:
         return InfrastructureError(

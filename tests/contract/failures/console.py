@@ -27,7 +27,7 @@ from drillbook.cli.main import main
 from drillbook.clock import SystemClock
 from drillbook.config import Inventory
 from drillbook.model import Heartbeat
-from drillbook.run.gate import Gate, leftovers
+from drillbook.run.gate import Gate, outstanding_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,4 +109,4 @@ class Console(DrillWorld):
         """All that the cluster has now, and what the ledgers say is still there."""
         state = {name: value for name, value in self.control.state().items() if name not in _COUNTED}
         state["sections"] = {name: entries for name, entries in state["sections"].items() if entries}
-        return {**state, "ledger": leftovers(self.state_directory / "runs", None, SystemClock())}
+        return {**state, "ledger": outstanding_of(self.state_directory / "runs", None, SystemClock())}

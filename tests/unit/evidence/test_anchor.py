@@ -184,7 +184,24 @@ def test_trouble_that_stays_ends_after_the_attempts(bucket: FakeBucket) -> None:
         s3_anchor(bucket).list()
 
 
-def test_without_a_reader_an_existing_object_is_not_taken_for_ours(bucket: FakeBucket) -> None:
+def test_what_is_there_already_is_compared(bucket: FakeBucket) -> None:
+    """The answer 412 says that something of this name is there: mine, when an answer was lost, or another's."""
+    held, real = s3_anchor(bucket), bucket.put_object
+
+    def lost(**arguments: Any) -> None:
+        real(**arguments)
+        raise ConnectTimeoutError(endpoint_url="x")
+
+    bucket.put_object = lost  # type: ignore[method-assign]  # the store keeps it, and its answer never comes
+    held.put("000001-opened.json", b"one")
+    bucket.put_object = real  # type: ignore[method-assign]  # repaired
+    held.put("000001-opened.json", b"one")
+    with pytest.raises(AnchorConflictError):
+        held.put("000001-opened.json", b"other")
+    assert [body for _key, _version, body in bucket.versions] == [b"one"]
+
+
+def test_without_a_reader_nothing_can_be_compared(bucket: FakeBucket) -> None:
     anchor = s3_anchor(bucket, reader=False)
     anchor.put("000001-opened.json", b"one")
     with pytest.raises(AnchorUnavailableError, match="without a reading credential"):

@@ -131,5 +131,13 @@ def test_entry_that_only_the_anchor_has_changed(
     assert follow() == {ANCHOR}
 
 
+@pytest.mark.parametrize("name", ["000011-opened.json", "000011-opened.sig", "000004-closed.sig"])
+def test_a_pipe_does_not_make_the_auditor_wait(follow: Callable[[], set[int]], good_log: Path, name: str) -> None:
+    """Each block has a minute here; one that waits for a pipe has no end."""
+    (good_log / name).unlink(missing_ok=True)
+    os.mkfifo(good_log / name)
+    assert {CHAIN, ANCHOR} <= follow()
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,5 +1,6 @@
 """Appending: gapless, refused on a broken log, finished after a crash, and caught up with the anchor."""
 
+import json
 import multiprocessing
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from drillbook.evidence import (
     DirectoryAnchor,
     EvidenceLog,
     Signer,
+    noted_anchored,
     verify_log,
 )
 from drillbook.evidence import files as durable
@@ -237,12 +239,25 @@ def test_anchor_pending_puts_what_is_missing(make_log: MakeLog, anchor: Director
     assert len(anchor.list()) == 4
 
 
-def test_a_lost_note_of_what_is_anchored_changes_nothing(
-    good_log: Path, make_log: MakeLog, anchor: DirectoryAnchor, signer: Signer
+@pytest.mark.parametrize("note", ["nonsense", None, "0", "4", "99999"])
+@pytest.mark.parametrize("missing", [[], ["000001-opened"], ["000002-closed", "000003-opened"]])
+def test_a_lost_or_lying_note_of_what_is_anchored_is_not_believed(
+    good_log: Path, make_log: MakeLog, anchor: DirectoryAnchor, signer: Signer, note: str | None, missing: list[str]
 ) -> None:
-    (good_log / ".anchored").write_text("nonsense")
-    assert len(make_log(anchor).anchor_pending()) == 4
+    """The anchor itself is asked what it lacks; the note only counts where it can't be read."""
+    held = Path(anchor.label.removeprefix("file://"))
+    for name in missing:
+        (held / f"{name}.json").unlink()
+    if note is None:
+        (good_log / ".anchored").unlink()
+    elif note.isdecimal():
+        said = {"schema": "drillbook.anchored/1", "anchor": anchor.label, "sequence": int(note)}
+        (good_log / ".anchored").write_text(json.dumps(said))
+    else:
+        (good_log / ".anchored").write_text(note)
+    assert [entry.name for entry in make_log(anchor).anchor_pending()] == missing
     assert verify_log(good_log, signer.public_key_pem(), anchor).ok
+    assert noted_anchored(good_log, anchor, 99) == 4
 
 
 def test_a_cut_log_is_not_extended_over_its_anchor(good_log: Path, make_log: MakeLog, anchor: DirectoryAnchor) -> None:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from drillbook.errors import EvidenceError
 from drillbook.evidence import AnchoredObject, AnchorUnavailableError, DirectoryAnchor, EvidenceLog, Signer, verify_log
 from drillbook.evidence.entries import make_entry, parse_entry
+from drillbook.evidence.verdict_check import contradictions
 
 Verify = Callable[..., set[str]]
 ALL = ("json", "sig")
@@ -308,3 +310,95 @@ def test_a_run_that_is_closed_as_another_is_found(
     log.append("opened", "run-9", body)
     log.append("closed-by-successor", "run-9", {**body, key: None})
     assert verify() == {"not-its-opening"}
+
+
+def failed_check(record: dict[str, Any]) -> None:
+    record["checks"][0]["status"] = "failed"
+
+
+def skipped_check(record: dict[str, Any]) -> None:
+    record["checks"][0]["status"] = "skipped"
+
+
+def unknown_check(record: dict[str, Any]) -> None:
+    record["checks"][0]["status"] = "fine"
+
+
+def no_checks(record: dict[str, Any]) -> None:
+    record["checks"] = "none"
+
+
+def no_tracks(record: dict[str, Any]) -> None:
+    record["tracks"] = []
+
+
+def missed_rto(record: dict[str, Any]) -> None:
+    record["tracks"][0]["rto"]["met"] = False
+
+
+def missed_rpo(record: dict[str, Any]) -> None:
+    record["tracks"][0]["rpo"]["met"] = False
+
+
+def late(record: dict[str, Any]) -> None:
+    record["tracks"][0]["rto"]["actual_seconds"] = 300.01
+
+
+def unknown_loss(record: dict[str, Any]) -> None:
+    record["tracks"][0]["rpo"]["actual_seconds"] = None
+
+
+def with_error(record: dict[str, Any]) -> None:
+    record["error"] = {"message": "x"}
+
+
+def failed_without_a_cause(record: dict[str, Any]) -> None:
+    record["verdict"] = "FAIL"
+
+
+SPOILED = [
+    failed_check,
+    skipped_check,
+    unknown_check,
+    no_checks,
+    no_tracks,
+    missed_rto,
+    missed_rpo,
+    late,
+    unknown_loss,
+    with_error,
+    failed_without_a_cause,
+]
+
+
+@pytest.mark.parametrize("spoil", [None, *SPOILED])
+def test_a_verdict_that_its_own_record_contradicts_is_found(
+    directory: Path,
+    verify: Verify,
+    make_log: Callable[..., EvidenceLog],
+    anchor: DirectoryAnchor,
+    record_2: dict[str, Any],
+    spoil: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    """Signed, chained, in order, and of its opening: only the figures tell."""
+    if spoil is not None:
+        spoil(record_2)
+    bound = ("drill", "trigger", "mode", "plan_digest", "config_digest")
+    tracks = [{key: track[key] for key in ("service", "kind", "target", "objectives")} for track in record_2["tracks"]]
+    log = make_log(anchor)
+    log.append("opened", "run-9", {**{key: record_2[key] for key in bound}, "tracks": tracks})
+    log.append("closed", "run-9", record_2)
+    assert verify() == (set() if spoil is None else {"not-its-figures"})
+
+
+@pytest.mark.parametrize("verdict", ["ERROR", "BLOCKED"])
+def test_what_could_not_be_carried_out_contradicts_nothing(record_2: dict[str, Any], verdict: str) -> None:
+    assert contradictions({**record_2, "error": {"message": "x"}, "verdict": verdict}) == ()
+    assert contradictions({**record_2, "verdict": verdict}) != ()
+
+
+def test_a_lock_that_is_a_link_is_no_traceback(good_log: Path, signer: Signer) -> None:
+    (good_log / ".lock").unlink(missing_ok=True)
+    (good_log / ".lock").symlink_to(good_log / "000001-opened.json")
+    with pytest.raises(EvidenceError, match="can't be locked"):
+        verify_log(good_log, signer.public_key_pem())

@@ -115,12 +115,16 @@ def test_a_ledger_of_an_earlier_version_is_read_and_what_a_playbook_made_is_left
         {"kind": "machine", "name": "sandbox1", "details": {"playbook": "x.yml"}, "state": "intended"},
         {"kind": "guest", "name": "cluster: qemu/9000", "details": claim, "state": "intended"},
     ]
-    ledger.path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    written = (json.dumps({"schema": "drillbook.ledger/1", **line}) + "\n" for line in lines)
+    ledger.path.write_text("".join(written), encoding="utf-8")
     guest, machine = ledger.outstanding()
     assert guest == machine_resource(Claim(**claim))
     with pytest.raises(RefusedError, match="an earlier version of drillbook made sandbox1"):
         remove(machine, run_id="x", ledger=ledger, removers=removers(FakePlaybooks()))
     assert machine in ledger.outstanding()
+    ledger.settle(guest)
+    assert ledger.outstanding() == (machine,), "it is settled by the name that this version gives it"
+    assert ledger.odd() == ()
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,39 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from drillbook.evidence.entries import JSON, Entry
+from drillbook.evidence.entries import JSON
 from drillbook.evidence.records import tracks_of
 from drillbook.evidence.reports import view
 from drillbook.evidence.reports.timeline import make_timeline
 
 
-def render_html(record: Mapping[str, JSON], entry: Entry | None = None) -> str:
-    """A self-contained page; ``entry`` is the log entry that holds the record, if it was written already.
+class Named(Protocol):
+    """An entry of the log, as far as a report names it."""
+
+    @property
+    def name(self) -> str:
+        """File name without its ending."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of its exact bytes."""
+        ...
+
+
+def render_html(record: Mapping[str, JSON], entry: Named | None = None, *, doubt: str = "") -> str:
+    """A self-contained page; ``entry`` is the log entry that holds the record, if one does. ``doubt`` says why nothing vouches for it.
 
     Everything from the record is escaped, and the page's policy forbids scripts and every outside resource.
     """
     return _template().render(
         record=record,
         entry=entry,
+        doubt=doubt,
         sentence=view.VERDICT_SENTENCES.get(view.text(record.get("verdict")), ""),
         services=view.services(record),
         objectives=view.objectives(record),

@@ -12,10 +12,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ERROR = {"error": "message", "where": "where", "remedy": "remedy"}
 
 
-def render_text(record: Mapping[str, JSON]) -> str:
-    """Verdict, objectives, phases, checks that did not pass, error and leftovers."""
+def render_text(record: Mapping[str, JSON], *, doubt: str = "") -> str:
+    """Verdict, objectives, phases, checks that did not pass, error and leftovers; first ``doubt``, why nothing vouches for it."""
     drill, run = (view.text(record.get(key)) for key in ("drill", "run_id"))
-    lines = [f"{view.text(record.get('verdict'))}  {drill}: {view.services(record)}, run {run}", ""]
+    lines = [f"NOT VERIFIED: {doubt}", ""] if doubt else []
+    lines += [f"{view.text(record.get('verdict'))}  {drill}: {view.services(record)}, run {run}", ""]
     tracks = tracks_of(record)
     for track in tracks:
         lines += [f"{view.text(track.get('service'))}:", ""] if len(tracks) > 1 else []
