@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.contract.providers.proxmox import HOSTS, ProxmoxWorld
+from tests.contract.providers.proxmox import BACKUP_ROLES, HOSTS, ProxmoxWorld, granted
 from tests.contract.providers.test_groups import ROOT, Shop
 
 from drillbook.cli.main import main
@@ -59,8 +59,8 @@ class BackupShop(Shop):
     def _read(self) -> Any:
         return read_inventory([self.inventory], root=ROOT)
 
-    def _inventory(self, _inventories: Any, *, root: Path) -> Any:
-        assert root == ROOT
+    def _inventory(self, _inventories: Any, *, root: Path, declared_is_enough: object) -> Any:
+        assert (root, declared_is_enough) == (ROOT, None)
         return self._read
 
 
@@ -124,8 +124,11 @@ def test_what_fails_for_one_machine_stops_no_other_and_is_named(shop: BackupShop
     assert "2 of 3 machines have no new backup" in said
     assert "shop-db: no guest has this name" in said
     assert "it is locked (migrate)" in said
+    code, answer, _ = shop.run("verify", "shop")
+    assert (code, "no guest called shop-db, and no backup of it" in answer["error"]["message"]) == (2, True)
+    shop.world.server.state.grants += granted("/vms", BACKUP_ROLES[0])
     code, found, _ = shop.run("verify", "shop")
-    assert (code, [one["good"] for one in found]) == (1, [False, False, True])
+    assert (code, [one["good"] for one in found]) == (1, [False, False, True]), "the token is shown all numbers"
 
 
 def test_people_are_told_the_same(shop: BackupShop) -> None:
