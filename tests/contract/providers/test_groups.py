@@ -60,7 +60,9 @@ class Shop:
                 "endpoint": "https://store.example.org", "evidence_bucket": "e",
                 "heartbeat_bucket": "h", "credentials_directory": str(directory),
             },
-            "drillbook_evidence": {"directory": str(directory / "log"), "signing_key_file": str(directory / "key.pem")},
+            "drillbook_evidence": {
+                "directory": str(directory / "log"), "signing_key_file": str(directory / "key.pem"), "anchored": False,
+            },
             "drillbook_providers": [
                 {
                     "name": place.name, "kind": "proxmox", "host": place.host, "port": place.port,

@@ -119,8 +119,6 @@ def test_a_sound_one_is_believed(run: Run) -> None:
         "open 1",
         "open a b c",
         "shut 127.0.0.1 443",
-        "open 127.0.0.1 444",
-        "unit sshd active",
         "\ud800",
         "x" * 2_000_000,
     ],
@@ -128,6 +126,12 @@ def test_a_sound_one_is_believed(run: Run) -> None:
 def test_odd_probes_fail_their_machine(run: Run, said: str) -> None:
     acceptance(Guests(heartbeat=json.dumps(BEAT), probed=said), run).verify(MACHINES)
     assert failed(run) == ["web1: probes"]
+
+
+def test_an_answer_to_what_was_not_asked_says_nothing(run: Run) -> None:
+    said = "open 127.0.0.1 444\nunit sshd active\nunit nginx active twice\n"
+    acceptance(Guests(heartbeat=json.dumps(BEAT), probed=said), run).verify(MACHINES)
+    assert failed(run) == ["web1: unit nginx", "web1: port 443"]
 
 
 @pytest.mark.parametrize(
