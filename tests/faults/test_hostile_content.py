@@ -78,7 +78,7 @@ def test_a_drill_runs_nothing_that_the_data_carries_and_tells_it(drills: Drills,
         assert "entered by postgres" in trap.stderr, "the trap itself does not work"
         end_segments(leader, 1)
         wait_until_archived(leader)
-        ran = drills.run()
+        ran = drills.run(**drills.promising(rto_seconds=1800, rpo_seconds=1800))
     assert ran.code == 0, ran.why()
     carried = ran.check("subscriptions are disabled")
     for name in ("app.carried", "entered"):
