@@ -23,12 +23,15 @@ GIVEN = {
     "--timeline": "3",
     "--repository-time": "2026-01-31T11:00:00Z",
     "--replace": "db1",
+    "--only": "db1",
+    "--without": "db1",
+    "--accept-hole": "000000010000000000000009",
     "--confirm": "nobody",
 }
 """A value for each option that says what is to be done."""
 MANNER = frozenset({"--inventory", "--json", "--check", "--quiet", "--help"})
 """Those that say how it is told."""
-FLAGS = frozenset({"--keep", "--in-place"})
+FLAGS = frozenset({"--keep", "--in-place", "--overwrite"})
 VERBS = {
     ("drill", "plan"): ("drill", "plan", "main-latest"),
     ("drill", "run"): ("drill", "run", "main-latest"),

@@ -57,7 +57,7 @@ def test_a_file_with_nothing_of_the_origin_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize(("version", "fits"), [("17", True), ("", True), ("15", False), ("18", False)])
 def test_data_of_another_major_version_is_refused(version: str, fits: bool) -> None:
-    tasks = yaml.safe_load((ROLE / "tasks/restore/preflight.yml").read_text(encoding="utf-8"))
+    tasks = yaml.safe_load((ROLE / "tasks/restore/room.yml").read_text(encoding="utf-8"))
     (task,) = (task for task in tasks if task["name"] == "Refuse a backup of another major version")
     condition = NativeEnvironment().compile_expression(task["ansible.builtin.assert"]["that"])
     assert condition(postgresql_restore_version=version, postgresql_version="17") is fits
