@@ -45,7 +45,7 @@ def etcd_leads(host: Host, address: str) -> bool:
     tls = "/etc/drillbook/tls"
     status = json.loads(
         host.check_output(
-            f"etcdctl --endpoints https://{address}:2379 --cacert {tls}/ca.crt --cert {tls}/etcd.crt --key {tls}/etcd.key "
+            f"NO_PROXY='*' etcdctl --endpoints https://{address}:2379 --cacert {tls}/ca.crt --cert {tls}/etcd.crt --key {tls}/etcd.key "
             "endpoint status --write-out json"
         )
     )[0]["Status"]

@@ -17,7 +17,7 @@ def etcdctl(name: str, host: Host, address: str) -> Callable[[str], str]:
 
     def run(command: str) -> str:
         endpoint = f"https://{address}:{PORTS[name]}"
-        return str(host.check_output(f"ETCDCTL_API=3 etcdctl --endpoints={endpoint} {TLS} {command}"))
+        return str(host.check_output(f"ETCDCTL_API=3 NO_PROXY='*' etcdctl --endpoints={endpoint} {TLS} {command}"))
 
     return run
 
