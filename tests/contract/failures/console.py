@@ -26,7 +26,7 @@ from tests.support.secret_files import write_secret
 from drillbook.cli.main import main
 from drillbook.clock import SystemClock
 from drillbook.config import Inventory
-from drillbook.model import Heartbeat
+from drillbook.model import Heartbeat, PublishedHeartbeats
 from drillbook.run.gate import Gate, outstanding_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Console(DrillWorld):
             patch.setattr(sys, "argv", ["drillbook", *line.split()])
             patch.setenv("DRILLBOOK_INVENTORY", "inventories/shop")
             patch.setattr("drillbook.app.read_inventory", lambda *_paths, **_root: inventory)
-            patch.setattr("drillbook.app.App.published", lambda _app, _service: published)
+            patch.setattr("drillbook.app.App.published", lambda _app, _service: PublishedHeartbeats(published))
             patch.setattr("drillbook.app.App.gate", lambda app: Gate(app.runs, app.clock, lambda _mode: ()))
             for module in ("snapshots.take.NAME_FORMAT", "backups.take.RUN_FORMAT"):
                 patch.setattr(f"drillbook.machines.{module}", RUN.format(self._taken))
