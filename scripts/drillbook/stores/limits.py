@@ -66,8 +66,8 @@ class Preflight:
         checks = [
             self._clock(reader, Mode.SANDBOX),
             *(self._listed(reader, name, found) for name, found in self._store.repositories.items()),
-            *(prove_locked(reader, bucket) for bucket in self._locked_buckets()),
             _denied(READER, self._reader_attempts(reader)),
+            *(prove_locked(reader, bucket) for bucket in self._locked_buckets()),
         ]
         if self._anchored:
             writer = self._users(WRITER)

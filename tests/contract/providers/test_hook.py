@@ -48,10 +48,9 @@ class HookedShop(Shop):
         everywhere.write_text(everywhere.read_text() + yaml.safe_dump(own), encoding="utf-8")
 
     def run(self, *arguments: str) -> tuple[int, Any, str]:
-        """Like the other one's; ``thaw`` prints no document."""
-        as_json = () if arguments[0] == "thaw" else ("--json",)
+        """Like the other one's."""
         done = subprocess.run(
-            [sys.executable, "-c", DRILLBOOK, "snapshot", *arguments, "--inventory", str(self.inventory), *as_json],
+            [sys.executable, "-c", DRILLBOOK, "snapshot", *arguments, "--inventory", str(self.inventory), "--json"],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         return done.returncode, json.loads(done.stdout or "null"), done.stderr
