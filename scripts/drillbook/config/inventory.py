@@ -18,6 +18,7 @@ _TIMEOUT = timedelta(minutes=2)
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 _SHOWN = 1200
 _ERROR = re.compile(r"^\[ERROR\]: (.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+_UNPARSED = "Completely failed to parse inventory source"
 _VAULT = re.compile(r"no vault secrets|decryption failed|vault password|vault-ids?\b", re.IGNORECASE)
 _UNSAFE = "__ansible_unsafe"
 _ASKING = r"\.(?:proxmox|aws_ec2)\.ya?ml$"
@@ -114,9 +115,12 @@ def _plain(value: Any) -> Any:
 
 
 def _cause(said: str) -> str:
-    """What Ansible says first of its errors, for what follows are consequences; else the beginning and the end of all that it said."""
+    """What Ansible says first of its errors, for what follows are consequences; else the beginning and the end of all that it said.
+
+    That an inventory could not be parsed is a consequence itself: why stands in the warnings before it.
+    """
     first = _ERROR.search(said)
-    text = first[1].strip() if first else said
+    text = first[1].strip() if first and not first[1].startswith(_UNPARSED) else said
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} [...] {text[-_SHOWN // 2 :]}"
 
 
