@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def tasks_of(tasks: Any) -> list[dict[str, Any]]:
+    """All of them, those in blocks included."""
+    found = []
+    for task in tasks or []:
+        found.append(task)
+        for part in ("block", "rescue", "always"):
+            found += tasks_of(task.get(part))
+    return found
 
 
 def repository_files() -> list[Path]:

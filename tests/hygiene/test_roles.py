@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.hygiene.conftest import tasks_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SKELETON = ("README.md", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml", "tasks/preflight.yml")
@@ -39,18 +40,6 @@ def options_of(role: Path) -> dict[str, dict[str, Any]]:
     return {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}
 
 
-def tasks_of(path: Path) -> list[dict[str, Any]]:
-    """All tasks of a file, those in blocks included."""
-    found: list[dict[str, Any]] = []
-    pending = list(load(path) or [])
-    while pending:
-        task = pending.pop(0)
-        found.append(task)
-        for part in ("block", "rescue", "always"):
-            pending += task.get(part, [])
-    return found
-
-
 def test_skeleton(role: Path) -> None:
     wanted = SKELETON[:3] if role.name in TOOLS else SKELETON
     missing = [name for name in wanted if not (role / name).exists()]
@@ -61,7 +50,7 @@ def test_there_are_handlers_where_something_notifies(role: Path) -> None:
     notified = {
         name
         for path in role.glob("tasks/**/*.yml")
-        for task in tasks_of(path)
+        for task in tasks_of(load(path))
         for name in ([task["notify"]] if isinstance(task.get("notify"), str) else task.get("notify", []))
     }
     handlers = role / "handlers/main.yml"
@@ -101,7 +90,7 @@ def test_packages_are_installed_only_by_install(role: Path) -> None:
         f"{path.relative_to(role)}: {task.get('name')}"
         for path in role.glob("tasks/**/*.yml")
         if path.name != "install.yml" and "install" not in path.relative_to(role).parts
-        for task in tasks_of(path)
+        for task in tasks_of(load(path))
         if {"name", "deb"} & set(task.get("ansible.builtin.apt") or {})
     ]
     assert not elsewhere
@@ -110,7 +99,7 @@ def test_packages_are_installed_only_by_install(role: Path) -> None:
 def test_main_is_an_index_with_tags(role: Path) -> None:
     if role.name in TOOLS:
         pytest.skip("a tool of the lab's playbooks, not a service")
-    for task in tasks_of(role / "tasks/main.yml"):
+    for task in tasks_of(load(role / "tasks/main.yml")):
         action = next(
             (key for key in task if key.startswith(("ansible.builtin.import_", "ansible.builtin.include_"))), None
         )
@@ -136,7 +125,9 @@ def test_nothing_forbidden_in_tasks(role: Path, pattern: str) -> None:
 def test_no_delegation(role: Path) -> None:
     if role.name in MAY_DELEGATE:
         pytest.skip("this role acts on another host by design")
-    found = [str(path) for path in role.glob("tasks/**/*.yml") for task in tasks_of(path) if "delegate_to" in task]
+    found = [
+        str(path) for path in role.glob("tasks/**/*.yml") for task in tasks_of(load(path)) if "delegate_to" in task
+    ]
     assert not found
 
 
@@ -171,9 +162,7 @@ SESSIONS = re.compile(r"(?:^|/)(?:psql|pg_dump|pg_amcheck)$")
 def sessions_without_a_port(tasks: Any) -> list[str]:
     """Tasks that open a database session where the cluster's port is not said: they ask another server, or none."""
     found = []
-    for task in tasks or []:
-        for key in ("block", "rescue", "always"):
-            found += sessions_without_a_port(task.get(key))
+    for task in tasks_of(tasks):
         for module, arguments in task.items():
             argv = arguments.get("argv") or [] if isinstance(arguments, dict) else []
             if module.startswith("community.postgresql.") and "login_port" not in arguments:
@@ -208,9 +197,7 @@ def test_a_session_without_a_port_is_found(task: dict[str, Any]) -> None:
 def asked_through_a_proxy(tasks: Any, variables: dict[str, Any] | None = None) -> list[str]:
     """Tasks that ask a service of ours over HTTP, and would go through a proxy that the host's environment names."""
     found = []
-    for task in tasks or []:
-        for key in ("block", "rescue", "always"):
-            found += asked_through_a_proxy(task.get(key), variables)
+    for task in tasks_of(tasks):
         if task.get("ansible.builtin.uri", {"use_proxy": False}).get("use_proxy") is not False:
             found.append(task["name"])
         argv = (task.get("ansible.builtin.command") or {}).get("argv") or [""]

@@ -7,22 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.hygiene.conftest import tasks_of
 
 FILES = ("file", "copy", "template", "replace", "lineinfile", "blockinfile")
 # Directories that belong to a service, with all above them up to one that is root's.
 OWNED = (
     "__postgresql_data_directory", "__postgresql_restore_directory", "/var/lib/postgresql", "__etcd_data_directory", "/var/lib/etcd",
 )  # fmt: skip
-
-
-def tasks_of(tasks: Any) -> list[dict[str, Any]]:
-    """All of them, those in blocks included."""
-    found = []
-    for task in tasks or []:
-        found.append(task)
-        for part in ("block", "rescue", "always"):
-            found += tasks_of(task.get(part))
-    return found
 
 
 def followed(tasks: Any) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.hygiene.conftest import tasks_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAMS = re.compile(r"(?:^|/)(?:psql|pg_dump|pg_dumpall|pg_restore|pg_amcheck|vacuumdb|reindexdb|createdb|dropdb)$")
@@ -26,16 +27,6 @@ STARTED_BY = {
     "roles/backup_agent/files/kinds/postgresql.py": "roles/backup_agent/vars/main/kinds.yml",
     "plugins/modules/postgresql_recovery.py": "roles/postgresql/tasks/restore/replay.yml",
 }
-
-
-def tasks_of(tasks: Any) -> list[dict[str, Any]]:
-    """All of them, those in blocks included."""
-    found = []
-    for task in tasks or []:
-        found.append(task)
-        for part in ("block", "rescue", "always"):
-            found += tasks_of(task.get(part))
-    return found
 
 
 def wanted(task: dict[str, Any]) -> set[str]:

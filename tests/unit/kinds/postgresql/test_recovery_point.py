@@ -224,4 +224,6 @@ def test_a_hole_before_the_point_is_refused_by_name(request_: dict[str, Any], mi
     "request_", [{"type": "immediate"}, {"type": "oldest"}, {"type": "lsn", "target": "0/5000100"}]
 )
 def test_a_hole_behind_the_point_is_none(request_: dict[str, Any]) -> None:
-    refuse_holes(choose(information(ONE, TWO), broken(6), "main", request_), None)
+    point = choose(information(ONE, TWO), broken(6), "main", request_)
+    assert point.holes == ()
+    refuse_holes(point, None)
