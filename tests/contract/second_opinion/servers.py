@@ -125,7 +125,7 @@ def fakepve(directory: Path) -> Iterator[World]:
             api = ProxmoxApi(endpoint)
             api.user = USER
             ticket = {"user": USER, "password": PASSWORD, "verify_ssl": str(certificate.certificate), "timeout": 1}
-            api._connect = partial(ProxmoxAPI, "127.0.0.1", port=int(found[1]), service="PVE", **ticket)
+            api._connect = partial(ProxmoxAPI, port=int(found[1]), service="PVE", **ticket)
             yield World("fakepve", api, endpoint, process)
         finally:
             process.kill()
