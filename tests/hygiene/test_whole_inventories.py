@@ -19,7 +19,8 @@ from drillbook.config import configuration, examine
 from drillbook.initial import MODELS, Differences, Wanted, make
 from drillbook.initial.secrets import GIVEN
 from drillbook.model import PointRequest
-from drillbook.run.plan import plan_drill, plan_in_place
+from drillbook.run.plan import plan_drill
+from drillbook.run.plan_in_place import plan_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from drillbook.cli.output import console
 from drillbook.cli.points import chosen_point, disaster
 from drillbook.errors import DrillbookError, RefusedError
 from drillbook.model import PointRequest
-from drillbook.run.plan import plan_in_place
+from drillbook.run.plan_in_place import plan_in_place
 
 
 def restore(  # noqa: PLR0913 - one parameter per option is how typer declares them

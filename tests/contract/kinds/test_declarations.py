@@ -15,7 +15,8 @@ from drillbook.config import Inventory, configuration
 from drillbook.errors import ConfigurationError, RefusedError
 from drillbook.kinds.registry import KINDS
 from drillbook.model import Mode, PointRequest, PointType
-from drillbook.run.plan import plan_drill, plan_in_place
+from drillbook.run.plan import plan_drill
+from drillbook.run.plan_in_place import plan_in_place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,8 @@ from drillbook.machines.drill import ProviderMachines
 from drillbook.model import Heartbeat, PointRequest, PublishedHeartbeats, RecoveryPoints
 from drillbook.run.clean import Cleaner
 from drillbook.run.gate import Gate
-from drillbook.run.plan import Plan, plan_drill, plan_in_place
+from drillbook.run.plan import Plan, plan_drill
+from drillbook.run.plan_in_place import plan_in_place
 from drillbook.run.record import Who
 from drillbook.run.runner import DrillRunner, Outcome
 from drillbook.run.teardown import Removers

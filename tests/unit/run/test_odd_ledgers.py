@@ -16,7 +16,7 @@ from drillbook.journal.ledger import LEDGER_FILE, Ledger, ResourceKind, machine_
 from drillbook.model import Claim, PointRequest, Verdict
 from drillbook.process import ProcessIdentity
 from drillbook.run.gate import outstanding_of, running_runs
-from drillbook.run.plan import plan_in_place
+from drillbook.run.plan_in_place import plan_in_place
 from drillbook.run.record import identity
 
 DEAD = {"start_ticks": 1, "boot_id": "another boot"}

@@ -10,7 +10,8 @@ from tests.unit.world import START, World
 from drillbook.errors import RefusedError
 from drillbook.kinds.machines.kind import MACHINES
 from drillbook.model import Mode, PointRequest
-from drillbook.run.plan import Plan, plan_drill, plan_in_place, predict
+from drillbook.run.plan import Plan, plan_drill, predict
+from drillbook.run.plan_in_place import plan_in_place
 
 
 def record(drill: str, rto: float | None, size: int | None = None, service: str = "main") -> dict[str, Any]:

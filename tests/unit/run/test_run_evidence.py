@@ -19,7 +19,8 @@ from drillbook.journal.ledger import Ledger, ResourceKind, process_resource
 from drillbook.model import PointRequest, Verdict
 from drillbook.process import ProcessIdentity
 from drillbook.reporters.reports import write_reports
-from drillbook.run.plan import Plan, plan_in_place
+from drillbook.run.plan import Plan
+from drillbook.run.plan_in_place import plan_in_place
 
 
 def in_place(world: World) -> Plan:

@@ -20,7 +20,8 @@ from drillbook.model import Check, PointRequest, Verdict
 from drillbook.process import ProcessIdentity
 from drillbook.reporters.reports import write_reports
 from drillbook.run.observation import Observation
-from drillbook.run.plan import Plan, plan_in_place
+from drillbook.run.plan import Plan
+from drillbook.run.plan_in_place import plan_in_place
 from drillbook.run.record import identity
 from drillbook.run.runner import Outcome
 from drillbook.sanitize import sanitized_json
