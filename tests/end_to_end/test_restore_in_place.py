@@ -140,3 +140,19 @@ def test_a_fresh_backup_exists_afterwards(platform: Platform, went_back: WentBac
     newest = backup_sets(platform.lab)[-1]
     assert newest["type"] == "full"
     assert datetime.fromtimestamp(newest["timestamp"]["start"], UTC) > went_back.began
+
+
+@pytest.mark.slow
+def test_a_host_that_does_not_answer_is_left_out_and_joined_later(platform: Platform) -> None:
+    lab = platform.lab
+    lab.destroy("db3")
+    ran = lab.run(
+        "drillbook", "restore", "main", "--in-place", "--confirm", "postgresql_main", "--without", "db3", "--json",
+        timeout=timedelta(minutes=20),
+    )  # fmt: skip
+    record = json.loads(ran.stdout)
+    unproven = [check["name"] for check in record["checks"] if check["status"] != "passed"]
+    assert (record["verdict"], unproven) == ("UNPROVEN", ["every host of the service restored"]), record["error"]
+    assert sorted(member["name"] for member in lab.cluster()) == ["db1", "db2"]
+    lab.playbook("site")
+    lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=3))

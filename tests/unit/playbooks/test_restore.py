@@ -130,9 +130,11 @@ def test_in_place_the_first_host_leads(restore: Restore) -> None:
 
 
 def test_in_place_goes_without_who_does_not_answer(restore: Restore) -> None:
-    code, output = restore.run("restore.yml", **IN_PLACE, restore_without=["shelf1"])
-    assert code == 0, output
+    for playbook in ("restore.yml", "prove.yml"):
+        code, output = restore.run(playbook, **IN_PLACE, restore_without=["shelf1"])
+        assert code == 0, output
     assert {line.split()[1] for line in restore.notes()} == {"shelf2"}
+    assert restore.notes()[-1].startswith("prove ")
 
 
 @pytest.mark.parametrize(
