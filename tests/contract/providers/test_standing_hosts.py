@@ -28,6 +28,8 @@ pytestmark = pytest.mark.lab
 LIMIT = timedelta(minutes=2)
 RUN, OTHER_RUN = "20261129T155551Z-main-latest-ab12", "20261129T155551Z-main-latest-cd34"
 HOST = SandboxHost("sandbox1", "standing")
+# systemd calls a service started before it listens.
+LISTENS = "timeout 60 sh -c 'until ss -Hltn | grep -q :{port}; do sleep 0.1; done'"
 # What a restore leaves: a package, a service of its own that serves others, data, settings, a user, a timer, an opening.
 RESTORED = """
 set -eu
@@ -107,7 +109,7 @@ def test_it_is_afterwards_what_it_was(standing: Standing) -> None:
     machine = standing.sandboxes.make(claim, HOST, LIMIT)
     assert standing.sandboxes.reach(machine, LIMIT) == Login({})
     standing.run(RESTORED)
-    assert "8080" in standing.run("ss -Hltn")
+    standing.run(LISTENS.format(port=8080))
     open_removal(standing.place, SystemClock()).destroy(claim, LIMIT)
     assert standing.everything() ^ before == set()
     standing.run("test ! -e /var/lib/drillbook")
@@ -132,7 +134,7 @@ def test_a_second_run_does_not_get_it(standing: Standing, claimed: Claim) -> Non
             "/srv holds data: /srv/shop/17/rows",
         ),
         (
-            "systemd-run --quiet --unit=theirs python3 -m http.server 8081; sleep 1",
+            f"systemd-run --quiet --unit=theirs python3 -m http.server 8081; {LISTENS.format(port=8081)}",
             "systemctl stop theirs",
             "it serves others at 0.0.0.0:8081",
         ),
