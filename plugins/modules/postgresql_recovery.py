@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -16,7 +17,8 @@ short_description: Wait for the true end of a PostgreSQL recovery
 description:
   - A start that waits (C(pg_ctl -w start)) returns at the first consistent state; an unreachable recovery target
     ends the server only afterwards. This module returns when the server has left recovery, and fails with the
-    server's own words when its unit stops before that.
+    server's own words when its unit stops before that, or when the replay pauses.
+  - A replay that meets settings which its server is too small for ends it early without a failure. RV(outgrown) says so.
 options:
   unit:
     description: The systemd unit that runs the server.
@@ -62,6 +64,11 @@ last_commit_at:
   description: Commit time of the last replayed transaction, RFC 3339; empty when none was replayed.
   type: str
   returned: success
+outgrown:
+  description: >-
+    What the server said of settings that the origin raised after the backup; empty when recovery has ended. They are in the control file.
+  type: str
+  returned: success
 log_tail:
   description: Last lines of the server's log about recovery.
   type: list
@@ -79,8 +86,11 @@ select pg_is_in_recovery(),
        coalesce(to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''),
        (select timeline_id from pg_control_checkpoint()),
        coalesce(substr(pg_walfile_name(
-           case when pg_is_in_recovery() then null else pg_current_wal_lsn() end), 1, 8), '')
+           case when pg_is_in_recovery() then null else pg_current_wal_lsn() end), 1, 8), ''),
+       case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end
 """
+OUTGROWN = "insufficient parameter settings"
+"""In the line of a hot standby that met greater values than its own in the replay (PostgreSQL: CheckRequiredParameterValues)."""
 
 
 # What no waiting mends, in the server's own words (lc_messages is C), and what to do about it.
@@ -127,8 +137,19 @@ def log_lines(path: str) -> list[str]:
     return [line for line in lines if any(word in line for word in words) and "is starting up" not in line][-20:]
 
 
-def ask(socket_directory: str, port: int, user: str) -> tuple[bool, str, str, int, str] | None:
-    """One look at the server; None while it does not accept connections. Raises HopelessError where it never will."""
+class Seen(NamedTuple):
+    """One look at the server."""
+
+    in_recovery: bool
+    replayed_lsn: str
+    last_commit_at: str
+    checkpoint_timeline: int
+    timeline: str
+    paused: bool
+
+
+def ask(socket_directory: str, port: int, user: str) -> Seen | None:
+    """Look at the server; None while it does not accept connections. Raises HopelessError where it never will."""
     import psycopg2  # noqa: PLC0415 -- it is on the managed host, not where documentation and lint read this
 
     try:
@@ -144,7 +165,17 @@ def ask(socket_directory: str, port: int, user: str) -> tuple[bool, str, str, in
         return None
     finally:
         connection.close()
-    return (row[0], row[1], row[2], row[3], row[4])
+    return Seen(*row)
+
+
+def outgrown(path: str) -> str:
+    """What the server said of settings that are too small for the replay: the line, and the detail that names the setting."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    said = [at for at, line in enumerate(lines) if OUTGROWN in line]
+    return " ".join(line.strip() for line in lines[said[-1] : said[-1] + 2]) if said else ""
 
 
 def failure(module: AnsibleModule, reason: str) -> None:
@@ -178,16 +209,20 @@ def main() -> None:
             seen = ask(wanted["socket_directory"], wanted["port"], wanted["user"])
         except HopelessError as error:
             module.fail_json(msg=f"the restored server can't be asked: {error}", log_tail=log_lines(wanted["log_file"]))
-        if seen is not None and not seen[0]:
+        if seen is not None and not seen.in_recovery:
             module.exit_json(
                 changed=False,
-                replayed_lsn=seen[1],
-                last_commit_at=seen[2],
-                timeline=int(seen[4], 16) if seen[4] else seen[3],
+                outgrown="",
+                replayed_lsn=seen.replayed_lsn,
+                last_commit_at=seen.last_commit_at,
+                timeline=int(seen.timeline, 16) if seen.timeline else seen.checkpoint_timeline,
                 log_tail=log_lines(wanted["log_file"]),
             )
-        if seen is None and unit_stopped(wanted["unit"]):
-            failure(module, "PostgreSQL stopped before recovery ended")
+        stopped = seen is None and unit_stopped(wanted["unit"])
+        if stopped or (seen is not None and seen.paused):
+            if said := outgrown(wanted["log_file"]):
+                module.exit_json(changed=False, outgrown=said, log_tail=log_lines(wanted["log_file"]))
+            failure(module, "PostgreSQL stopped before recovery ended" if stopped else "the replay has paused")
         time.sleep(POLL_SECONDS)
     failure(module, f"recovery did not end within {wanted['timeout_seconds']} s")
 

@@ -94,7 +94,7 @@ class AnsibleRunnerPlaybooks:
             project_dir=str(self._root),
             playbook=order.playbook,
             inventory=[*self._inventories, *((str(order.inventory),) if order.inventory else ())],
-            extravars=dict(order.variables),
+            extravars={**order.variables, "drillbook_step_ends_at": (self._clock.now() + order.timeout).timestamp()},
             envvars=self._environment(order),
             ident=order.step,
             quiet=True,

@@ -1,6 +1,7 @@
 """The adapter around ansible-runner: environment, strategy, and what a failure becomes."""
 
 import os
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -62,6 +63,29 @@ def test_mitogen_keeps_no_process_from_a_core(tmp_path: Path) -> None:
     cores = len(os.sched_getaffinity(0))
     with pytest.raises(PlaybookFailedError, match=f"{cores} of {cores} cores"):
         playbooks(tmp_path, mitogen=True).run(any_order, Seen(), lambda: None)
+
+
+WAITED = f"""\
+- name: How long may the replay take?
+  hosts: localhost
+  gather_facts: false
+  vars:
+    postgresql_restore_timeout_seconds: 3600
+  vars_files: [{ROOT}/roles/postgresql/vars/main/restore.yml]
+  tasks:
+    - name: Show it
+      ansible.builtin.fail:
+        msg: "it may take {{{{ __postgresql_restore_seconds }}}} s"
+"""
+
+
+def test_what_waits_within_a_step_ends_before_it_is_killed(tmp_path: Path) -> None:
+    """Who is killed says nothing of the cause."""
+    any_order = order(tmp_path, tmp_path / "run", WAITED)
+    with pytest.raises(PlaybookFailedError) as failed:
+        playbooks(tmp_path).run(any_order, Seen(), lambda: None)
+    (seconds,) = re.findall(r"it may take (\d+) s", str(failed.value))
+    assert 30 < int(seconds) <= 105
 
 
 FILTER = """\

@@ -14,14 +14,16 @@ from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles/postgresql"
-# Of these the data may say more than the restore: a hot standby needs at least what its origin had.
-AT_LEAST = re.compile(r"max_(?:connections|worker_processes|wal_senders|prepared_transactions|locks_per_transaction)")
 # What ALTER SYSTEM may set that listens, runs something, writes elsewhere or keeps the server from starting.
 HOSTILE = {
     "listen_addresses", "port", "unix_socket_directories", "unix_socket_permissions", "hba_file", "ident_file", "ssl",
     "archive_mode", "archive_command", "archive_library", "archive_cleanup_command", "recovery_end_command",
     "shared_preload_libraries", "session_preload_libraries", "local_preload_libraries", "event_triggers",
     "max_logical_replication_workers", "primary_conninfo", "logging_collector", "external_pid_file", "synchronous_standby_names",
+}  # fmt: skip
+# As pg_controldata calls them.
+CONTROL = {
+    "max_connections": "300", "max_worker_processes": "9", "max_wal_senders": "11", "max_prepared_xacts": "5", "max_locks_per_xact": "65",
 }  # fmt: skip
 
 
@@ -48,9 +50,14 @@ def variables(**changed: Any) -> dict[str, Any]:
         "__postgresql_data_directory": "/data",
         "__postgresql_bin_directory": "/bin",
         "postgresql_archive_enabled": False,
+        "__postgresql_restore_control": CONTROL,
         **changed,
     }
     quiet = load("roles/postgresql/vars/main/quiet.yml")
+    limits = load("roles/postgresql/vars/main/restore.yml")["__postgresql_restore_limits"]
+    values["__postgresql_restore_limits"] = {
+        name: native().from_string(value).render(values) for name, value in limits.items()
+    }
     for name in ("__postgresql_quiet_preload", "__postgresql_quiet_parameters", "__postgresql_restore_fences"):
         values[name] = native().from_string(quiet[name]).render(values)
     return values
@@ -60,7 +67,7 @@ def command(**changed: Any) -> list[str]:
     """What systemd starts."""
     template = (ROLE / "templates/restore/drillbook-restore.service.j2").read_text(encoding="utf-8")
     environment = Environment(trim_blocks=True)  # noqa: S701 -- it renders a unit, no HTML
-    environment.filters["dict2items"] = native().filters["dict2items"]
+    environment.filters |= native().filters
     unit = environment.from_string(template).render(variables(**changed)).replace("\\\n", "")
     (line,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
     assert re.search(r"^KillSignal=SIGINT$", unit, re.MULTILINE)
@@ -90,7 +97,14 @@ def test_a_server_that_knows_no_such_triggers_is_told_nothing_of_them() -> None:
 def test_the_file_says_only_what_the_data_may_outrank() -> None:
     lines = (ROLE / "templates/restore/postgresql.conf.j2").read_text(encoding="utf-8").splitlines()
     settings = [line.partition(" = ")[0] for line in lines if line and not line.startswith("#")]
-    assert [name for name in settings if name != "data_directory" and not AT_LEAST.fullmatch(name)] == []
+    assert settings == ["data_directory"]
+
+
+def test_its_sizes_are_those_of_the_control_file_whatever_alter_system_said_before() -> None:
+    found = options()
+    sizes = ("max_connections", "max_worker_processes", "max_wal_senders")
+    assert [found[name] for name in sizes] == ["300", "9", "11"]
+    assert (found["max_prepared_transactions"], found["max_locks_per_transaction"]) == ("5", "65")
 
 
 def test_the_log_is_opened_by_the_servers_own_user() -> None:
@@ -163,4 +177,4 @@ def test_a_prepared_transaction_is_gone_from_a_sandbox_and_told_in_place() -> No
 def test_subscriptions_are_disabled_before_any_other_server_starts() -> None:
     names = [task["name"] for task in load("roles/postgresql/tasks/restore/replay.yml")]
     disabled, stopped = names.index("Leave subscriptions to a person"), names.index("Stop the recovery server")
-    assert names.index("Wait until recovery has ended") < disabled < stopped
+    assert names.index("Recover") < disabled < stopped
