@@ -15,6 +15,8 @@ def _absolute(path: Path) -> Path:
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(gt=0, le=36500)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+ENDPOINT = r"([0-9.]+|\[[0-9a-fA-F:.]+\]):[0-9]+"
+"""``192.0.2.1:443`` or ``[2001:db8::1]:443``, as part of a pattern."""
 AbsolutePath = Annotated[Path, AfterValidator(_absolute), Field(description="absolute path")]
 """A relative one is refused: from which directory it was meant would depend on who starts drillbook, and where."""
 

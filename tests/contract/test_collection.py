@@ -127,6 +127,8 @@ def test_a_role_runs_with_the_modules_and_actions_of_the_collection(
             "isolation_production_ports": [9],
             "isolation_unroutable_addresses": [],
             "isolation_names": [],
+            # This machine has routes.
+            "isolation_routed": True,
             "isolation_allowed": [endpoint],
         }
         tasks = [

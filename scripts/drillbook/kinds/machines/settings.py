@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from drillbook.model import BackupMode, Quiesce
-from drillbook.strict import Name, Seconds, Strict
+from drillbook.strict import ENDPOINT, Name, Seconds, Strict
 
 
 class RetentionVariables(Strict):
@@ -109,7 +109,7 @@ class MachinesVariables(Strict):
     ready_seconds: Seconds = Field(
         default=300.0, description="longest time from a restored machine's start until its probes are green"
     )
-    outside: tuple[Annotated[str, Field(pattern=r"^[0-9.]+:[0-9]+$")], ...] = Field(
+    outside: tuple[Annotated[str, Field(pattern=f"^{ENDPOINT}$")], ...] = Field(
         default=("1.1.1.1:443", "9.9.9.9:53"),
         description="address:port of the internet that a drill tries to reach from inside, and must not",
     )

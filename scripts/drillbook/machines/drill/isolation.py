@@ -13,6 +13,7 @@ from drillbook.machines.drill.probe_scripts import (
     reach_scripts,
     read_reached,
     unite,
+    ways_out,
 )
 from drillbook.model import Check, CheckStatus, Machine, NetworkCard, Power, Stage
 from drillbook.providers import Inside
@@ -111,7 +112,9 @@ class Isolation:
         except (CannotProbeError, DrillbookError) as error:
             return (_check(f"{machine.host}: egress probed from inside", CheckStatus.FAILED, message=str(error)),)
         return (
-            _silence(machine, seen, {str(entry) for entry in forbidden} | set(self.names), unproven),
+            _silence(
+                machine, seen, {str(entry) for entry in forbidden} | set(self.names), ways_out(forbidden), unproven
+            ),
             _control(machine, seen, {str(entry) for entry in controls}),
         )
 
@@ -179,12 +182,12 @@ def _untried(production: Sequence[Endpoint], unknown: Sequence[str]) -> str:
     return "" if production else "the inventory has no other host, so no address of production was tried"
 
 
-def _silence(machine: Machine, seen: Reached, forbidden: set[str], unproven: str) -> Check:
-    """Silence that proves nothing stays unproven, while an answer is one in any case."""
+def _silence(machine: Machine, seen: Reached, forbidden: set[str], ways: frozenset[str], unproven: str) -> Check:
+    """Silence that proves nothing stays unproven, while an answer is one in any case. ``ways`` are tried where the machine can."""
     name = f"{machine.host}: nothing of production answers"
     expected = f"silence from {len(forbidden)} endpoints and names"
     untried = forbidden - seen.tried
-    answered = sorted(seen.answered & forbidden)
+    answered = sorted(seen.answered & (forbidden | ways))
     if unproven and not answered and not untried:
         return Check(
             name,

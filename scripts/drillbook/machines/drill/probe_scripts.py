@@ -18,7 +18,7 @@ _AT_ONCE = 400
 _ANSWER_LIMIT = 1024 * 1024
 _QUOTED = 200
 """So much of an odd line or of a file's name is shown."""
-_TRIED = re.compile(r"(open|refused|silent) (\S+) (\d{1,5}|name)", re.ASCII)
+_TRIED = re.compile(r"(open|refused|silent) (\S+) (\d{1,5}|name|echo|router)", re.ASCII)
 _TOTALS = re.compile(r"read (\d{1,18}) (\d{1,18}) (\d{1,18})", re.ASCII)
 _TRY = f"""\
 export LC_ALL=C
@@ -37,7 +37,11 @@ try() {{
         *) echo "silent $1 $2" ;;
     esac
 }}
+echo_of() {{ command -v ping >/dev/null 2>&1 && ping -n -c 1 -W {_TRY_SECONDS} "$1" >/dev/null 2>&1 && echo "open $1 echo"; }}
 command -v timeout >/dev/null 2>&1 || exit {_NO_TOOL}
+"""
+_ROUTER = """\
+if ip -6 route show default 2>/dev/null | grep -q 'proto ra'; then echo 'open ::/0 router'; fi
 """
 _READ_ALL = """\
 export LC_ALL=C
@@ -67,12 +71,12 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``192.0.2.1:443``."""
+        """Read ``192.0.2.1:443`` or ``[2001:db8::1]:443``."""
         address, _, port = text.rpartition(":")
-        return cls(address, int(port))
+        return cls(address.strip("[]"), int(port))
 
     def __str__(self) -> str:
-        return f"{self.address}:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +108,15 @@ def reach_scripts(endpoints: Sequence[Endpoint], names: Iterable[str]) -> tuple[
 
 
 def reach_script(endpoints: Iterable[Endpoint], names: Iterable[str]) -> str:
-    """Try them all at once; nothing is sent."""
-    tries = [f"try {shlex.quote(entry.address)} {entry.port} &" for entry in endpoints]
+    """Try them all at once, each address by an echo as well where there is ``ping``: a firewall that drops ports often lets it through."""
+    wanted = tuple(endpoints)
+    tries = [f"try {shlex.quote(entry.address)} {entry.port} &" for entry in wanted]
+    tries += [f"echo_of {shlex.quote(address)} &" for address in dict.fromkeys(entry.address for entry in wanted)]
     tries += [
         f"{{ timeout {_TRY_SECONDS} getent hosts {shlex.quote(name)} >/dev/null 2>&1 && echo open {name} name || echo silent {name} name; }} &"
         for name in names
     ]
-    return _TRY + "\n".join(tries) + "\nwait\n"
+    return _TRY + _ROUTER + "\n".join(tries) + "\nwait\n"
 
 
 def unite(parts: Iterable[Reached]) -> Reached:
@@ -126,11 +132,20 @@ def read_reached(answer: GuestAnswer) -> Reached:
     _refuse_failure(answer, "neither bash nor python3, or no timeout, is there")
     answered, tried = set(), set()
     for how, address, port in _tries(answer.output.splitlines()):
-        target = address if port == "name" else f"{address}:{port}"
+        target = str(Endpoint(address, int(port))) if port.isdecimal() else _named(address, port)
         tried.add(target)
         if how != "silent":
             answered.add(target)
     return Reached(frozenset(answered), frozenset(tried))
+
+
+def _named(what: str, how: str) -> str:
+    return what if how == "name" else f"{what} by {how}"
+
+
+def ways_out(endpoints: Iterable[Endpoint]) -> frozenset[str]:
+    """What `read_reached` says beside the endpoints: an echo of their addresses, and a router that offers IPv6."""
+    return frozenset({_named("::/0", "router"), *(_named(entry.address, "echo") for entry in endpoints)})
 
 
 def probe_script(probes: MachineProbes) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from drillbook.strict import AbsolutePath, Name, Strict
+from drillbook.strict import ENDPOINT, AbsolutePath, Name, Strict
 
 
 class Ec2SandboxImage(Strict):
@@ -61,7 +61,7 @@ class Ec2DrillRange(Strict):
     )
     control: str = Field(
         default="",
-        pattern=r"^($|[0-9.]+:[0-9]+$)",
+        pattern=f"^($|{ENDPOINT}$)",
         description="address:port in the isolated subnet that answers; without one a single machine's isolation stays unproven",
     )
     sandboxes: Ec2SandboxImage | None = Field(

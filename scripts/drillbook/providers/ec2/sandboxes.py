@@ -124,7 +124,11 @@ class Ec2Sandboxes:
         if made.data_device:
             first.mount_disk(_volume(found, made.data_device), made.data_device, self._sandboxes.data_path)
         own_key = first.replace_host_key()
-        return Login({"ansible_host": address, "ansible_user": self._sandboxes.user}, own_key)
+        # Once more: DHCP always gives an instance a default route there, so that nothing inside can tell.
+        refuse_unless_isolated(self._api, self._drill)
+        inspected = f"EC2's own routes, group and endpoints of {self._drill.subnet}"
+        variables = {"ansible_host": address, "ansible_user": self._sandboxes.user}
+        return Login({**variables, "isolation_routed": "true", "isolation_inspected_by": inspected}, own_key)
 
     def destroy(self, claim: Claim, timeout: timedelta) -> None:
         """Terminate the instance, delete card and disks; each one's name, subnet and run are looked at first."""

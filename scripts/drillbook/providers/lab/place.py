@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from drillbook.strict import AbsolutePath, Name, Strict
+from drillbook.strict import ENDPOINT, AbsolutePath, Name, Strict
 
 
 class LabDrillRange(Strict):
@@ -14,7 +14,7 @@ class LabDrillRange(Strict):
     data_path: str = Field(
         default="", pattern=r"^($|/)", description="where a sandbox host with `disk_bytes` has that disk"
     )
-    control: str = Field(default="", pattern=r"^($|[0-9.]+:[0-9]+$)", description="address:port in it that answers")
+    control: str = Field(default="", pattern=f"^($|{ENDPOINT}$)", description="address:port in it that answers")
 
 
 class LabPlace(Strict):

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drillbook.strict import AbsolutePath, Name, Strict
+from drillbook.strict import ENDPOINT, AbsolutePath, Name, Strict
 
 
 class ProxmoxSandboxTemplate(Strict):
@@ -48,7 +48,7 @@ class ProxmoxDrillRange(Strict):
     )
     control: str = Field(
         default="",
-        pattern=r"^($|[0-9.]+:[0-9]+$)",
+        pattern=f"^($|{ENDPOINT}$)",
         description="address:port on the isolated bridge that answers, in the machines' own subnet; without one a single machine's isolation stays unproven",
     )
 

@@ -220,3 +220,24 @@ def test_a_host_without_an_address_leaves_it_unproven_and_a_breach_is_red_all_th
     reached = Inside(("10.0.0.1:80", "192.0.2.9:22"))
     assert prove(reached, "web", control="10.0.0.1:80", addresses=addresses) == ["failed", "passed"]
     assert prove(Inside(("10.0.0.1:80",)), "late", control="10.0.0.1:80", addresses=addresses) == ["passed", "passed"]
+
+
+def test_an_echo_of_production_is_red_though_no_port_answers() -> None:
+    """What host_baseline loads drops every port and lets an echo through."""
+
+    class Echoing(Inside):
+        def run(self, machine: Machine, script: str, timeout: timedelta) -> GuestAnswer:
+            said = super().run(machine, script, timeout).output
+            return GuestAnswer(0, f"{said}\n{self.open[1]}" if "echo_of 192.0.2.9 &" in script else said)
+
+    assert prove(Echoing(("10.0.0.1:80", "open 192.0.2.9 echo")), "web", control="10.0.0.1:80") == ["failed", "passed"]
+    assert prove(Echoing(("10.0.0.1:80", "open ::/0 router")), "web", control="10.0.0.1:80") == ["failed", "passed"]
+    assert prove(Echoing(("10.0.0.1:80", "open 10.0.0.1 echo")), "web", control="10.0.0.1:80") == ["passed", "passed"]
+
+
+def test_addresses_of_both_families_are_tried() -> None:
+    addresses: dict[str, str | None] = {"web": "2001:db8::1", "db": "2001:db8::2"}
+    control = "[2001:db8::9]:80"
+    assert prove(Inside(("2001:db8::9:80",)), "web", control=control, addresses=addresses) == ["passed", "passed"]
+    reached = Inside(("2001:db8::9:80", "2001:db8::2:22"))
+    assert prove(reached, "web", control=control, addresses=addresses) == ["failed", "passed"]
