@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from testinfra.host import Host
 
 PORTS = {"deb13": 5432, "full": 15432}
 PATRONI = {"deb13": 8008, "full": 18008}
+CHANGED = {"shared_buffers": "48MB", "max_connections": 50}
 CLUSTERS = {"deb13": "main", "full": "changed"}
 
 
@@ -106,3 +108,44 @@ def test_a_cluster_of_debians_own_tools_is_not_taken_over(
     finally:
         host.check_output(f"rm -r {theirs}")
     assert "deb13 has a cluster 17/main of Debian's own tools" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"work_memm": "64MB"}, "work_memm is unknown to this server"),
+        ({"work_mem": "64 bananas"}, "work_mem is refused"),
+    ],
+)
+def test_a_setting_that_comes_to_nothing_is_refused_by_name(
+    playbook: Callable[..., Any], settings: dict[str, str], told: str
+) -> None:
+    try:
+        ended = playbook("converge", postgresql_parameters={**CHANGED, **settings})
+    finally:
+        again = playbook("converge")
+    assert again.status == 0, again.output
+    assert ended.status != 0
+    assert told in " ".join(ended.output.split())
+
+
+def test_what_alter_system_outranks_and_what_waits_for_a_restart_is_told(
+    connect: Callable[[str], Host], playbook: Callable[..., Any]
+) -> None:
+    host = connect("full")
+    alter = "runuser -u postgres -- psql -XAtq --port=15432 --command=%s postgres"
+    host.check_output(alter, "alter system set archive_command = 'false'")
+    try:
+        overridden = playbook("converge")
+    finally:
+        host.check_output(alter, "alter system reset archive_command")
+        host.check_output(alter, "select pg_reload_conf()")
+    try:
+        waiting = playbook("converge", postgresql_parameters={**CHANGED, "max_connections": 60})
+    finally:
+        again = playbook("converge")
+    assert again.status == 0, again.output
+    assert overridden.status != 0
+    assert "archive_command is overridden by ALTER SYSTEM" in " ".join(overridden.output.split())
+    assert waiting.status == 0, waiting.output
+    assert "wait for a restart: max_connections" in " ".join(waiting.output.split())

@@ -44,7 +44,9 @@ def set_to(host: Host, setting: str) -> None:
     host.check_output(
         f"patronictl -c /etc/patroni/conf.d edit-config --force --quiet -s postgresql.parameters.{setting} changed"
     )
-    until(lambda: ask(host, "select count(*) from pg_settings where pending_restart") == "1")
+    until(
+        lambda: "Pending restart" in host.check_output("patronictl -c /etc/patroni/conf.d list --format=json changed")
+    )
     host.check_output("patronictl -c /etc/patroni/conf.d restart --force changed")
     started(host)
 
