@@ -1,20 +1,24 @@
 """Compares what is in use with its copy outside the failure domain, by fingerprint; never shows content."""
 
 import hashlib
+import socket
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from drillbook import process
 from drillbook.errors import DrillbookError, InfrastructureError
-from drillbook.model import Check, CheckStatus, EscrowItem, Stage
+from drillbook.model import Check, CheckStatus, EscrowItem, InUse, Stage
 
 _TIMEOUT = timedelta(minutes=1)
 _SHOWN = 16
 
 
-def check_escrow(items: Sequence[EscrowItem]) -> tuple[Check, ...]:
-    """Return one check per declared item; with none declared one that is skipped, for nothing was proven."""
+def check_escrow(items: Sequence[EscrowItem], in_use: Sequence[InUse] = ()) -> tuple[Check, ...]:
+    """Return a check per declared item, and one that is skipped for each thing ``in_use`` that is in none of them.
+
+    With nothing declared there is one check that is skipped, for nothing was proven.
+    """
     if not items:
         return (
             Check(
@@ -25,11 +29,30 @@ def check_escrow(items: Sequence[EscrowItem]) -> tuple[Check, ...]:
                 remedy="Declare repository key, vault key, CA and inventory.",
             ),
         )
-    return tuple(_check(item) for item in items)
+    sources = [item.source.resolve() for item in items if item.source is not None]
+    return (
+        *(_check(item) for item in items),
+        *(_nowhere(thing) for thing in in_use if not _lies_in(thing.path.resolve(), sources)),
+    )
+
+
+def _lies_in(path: Path, sources: Sequence[Path]) -> bool:
+    return any(source == path or source in path.parents for source in sources)
+
+
+def _nowhere(thing: InUse) -> Check:
+    return Check(
+        name=thing.name,
+        stage=Stage.GATE,
+        status=CheckStatus.SKIPPED,
+        message=f"{thing.path} is the source of no item, so that nothing says whether there is a copy",
+        remedy="Put it into escrow, and declare it in drillbook_escrow.",
+    )
 
 
 def _check(item: EscrowItem) -> Check:
     try:
+        _refuse_no_copy(item)
         wanted = item.sha256 or _fingerprint(_read(item.source))
         found = _fingerprint(_copy(item))
     except DrillbookError as error:
@@ -48,17 +71,57 @@ def _check(item: EscrowItem) -> Check:
     )
 
 
+def _refuse_no_copy(item: EscrowItem) -> None:
+    """What is read must be another thing than what is in use: that one always equals itself, and burns with this machine."""
+    here = {"localhost", "::1", socket.gethostname(), socket.getfqdn()}
+    if item.host in here or item.host.startswith("127."):
+        raise InfrastructureError(
+            f"{item.host} is this machine, which the copy is to outlive", where=item.name, remedy="Keep it elsewhere."
+        )
+    if item.source is None:
+        return
+    words = " ".join(item.command)
+    if str(item.source) in words and item.host not in words:
+        raise InfrastructureError(
+            f"the command reads {item.source}, which is what is in use",
+            where=item.name,
+            remedy=f"Have it read the copy on {item.host}, and name that host in it.",
+        )
+    if item.copy is not None and _same(item.source, item.copy):
+        raise InfrastructureError(
+            f"{item.copy} is what is in use itself", where=item.name, remedy="Name the copy in copy_file."
+        )
+
+
+def _same(source: Path, copy: Path) -> bool:
+    """Whether they share a file on the disk, by whatever name or link."""
+    try:
+        if not copy.is_dir():
+            return source.is_file() and source.samefile(copy)
+        files = {
+            (found.st_dev, found.st_ino) for path in source.rglob("*") if path.is_file() for found in (path.stat(),)
+        }
+        return any(
+            (found.st_dev, found.st_ino) in files
+            for path in copy.rglob("*")
+            if path.is_file()
+            for found in (path.stat(),)
+        )
+    except OSError:
+        return False  # what can't be read is told where it is compared
+
+
 def _copy(item: EscrowItem) -> bytes:
     if item.copy is not None:
         return _read(item.copy)
-    done = process.run(item.command, timeout=_TIMEOUT)
+    done = process.run_to_bytes(item.command, timeout=_TIMEOUT)
     if done.returncode != 0 or not done.stdout:
         raise InfrastructureError(
             f"{item.command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:] or 'it printed nothing'}",
             where=item.name,
             remedy="See that the copy can be had.",
         )
-    return done.stdout.encode()
+    return done.stdout
 
 
 def _read(path: Path | None) -> bytes:

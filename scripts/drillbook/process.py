@@ -27,6 +27,15 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """What a program left: its exit status, its output to the last byte, and its complaints as text."""
+
+    returncode: int
+    stdout: bytes
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessIdentity:
     """A process that can't be mistaken for a later one with the same number.
 
@@ -64,19 +73,30 @@ def run(
     directory: Path | None = None,
     stdin: str | None = None,
 ) -> Completed:
-    """Run a program to its end and return its output; the exit status is the caller's to judge.
+    """Run a program to its end and return its output as text; the exit status is the caller's to judge.
 
     ``stdin`` is what it reads; left out, it reads the end of file at once. Raises InfrastructureError when it can't be
     started or is not done within ``timeout`` (then its whole session is killed).
     """
+    done = run_to_bytes(argv, timeout=timeout, environment=environment, directory=directory, stdin=stdin)
+    return Completed(done.returncode, _text(done.stdout), done.stderr)
+
+
+def run_to_bytes(
+    argv: Sequence[str],
+    *,
+    timeout: timedelta,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    stdin: str | None = None,
+) -> Printed:
+    """Run a program as ``run`` does, for what need not be text."""
     try:
         child = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             env=None if environment is None else {**os.environ, **environment},
             cwd=directory,
             start_new_session=True,
@@ -86,7 +106,9 @@ def run(
         raise _unstartable(argv[0], error) from error
     with child:
         try:
-            stdout, stderr = child.communicate(stdin, timeout=timeout.total_seconds())
+            stdout, stderr = child.communicate(
+                None if stdin is None else stdin.encode(), timeout=timeout.total_seconds()
+            )
         except BaseException as error:
             with suppress(ProcessLookupError):  # it may have ended at this very moment
                 os.killpg(child.pid, signal.SIGKILL)
@@ -97,7 +119,11 @@ def run(
                 where=argv[0],
                 remedy="See why it hangs, then run again.",
             ) from error
-    return Completed(child.returncode, stdout, stderr)
+    return Printed(child.returncode, stdout, _text(stderr))
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 class Outliving:

@@ -1,12 +1,14 @@
 """Escrow: a copy that is missing or another one is red, and so is nothing at all."""
 
 import hashlib
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from drillbook.escrow import check_escrow
-from drillbook.model import CheckStatus, EscrowItem
+from drillbook.model import CheckStatus, EscrowItem, InUse
 
 
 @pytest.fixture
@@ -88,3 +90,44 @@ def test_what_is_empty_is_no_copy_not_even_of_nothing(tmp_path: Path, key: Path)
     file.touch()
     for source, copy in ((key, directory), (directory, directory), (key, file), (file, file)):
         assert check_escrow([item(source, copy=copy)])[0].status is CheckStatus.FAILED
+
+
+def test_what_is_in_use_is_no_copy_of_itself(key: Path, tree: Path, tmp_path: Path) -> None:
+    link, hard = tmp_path / "link", tmp_path / "hard"
+    link.symlink_to(key)
+    os.link(key, hard)
+    inside = tmp_path / "linked-tree"
+    inside.symlink_to(tree)
+    fakes = [
+        *(item(key, copy=path) for path in (key, link, hard)),
+        item(key, command=("cat", str(key))),
+        *(item(tree, copy=path) for path in (tree, inside)),
+        *(
+            item(key, host=host, command=("echo", "secret-key"))
+            for host in ("localhost", "127.0.0.1", socket.gethostname())
+        ),
+    ]
+    assert {check.status for check in check_escrow(fakes)} == {CheckStatus.FAILED}
+
+
+def test_a_copy_is_compared_to_the_last_byte(tmp_path: Path) -> None:
+    """As text, what can't be read as such would equal other content."""
+    (tmp_path / "key.p12").write_bytes(b"\x80\r\nkey\xff")
+    (tmp_path / "copy.p12").write_bytes(b"\x80\r\nkey\xff")
+    (tmp_path / "other.p12").write_bytes(b"\x81\nkey\xfe")
+    found = check_escrow(
+        [item(tmp_path / "key.p12", command=("cat", str(tmp_path / name))) for name in ("copy.p12", "other.p12")]
+    )
+    assert [check.status for check in found] == [CheckStatus.PASSED, CheckStatus.FAILED]
+
+
+def test_what_is_in_use_and_in_no_copy_is_named(tree: Path) -> None:
+    copied = item(tree, copy=tree.with_name("copied-tree"))
+    inside = InUse("inventory", tree / "group_vars")
+    outside = InUse("key that signs the evidence", tree.parent / "evidence.pem")
+    found = check_escrow([copied], [inside, outside])
+    assert [(check.name, check.status) for check in found] == [
+        ("repository key", CheckStatus.PASSED),
+        ("key that signs the evidence", CheckStatus.SKIPPED),
+    ]
+    assert str(outside.path) in found[1].message

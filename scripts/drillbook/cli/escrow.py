@@ -24,11 +24,12 @@ def escrow() -> None:
 
 @app.command(epilog=examples("drillbook escrow check", "drillbook escrow check --json", page=PAGE))
 def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Compare each declared copy with what is in use.
+    """Compare each declared copy with what is in use, and name what is in use and in none of them.
 
-    Exit code 1 if one fails or none is declared.
+    Exit code 1 if one fails, if something is in no copy, or if none is declared.
     """
-    checks = check_escrow(open_app(inventory).configuration.escrow)
+    configuration = open_app(inventory).configuration
+    checks = check_escrow(configuration.escrow, configuration.in_use)
     rows = [(entry.status.value, entry.name, entry.message or entry.actual) for entry in checks]
 
     def text(console: Console) -> None:

@@ -12,6 +12,7 @@ from drillbook.model import (
     Drill,
     EscrowItem,
     EvidencePlace,
+    InUse,
     MachineGroup,
     ObjectStore,
     Repository,
@@ -23,7 +24,7 @@ from drillbook.providers import Place
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything that the inventory says to drillbook; ``digest`` is the SHA-256 of it."""
+    """Everything that the inventory says to drillbook; ``digest`` is the SHA-256 of it, ``in_use`` what belongs into escrow."""
 
     state_directory: Path
     store: ObjectStore
@@ -34,6 +35,7 @@ class Configuration:
     services: tuple[Service, ...]
     drills: tuple[Drill, ...]
     escrow: tuple[EscrowItem, ...]
+    in_use: tuple[InUse, ...]
     providers: tuple[Place, ...]
     machine_groups: tuple[MachineGroup, ...]
     sandboxes: tuple[SandboxHost, ...]

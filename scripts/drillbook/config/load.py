@@ -9,13 +9,13 @@ from typing import Any
 
 from drillbook.config.configuration import Configuration
 from drillbook.config.context import Context
+from drillbook.config.escrow import escrow_item, in_use
 from drillbook.config.faults import Fault, Faults
 from drillbook.config.inventory import Inventory
 from drillbook.config.keys import Keys, read_keys
 from drillbook.config.machines import machine_group
 from drillbook.config.refusals import look_alikes, refuse_host_variables, refuse_twins, unrendered
 from drillbook.config.schema import (
-    EscrowVariables,
     GlobalVariables,
     GroupVariables,
     ObjectStoreVariables,
@@ -138,7 +138,7 @@ def _parts(
         machines=tuple(found for found in machines.values() if found is not None),
         sandboxes=sandboxes,
         drills=drills,
-        escrow=tuple(_escrow(item, services, faults) for item in values.drillbook_escrow),
+        escrow=tuple(escrow_item(item, services, inventory, faults) for item in values.drillbook_escrow),
     )
 
 
@@ -180,6 +180,7 @@ def _assemble(general: GlobalVariables, parts: _Parts, inventory: Inventory, dig
         services=parts.services,
         drills=parts.drills,
         escrow=parts.escrow,
+        in_use=in_use(general, inventory),
         providers=tuple(read_from(place, inventory.sources) for place in general.drillbook_providers),
         machine_groups=parts.machines,
         sandboxes=parts.sandboxes,
@@ -193,25 +194,6 @@ def _assemble(general: GlobalVariables, parts: _Parts, inventory: Inventory, dig
 def _addresses(inventory: Inventory, sandboxes: set[str]) -> dict[str, str | None]:
     """By host. A sandbox host is in a drill's own network, is there for a run alone, and may get its address then: it is no production."""
     return {host: inventory.address_of(host) for host in inventory.hosts_of("all") if host not in sandboxes}
-
-
-def _escrow(item: EscrowVariables, services: tuple[Service, ...], faults: Faults) -> EscrowItem:
-    burning = [service.name for service in services if item.host in service.hosts]
-    if burning:
-        faults.add(
-            f"the copy of '{item.name}' is kept on {item.host}, which burns with {', '.join(burning)}",
-            "all",
-            "drillbook_escrow",
-            "Keep it on a host that is no host of a service.",
-        )
-    return EscrowItem(
-        name=item.name,
-        host=item.host,
-        source=item.source,
-        copy=item.copy_file,
-        command=item.command,
-        sha256=item.sha256,
-    )
 
 
 def _store(values: ObjectStoreVariables) -> ObjectStore:

@@ -25,7 +25,7 @@ from drillbook.model.machines import (
 )
 from drillbook.model.objectives import Objectives
 from drillbook.model.phases import Interval, Phase, PhaseTime, Timeline, phase_of_play
-from drillbook.model.places import EscrowItem, EvidencePlace, ObjectStore, Repository
+from drillbook.model.places import EscrowItem, EvidencePlace, InUse, ObjectStore, Repository
 from drillbook.model.points import PointRequest, PointType
 from drillbook.model.recovery_points import Asked, Catalog, CatalogSet, CatalogTimeline, Hole, RecoveryPoints
 from drillbook.model.services import Destination, Drill, Kind, Mode, Service
@@ -52,6 +52,7 @@ __all__ = [
     "GuestAnswer",
     "Heartbeat",
     "Hole",
+    "InUse",
     "Interval",
     "Kind",
     "Login",

@@ -70,3 +70,11 @@ class EscrowItem:
     copy: Path | None = None
     command: tuple[str, ...] = ()
     sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """A file or directory of the controller without which a new one could not go on, and what it is."""
+
+    name: str
+    path: Path

@@ -94,6 +94,7 @@ class Controller:
             "signing_key_file": str(self.etc / "evidence.pem"),
             "anchor_prefix": "log/",
         }
+        everything["vars"]["drillbook_object_store"]["credentials_directory"] = str(self.etc / "object_store")
         everything["children"][GROUP]["vars"]["fake_repository"] = "{{ vault_fake_repository }}"
         inventory = self.etc / "inventory"
         group_vars = inventory / "group_vars/all"

@@ -242,6 +242,16 @@ CASES: dict[str, tuple[Spoil, str, str]] = {
         "burns with main",
         "drillbook_escrow",
     ),
+    "escrow that burns too, by its address": (
+        lambda data: (
+            data["_meta"]["hostvars"].update(db1={"ansible_host": "192.0.2.11"}),
+            everywhere(data).update(
+                drillbook_escrow=[{"name": "ca", "host": "192.0.2.11", "source": "/a", "copy_file": "/b"}]
+            ),
+        ),
+        "burns with main",
+        "drillbook_escrow",
+    ),
     "escrow without anything to compare": (
         lambda data: everywhere(data).update(drillbook_escrow=[{"name": "ca", "host": "safe", "copy_file": "/b"}]),
         "give source or sha256",
@@ -384,3 +394,20 @@ def test_json_schema_accepts_and_refuses_the_same(tmp_path: Path) -> None:
     jsonschema.validate(variables, schema())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**variables, "drillbook_stat": 1}, schema())
+
+
+def test_what_a_new_controller_would_need_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So that what is in no escrow can be named."""
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "/etc/drillbook/vault_password")
+    data = inventory_json(tmp_path)
+    everywhere(data).update(
+        drillbook_providers=[*everywhere(data)["drillbook_providers"], {**PROXMOX, "name": "pve"}],
+        ansible_ssh_private_key_file="/etc/drillbook/ssh/id_ed25519",
+        certificates_authority_directory="{{ somewhere }}/ca",
+    )
+    found = {str(one.path): one.name for one in configuration(Inventory.parse(data)).in_use}
+    assert found["/etc/drillbook/tokens"] == "credentials of the provider pve"
+    assert found["/etc/drillbook/vault_password"] == "vault password"
+    assert found["/etc/drillbook/ssh/id_ed25519"] == "ssh key"
+    assert {"key that signs the evidence", "credentials of the object store"} <= set(found.values())
+    assert "certificate authority" not in found.values(), "where a template leads is not known"
