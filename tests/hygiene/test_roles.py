@@ -14,8 +14,9 @@ from tests.hygiene.conftest import tasks_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SKELETON = ("README.md", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml", "tasks/preflight.yml")
-# `certificates` signs where the authority's key lies; the lab's own roles act on the controller about other hosts.
-MAY_DELEGATE = {"certificates", "lab_host", "lab_image", "lab_machine"}
+# `certificates` signs where the authority's key lies, `isolation` has the controller ask who is not to answer the sandbox; the lab's own
+# roles act on the controller about other hosts.
+MAY_DELEGATE = {"certificates", "isolation", "lab_host", "lab_image", "lab_machine"}
 # Steps that the lab's playbooks call one by one; they configure no service.
 TOOLS = {"lab_host", "lab_image", "lab_machine"}
 FORBIDDEN = {

@@ -25,7 +25,7 @@ SCRIPTS = re.compile(r"\bpsql\b|\bpg_dump\b|\bpg_amcheck\b|\bvacuumdb\b|psycopg2
 STARTED_BY = {
     "roles/pgbackrest/files/pgbackrest_check.py": "roles/pgbackrest/templates/etc/systemd/system/drillbook-pgbackrest-check.service.j2",
     "roles/backup_agent/files/kinds/postgresql.py": "roles/backup_agent/vars/main/kinds.yml",
-    "plugins/modules/postgresql_recovery.py": "roles/postgresql/tasks/restore/replay.yml",
+    "plugins/modules/postgresql_recovery.py": "roles/postgresql/tasks/restore/recover.yml",
 }
 
 
