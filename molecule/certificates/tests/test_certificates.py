@@ -51,3 +51,19 @@ def test_it_ends_when_declared(host: Host, directory: str, days: int) -> None:
 
 def test_the_authoritys_key_does_not_travel(host: Host, directory: str) -> None:
     assert not host.file(f"{directory}/ca.key").exists
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics", "rc"),
+    [("deb12", "/var/lib/molecule/metrics", 1), ("deb13", "/var/lib/drillbook/metrics/certificates", 0)],
+)
+def test_the_watch_fails_before_one_ends(host: Host, directory: str, metrics: str, rc: int) -> None:
+    """On one host they last 20 days, and it is to fail 25 days before the end."""
+    assert host.service("drillbook-certificates-check.timer").is_running
+    assert host.run("systemctl start drillbook-certificates-check.service").rc == rc
+    told = host.check_output("journalctl --unit=drillbook-certificates-check.service --no-pager --output=cat")
+    assert (f"{directory}/molecule.crt ends on " in told) is bool(rc)
+    assert (
+        'drillbook_certificate_not_after_seconds{certificate="molecule"}'
+        in host.file(f"{metrics}/certificates.prom").content_string
+    )
