@@ -148,11 +148,11 @@ def playbook() -> Callable[..., Ended]:
 
 
 @pytest.fixture(scope="session")
-def refusal(playbook: Callable[..., Ended]) -> Callable[..., str]:
+def refusal(playbook: Callable[..., Ended]) -> Callable[[str], str]:
     """What the role says on a host that it must refuse; it is an error where it says nothing."""
 
-    def run(name: str, **variables: Any) -> str:
-        ended = playbook("refusal", molecule_refusing=name, **variables)
+    def run(name: str) -> str:
+        ended = playbook("refusal", molecule_refusing=name)
         assert ended.status != 0, f"the role took {name}:\n{ended.output}"
         # Long messages are folded.
         return " ".join(ended.output.split())

@@ -40,23 +40,6 @@ def test_a_client_without_a_certificate_is_refused(name: str, host: Host, addres
     assert asked.rc != 0
 
 
-@pytest.mark.parametrize("name", ["full"])
-def test_a_certificate_for_something_else_is_no_clients(host: Host, name: str, address: str) -> None:
-    """Who writes into etcd owns the databases, and the authority signs for all services."""
-    ask = "curl --http1.1 --noproxy '*' --silent --show-error --cacert /etc/drillbook/tls/ca.crt"
-    for certificate, answers in (("etcd", True), ("other", False)):
-        own = f"--cert /etc/drillbook/tls/{certificate}.crt --key /etc/drillbook/tls/{certificate}.key"
-        for port in (PORTS[name], 12380):
-            asked = host.run(f"{ask} {own} https://{address}:{port}/version")
-            assert (asked.rc == 0) is answers, asked.stdout + asked.stderr
-
-
-def test_a_member_without_the_name_is_refused_before_it_is_lost(refusal: Callable[..., str]) -> None:
-    said = refusal("deb13", etcd_client_name="etcd-client.nobody")
-    assert "has no name etcd-client.nobody" in said
-    assert "certificates_list" in said
-
-
 @pytest.mark.parametrize(("name", "member"), [("deb13", "deb13"), ("full", "alone")])
 def test_the_member_has_the_declared_name(etcdctl: Callable[[str], str], member: str) -> None:
     assert f", {member}, " in etcdctl("member list")
