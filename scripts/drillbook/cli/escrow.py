@@ -24,9 +24,9 @@ def escrow() -> None:
 
 @app.command(epilog=examples("drillbook escrow check", "drillbook escrow check --json", page=PAGE))
 def check(inventory: Inventories = None, as_json: AsJson = False) -> None:
-    """Compare each declared copy with what is in use, and name what is in use and in none of them.
+    """Compare each declared copy with what is in use.
 
-    Exit code 1 if one fails, if something is in no copy, or if none is declared.
+    What the controller uses and no copy holds is named as skipped. Exit code 1 if one fails, if something is in no copy, or if none is declared.
     """
     configuration = open_app(inventory).configuration
     checks = check_escrow(configuration.escrow, configuration.in_use)
