@@ -58,7 +58,7 @@ def copied(connect: Callable[[str], Host]) -> Iterator[Host]:
     host.check_output("systemctl stop patroni.service")
     host.check_output(f"rm -rf {COPY} && cp -a {DATA} {COPY} && rm {COPY}/patroni.dynamic.json")
     host.check_output(f"touch {COPY}/recovery.signal && chown postgres:postgres {COPY}/recovery.signal")
-    host.check_output(f"printf %s >>{COPY}/postgresql.auto.conf", RESTORED)
+    host.check_output(f"printf '%%s' %s >>{COPY}/postgresql.auto.conf", RESTORED)
     started(host)
     set_to(host, "max_connections=300")
     ask(host, "create table if not exists kept (word text); truncate kept; insert into kept values ('raised')")

@@ -26,7 +26,7 @@ def extended(connect: Callable[[str], Host]) -> Iterator[Host]:
     host = connect("full")
     host.check_output(f"cp /usr/lib/postgresql/17/lib/citext.so {LIBRARY}")
     host.check_output(f"printf %s \"default_version = '1'\" >{FILES}/shop.control")
-    host.check_output(f"printf %s >{FILES}/shop--1.sql", SCRIPT)
+    host.check_output(f"printf '%%s' %s >{FILES}/shop--1.sql", SCRIPT)
     ask(host, "create extension shop")
     yield host
     ask(host, "drop extension shop")
