@@ -87,6 +87,7 @@ def test_settings_that_were_raised_after_the_backup_are_followed(copied: Host, p
         postgresql_restore_timeout_seconds=60,
     )
     assert replayed.status == 0, replayed.output
+    assert replayed.output.count("Wait until recovery has ended") == 3
     control = copied.check_output(f"/usr/lib/postgresql/17/bin/pg_controldata {COPY}")
     assert "max_connections setting:              300" in control
     assert "max_prepared_xacts setting:           5" in control
