@@ -44,7 +44,13 @@ def test_one_is_run_cut_off_reached_and_removed(sandboxes: SandboxWorld) -> None
     user_data = sandboxes.user_data()
     sandboxes.host.boot(user_data)
     reached = provider.reach(machine, LIMIT)
-    assert reached.variables == {"ansible_host": instance["PrivateIpAddress"], "ansible_user": USER}
+    assert reached.variables == {
+        "ansible_host": instance["PrivateIpAddress"],
+        "ansible_user": USER,
+        # Its default route comes by DHCP, and says nothing: what leaves the subnet was read from EC2.
+        "isolation_routed": "true",
+        "isolation_inspected_by": f"EC2's own routes, group and endpoints of {instance['SubnetId']}",
+    }
     own = sandboxes.host.read(f"{HOST_KEY}.pub").split()
     assert reached.host_key == " ".join(own[:2])
     assert reached.host_key not in user_data
