@@ -251,12 +251,17 @@ def test_its_memory_is_kept_too(proxmox: ProxmoxWorld, tmp_path: Path) -> None:
 
 
 def test_two_at_once_on_a_group_exclude_each_other(shop: Shop) -> None:
-    shop.world.control.faults(slow={"qmsnapshot": 2.0})
+    shop.world.control.faults(slow={"qmsnapshot": 5.0})
     command = [sys.executable, "-m", "drillbook", "snapshot", "create", "shop", "--inventory", str(shop.inventory)]
     with subprocess.Popen(command, cwd=ROOT, env=shop.environment, stdout=subprocess.DEVNULL) as first:
         while not shop.world.control.served("POST", "/snapshot"):
             assert first.poll() is None
             time.sleep(0.05)
-        code, answer, _ = shop.run("prune", "shop")
+        # However long the second takes to start, the first is in the middle of it.
+        first.send_signal(signal.SIGSTOP)
+        try:
+            code, answer, _ = shop.run("prune", "shop")
+        finally:
+            first.send_signal(signal.SIGCONT)
         assert (code, "another run holds" in answer["error"]["message"]) == (2, True)
     assert first.returncode == 0
