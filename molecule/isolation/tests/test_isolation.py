@@ -28,6 +28,15 @@ def test_what_answers_from_production_is_named(playbook: Callable[..., Any], add
     assert f"{answering}:22" in ended.output
 
 
+def test_a_name_instead_of_an_address_is_told(playbook: Callable[..., Any], addresses: ADDRESSES) -> None:
+    """It is no breach, and no proof either."""
+    silent = addresses["outside"]["production"]
+    production = [silent, "web1.example.org"]
+    ended = playbook("entry", molecule_entry="main", isolation_production_addresses=production)
+    assert ended.status == 0, ended.output
+    assert "web1.example.org: no address" in " ".join(ended.output.split())
+
+
 def test_an_address_with_a_route_is_named(playbook: Callable[..., Any], addresses: ADDRESSES) -> None:
     routed = addresses["outside"]["sandbox"]
     ended = playbook("converge", isolation_unroutable_addresses=[routed])

@@ -33,17 +33,17 @@ def extended(connect: Callable[[str], Host]) -> Iterator[Host]:
     host.check_output(f"rm -f {LIBRARY} {FILES}/shop.control {FILES}/shop--1.sql")
 
 
-def failed(playbook: Callable[..., Any]) -> str:
+def not_passed(playbook: Callable[..., Any]) -> str:
     ended = playbook("entry", molecule_host="full", molecule_entry="verify")
     assert ended.status == 0, ended.output
-    return " ".join(ended.output.rpartition("Tell which checks failed")[2].split())
+    return " ".join(ended.output.rpartition("Tell which checks did not pass")[2].split())
 
 
 def test_an_extension_whose_files_this_host_lacks_is_named(extended: Host, playbook: Callable[..., Any]) -> None:
     """Its name stands in the copy's own catalogue all the same."""
-    assert CHECK not in failed(playbook)
+    assert CHECK not in not_passed(playbook)
     extended.check_output(f"rm {LIBRARY} {FILES}/shop.control")
-    told = failed(playbook)
+    told = not_passed(playbook)
     assert CHECK in told
     assert "extension shop 1, library $libdir/shop" in told
 
@@ -55,7 +55,7 @@ def test_a_database_that_lets_nobody_in_is_named(connect: Callable[[str], Host],
     files = "update pg_database set datcollate = 'xx_YY.UTF-8', datctype = 'xx_YY.UTF-8' where datname = 'shut'"
     ask(host, files, "postgres")
     try:
-        told = failed(playbook)
+        told = not_passed(playbook)
     finally:
         ask(host, "drop database shut", "postgres")
     assert "each database is open" in told
