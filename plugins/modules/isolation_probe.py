@@ -131,6 +131,20 @@ def route(address: str, name: str, expect: str) -> dict[str, Any]:
     return outcome(name, address, expect, routed, reason)
 
 
+def exchange(probe: socket.socket, target: tuple[str, int], sent: bytes, timeout: float) -> tuple[bool, str]:
+    """Send, and wait for anything that comes back from there, at most ``timeout`` seconds: whether it did, and the reason."""
+    probe.settimeout(timeout)
+    try:
+        probe.connect(target)
+        probe.send(sent)
+        probe.recv(2048)
+    except TimeoutError:
+        return False, "no answer"
+    except OSError as error:
+        return error.errno not in SILENT, os.strerror(error.errno or 0)
+    return True, "answered"
+
+
 def checksum(data: bytes) -> int:
     """The Internet's (RFC 1071) of an even number of bytes."""
     total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
@@ -147,38 +161,20 @@ def icmp_socket(address: str, protocol: int) -> socket.socket:
 
 
 def echo(address: str, timeout: float) -> dict[str, Any]:
-    """One ICMP echo; anything that comes back from the address is an answer. Raises PermissionError where none may be sent."""
+    """One ICMP echo, for ``timeout`` seconds. Raises PermissionError where none may be sent."""
     sixth = family(address) is socket.AF_INET6
     kind, protocol = (128, socket.IPPROTO_ICMPV6) if sixth else (8, socket.IPPROTO_ICMP)
     rest = os.getpid().to_bytes(4, "big")
     sent = bytes([kind, 0]) + checksum(bytes([kind, 0, 0, 0]) + rest).to_bytes(2, "big") + rest
     with icmp_socket(address, protocol) as probe:
-        probe.settimeout(timeout)
-        try:
-            probe.connect((address, 0))
-            probe.send(sent)
-            probe.recv(2048)
-            answered, reason = True, "an echo came back"
-        except TimeoutError:
-            answered, reason = False, "no answer"
-        except OSError as error:
-            answered, reason = error.errno not in SILENT, os.strerror(error.errno or 0)
-    return outcome("production by echo", address, "closed", answered, reason)
+        return outcome("production by echo", address, "closed", *exchange(probe, (address, 0), sent, timeout))
 
 
 def datagram(address: str, timeout: float) -> dict[str, Any]:
     """One UDP datagram to a port where nobody listens; a host that is reached and says so is an answer."""
+    target = (address, CLOSED_UDP_PORT)
     with socket.socket(family(address), socket.SOCK_DGRAM) as probe:
-        probe.settimeout(timeout)
-        try:
-            probe.connect((address, CLOSED_UDP_PORT))
-            probe.send(b"drillbook")
-            probe.recv(2048)
-            answered, reason = True, "answered"
-        except TimeoutError:
-            answered, reason = False, "no answer"
-        except OSError as error:
-            answered, reason = error.errno not in SILENT, os.strerror(error.errno or 0)
+        answered, reason = exchange(probe, target, b"drillbook", timeout)
     return outcome("production by UDP", f"{address}:{CLOSED_UDP_PORT}", "closed", answered, reason)
 
 

@@ -96,19 +96,15 @@ def _refuse_no_copy(item: EscrowItem) -> None:
 def _same(source: Path, copy: Path) -> bool:
     """Whether they share a file on the disk, by whatever name or link."""
     try:
-        if not copy.is_dir():
-            return source.is_file() and source.samefile(copy)
-        files = {
-            (found.st_dev, found.st_ino) for path in source.rglob("*") if path.is_file() for found in (path.stat(),)
-        }
-        return any(
-            (found.st_dev, found.st_ino) in files
-            for path in copy.rglob("*")
-            if path.is_file()
-            for found in (path.stat(),)
-        )
+        return not _inodes(source).isdisjoint(_inodes(copy))
     except OSError:
         return False  # what can't be read is told where it is compared
+
+
+def _inodes(path: Path) -> set[tuple[int, int]]:
+    """Device and inode of the file, or of each file below the directory."""
+    files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
+    return {(found.st_dev, found.st_ino) for found in map(Path.stat, files)}
 
 
 def _copy(item: EscrowItem) -> bytes:

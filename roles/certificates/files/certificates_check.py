@@ -46,7 +46,9 @@ def alarms(directory: Path, before: timedelta, now: datetime) -> tuple[dict[str,
             continue
         if end - now < before:
             left = (end - now).total_seconds() / 86400
-            told.append(f"{path} ends on {end:%Y-%m-%d}, in {left:.0f} days: run site.yml --tags certificates")
+            told.append(
+                f"{path} ends on {end:%Y-%m-%d}, in {left:.0f} days: run site.yml --tags certificates, or remove what nothing uses"
+            )
     return found, told
 
 
