@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.support.modules import module_at
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCENARIOS = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")}
@@ -21,12 +21,7 @@ CLUSTER = {"cluster"}
 @pytest.fixture(scope="module")
 def selection() -> Any:
     """The script that chooses scenarios, as a module."""
-    spec = importlib.util.spec_from_file_location("role_scenarios", ROOT / "scripts/role_scenarios.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(ROOT / "scripts/role_scenarios.py")
 
 
 def test_each_role_has_a_scenario_or_a_reason() -> None:

@@ -10,9 +10,10 @@ import secrets
 import subprocess
 import tarfile
 from datetime import timedelta
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.support.modules import module_at
 
 from drillbook.clock import SystemClock
 from drillbook.model import BackupMode, BackupRules, Retention
@@ -39,11 +40,7 @@ OPTIONS = (
 
 def base_image() -> str:
     """The name of the base image, computed as the lab's inventory does."""
-    spec = spec_from_file_location("lab_filters", ROOT / "plugins/filter/lab.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_at(ROOT / "plugins/filter/lab.py")
     return f"localhost/drillbook/base:{module.lab_base_tag('trixie')}"
 
 

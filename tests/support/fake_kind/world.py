@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.support.modules import module_at
 
 from drillbook import process
 from drillbook.clock import SystemClock
@@ -35,11 +36,7 @@ UNREACHABLE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansibl
 NEWER = "newer than every backup"
 PATIENCE = timedelta(seconds=90)
 
-_SPEC = importlib.util.spec_from_file_location("document", HERE / "playbooks/fake/document.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-document = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(document)
+document = module_at(HERE / "playbooks/fake/document.py")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from tests.support.modules import module_at
 
 FILTER = Path(__file__).resolve().parents[3] / "plugins/filter/control_position.py"
-SPECIFICATION = importlib.util.spec_from_file_location("control_position", FILTER)
-assert SPECIFICATION is not None
-assert SPECIFICATION.loader is not None
-control_position = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(control_position)
+control_position = module_at(FILTER)
 
 
 def told(timeline: int, checkpoint: str, recovered: str = "0/0", recovered_timeline: int = 0) -> str:

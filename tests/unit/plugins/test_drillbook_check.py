@@ -1,23 +1,18 @@
 """The check action: status from true booleans only; anything else is a mistake in the play, not a verdict."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from tests.support.modules import module_at
 
 PLUGIN = Path(__file__).resolve().parents[3] / "plugins/action/drillbook_check.py"
 
 
 @pytest.fixture(scope="module")
 def plugin() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("drillbook_check_action", PLUGIN)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_at(PLUGIN)
 
 
 @pytest.mark.parametrize(

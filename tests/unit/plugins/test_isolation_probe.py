@@ -1,23 +1,18 @@
 """A refusal is an answer, and so is a route: only what can't be sent anywhere is isolation."""
 
-import importlib.util
 import socket
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.support.modules import module_at
 
 MODULE = Path(__file__).resolve().parents[3] / "plugins/modules/isolation_probe.py"
 
 
 @pytest.fixture(scope="module")
 def probe() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("isolation_probe", MODULE)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_at(MODULE)
 
 
 def test_a_listener_is_open(probe: ModuleType) -> None:

@@ -1,22 +1,17 @@
 """The lab is built from the mirror that this machine is configured with, in whatever form its sources are written."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.support.modules import module_at
 
 MODULE = Path(__file__).resolve().parents[3] / "plugins/modules/lab_debian_mirror.py"
 
 
 @pytest.fixture(scope="module")
 def mirror() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("lab_debian_mirror", MODULE)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_at(MODULE)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """Images are named after what they are made of: the name changes with it, and with nothing else."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from tests.support.modules import module_at
 
 FILTER = Path(__file__).resolve().parents[3] / "plugins/filter/lab.py"
 LAYER = {"roles": ["web"], "variables": {}}
@@ -15,11 +15,7 @@ LAYER = {"roles": ["web"], "variables": {}}
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The filters, looking at a copy of the base image's role and at one small role."""
-    specification = importlib.util.spec_from_file_location("lab_filters", FILTER)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = module_at(FILTER)
     shutil.copytree(FILTER.parents[2] / "roles/lab_image", tmp_path / "lab_image")
     for path, text in {
         "tasks/install.yml": "---\n- apt: {name: '{{ __web_packages }}'}\n- copy:\n    src: preset.j2\n",

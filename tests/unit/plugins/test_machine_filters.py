@@ -1,12 +1,12 @@
 """What differs between a machine and its declaration: each kind of difference is found, and nothing else is."""
 
-import importlib.util
 from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.support.modules import module_at
 
 FILTERS = Path(__file__).resolve().parents[3] / "plugins/filter"
 KEY = "ssh-ed25519 AAAA me@example.org"
@@ -43,12 +43,7 @@ CONFIG: dict[str, Any] = {
 
 
 def load(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(name, FILTERS / f"{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_at(FILTERS / f"{name}.py")
 
 
 def changes(config: dict[str, Any], **wanted: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import ansible_mitogen.connection
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from tests.support.modules import module_at
 
 STRATEGY = Path(__file__).resolve().parents[3] / "plugins/strategy/mitogen_unpinned.py"
 DOWN = {"msg": "Connection timed out.", "method_name": "ssh"}
@@ -21,10 +21,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What Mitogen's connection does to log in, with the strategy loaded: it gets these answers, one for each try."""
     connection = ansible_mitogen.connection.Connection
     monkeypatch.setattr(connection, "_connect_stack", connection._connect_stack)
-    spec = importlib.util.spec_from_file_location("mitogen_unpinned", STRATEGY)
-    assert spec is not None
-    assert spec.loader is not None
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module_at(STRATEGY)
 
     def run(*answers: dict[str, Any]) -> list[dict[str, Any]]:
         left = list(answers)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
+from tests.support.modules import module_at
+
 MODULE = Path(__file__).resolve().parents[3] / "plugins/modules/object_store_buckets.py"
-SPECIFICATION = importlib.util.spec_from_file_location("object_store_buckets", MODULE)
-assert SPECIFICATION is not None
-assert SPECIFICATION.loader is not None
-buckets = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(buckets)
+buckets = module_at(MODULE)
 
 
 def statements(grants: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

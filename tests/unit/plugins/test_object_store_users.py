@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.modules import module_at
 
 MODULE = Path(__file__).resolve().parents[3] / "plugins/modules/object_store_users.py"
-SPECIFICATION = importlib.util.spec_from_file_location("object_store_users", MODULE)
-assert SPECIFICATION is not None
-assert SPECIFICATION.loader is not None
-object_store_users = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(object_store_users)
+object_store_users = module_at(MODULE)
 
 USER = {"name": "writer", "display_name": "Writes", "max_buckets": -1, "operations": ["read", "write"]}
 

@@ -1,10 +1,10 @@
 """A restored server that can never be asked is told at once, with what to do; one that only starts up is waited for."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.support.modules import module_at
 
 MODULE = Path(__file__).resolve().parents[3] / "plugins/modules/postgresql_recovery.py"
 AT = 'connection to server on socket "/run/x/.s.PGSQL.5432" failed: '
@@ -12,12 +12,7 @@ AT = 'connection to server on socket "/run/x/.s.PGSQL.5432" failed: '
 
 @pytest.fixture(scope="module")
 def recovery() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("postgresql_recovery", MODULE)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_at(MODULE)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from tests.support.modules import module_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +26,7 @@ KEYS = {"access_key": "AK", "secret_key": "SK-which-nobody-may-see"}
 def lookup() -> Callable[..., dict[str, str]]:
     """Looks one user up, with the variables of a host."""
     path = ROOT / "plugins/lookup/store_key.py"
-    found = importlib.util.spec_from_file_location("store_key", path)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    module = module_at(path)
 
     def run(user: str, variables: dict[str, Any], **options: Any) -> dict[str, str]:
         plugin = module.LookupModule(loader=DataLoader(), templar=Templar(DataLoader(), variables=variables))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import subprocess
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support.modules import module_at
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -23,12 +23,7 @@ SHA = "0" * 40
 @pytest.fixture
 def watch() -> ModuleType:
     """Load the script, which is installed on its own and is in no package."""
-    specification = importlib.util.spec_from_file_location("pgbackrest_check", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_at(SCRIPT)
 
 
 def test_the_segments_of_one_timeline_cross_the_border_of_a_log(watch: ModuleType) -> None:
