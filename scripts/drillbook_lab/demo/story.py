@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ class Story:
     rows: list[tuple[str, str, str, bool]] = field(default_factory=list)
     parts: list[tuple[str, float]] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
+    evidence: str = ""
 
     def tell(self) -> bool:
         """Run everything; True when every objective was met."""
@@ -116,6 +118,7 @@ class Story:
                     "--disaster-at", format_instant(disaster_at),
                 )  # fmt: skip
             self._judge("restore in place", record)
+            self._keep_evidence(record["run_id"])
             if record["error"]:
                 return
             time.sleep(5)
@@ -125,17 +128,20 @@ class Story:
         self._row("the load goes on through HAProxy", "> 0 commits", f"{after} commits", after > 0)
 
     def _drillbook(self, *arguments: str) -> dict[str, Any]:
-        completed = self.lab.run("drillbook", *arguments, "--json", timeout=DRILL_TIMEOUT)
-        try:
-            answer: dict[str, Any] = json.loads(completed.stdout)
-        except ValueError as error:
+        """Run it as an operator does, keep what it printed, and return its record."""
+        completed = self.lab.run("drillbook", *arguments, "--quiet", timeout=DRILL_TIMEOUT)
+        shown = self.lab.run("drillbook", "evidence", "show", "last", "--json")
+        record: dict[str, Any] = json.loads(shown.stdout) if shown.returncode == 0 else {}
+        run_id = record.get("run_id")
+        if run_id is None or f"run {run_id}" not in completed.stdout:
             raise InfrastructureError(
                 f"drillbook {' '.join(arguments)} ended with {completed.returncode} and no record:\n"
                 f"{completed.stderr[-3000:]}",
                 where=f"lab {self.lab.prefix}",
                 remedy="Run it by hand; see docs/reference/cli.md.",
-            ) from error
-        return answer
+            )
+        self._keep(f"{run_id}.txt").write_text(completed.stdout, encoding="utf-8")
+        return record
 
     def _judge(self, name: str, record: dict[str, Any]) -> None:
         (track,) = record["tracks"]
@@ -158,12 +164,21 @@ class Story:
                     f"  {check['status']}: {check['name']}: {check['actual']} {check['message']}", markup=False
                 )
 
-    def _keep_report(self, run_id: str) -> None:
-        """Write the run's page outside the lab, which is about to go."""
-        path = self.lab.root / ".lab/reports" / f"{run_id}.html"
+    def _keep(self, name: str) -> Path:
+        """Where something is kept outside the lab, which is about to go."""
+        path = self.lab.root / ".lab/reports" / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _keep_report(self, run_id: str) -> None:
+        path = self._keep(f"{run_id}.html")
         self.lab.run("drillbook", "evidence", "report", run_id, "--output", str(path))
         self.reports.append(str(path))
+
+    def _keep_evidence(self, run_id: str) -> None:
+        """The log that both reports name: they say how to verify it, with no more than openssl."""
+        self.evidence = str(self._keep(f"{run_id}-evidence"))
+        shutil.copytree(self.lab.variables["drillbook_evidence"]["directory"], self.evidence)
 
     def _row(self, name: str, objective: str, actual: str, met: bool) -> None:
         self.rows.append((name, objective, actual, met))
@@ -188,6 +203,7 @@ class Story:
         self.console.print(times)
         for report in self.reports:
             self.console.print(f"Report: {report}", markup=False, soft_wrap=True)
+        self.console.print(f"Evidence: {self.evidence}", markup=False, soft_wrap=True)
 
 
 class _Part:
