@@ -107,6 +107,8 @@ def test_a_target_after_the_last_segment(drills: Drills) -> None:
     ran = drills.run("--point", "time=2099-01-01T00:00:00Z")
     assert ran.code == 3
     assert "recovery ended before configured recovery target was reached" in ran.why()
+    kept = drills.lab.state / "state/runs" / ran.record["run_id"] / "server-sandbox1.log"
+    assert "recovery ended before configured recovery target" in kept.read_text(encoding="utf-8")
     drills.assert_nothing_left()
 
 

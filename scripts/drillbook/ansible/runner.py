@@ -94,7 +94,11 @@ class AnsibleRunnerPlaybooks:
             project_dir=str(self._root),
             playbook=order.playbook,
             inventory=[*self._inventories, *((str(order.inventory),) if order.inventory else ())],
-            extravars={**order.variables, "drillbook_step_ends_at": (self._clock.now() + order.timeout).timestamp()},
+            extravars={
+                **order.variables,
+                "drillbook_step_ends_at": (self._clock.now() + order.timeout).timestamp(),
+                "drillbook_run_directory": str(order.ledger_directory),
+            },
             envvars=self._environment(order),
             ident=order.step,
             quiet=True,
