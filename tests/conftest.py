@@ -43,7 +43,10 @@ JOURNAL_TIMEOUT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The configured platform and how it came to be; of a lab that was kept (`--keep`) nothing is known."""
+    """The configured platform and how it came to be; of a lab that was kept (`--keep`) nothing is known.
+
+    ``check`` is there where a test asks for it, by the fixture ``predicted``.
+    """
 
     lab: Lab
     check: Recap | None
@@ -128,18 +131,29 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 def platform(
     lab: Lab, sampler: ArgumentSampler, figure: Callable[[str], None], request: pytest.FixtureRequest
 ) -> Platform:
-    """The platform after `site.yml`: checked on fresh and dirty hosts, and converged."""
+    """The platform after `site.yml`. Where a test asks what was predicted, its hosts were dirty, and check mode saw them first."""
     if request.session.stash[KEPT]:
         lab.playbook("site")
         return Platform(lab=lab, check=None, converge=None)
-    dirty = lab.run(
-        "ansible-playbook", "-i", "inventories/lab", "-i", "molecule/cluster/inventory.yml", "molecule/shared/prepare.yml"
-    )  # fmt: skip
-    assert dirty.returncode == 0, dirty.stdout
-    made = Platform(lab=lab, check=lab.playbook("site", "--check"), converge=lab.playbook("site"))
-    for name in ("check", "converge"):
-        figure(f"site.yml, {name}: {getattr(made, name).seconds:.0f} s")
-    return made
+    check = None
+    if any("predicted" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        dirty = lab.run(
+            "ansible-playbook", "-i", "inventories/lab", "-i", "molecule/cluster/inventory.yml", "molecule/shared/prepare.yml"
+        )  # fmt: skip
+        assert dirty.returncode == 0, dirty.stdout
+        check = lab.playbook("site", "--check")
+        figure(f"site.yml, check: {check.seconds:.0f} s")
+    converge = lab.playbook("site")
+    figure(f"site.yml, converge: {converge.seconds:.0f} s")
+    return Platform(lab=lab, check=check, converge=converge)
+
+
+@pytest.fixture(scope="session")
+def predicted(platform: Platform) -> Recap:
+    """What check mode said of fresh and dirty hosts."""
+    if platform.check is None:
+        pytest.skip("the lab was kept, so its hosts are not fresh")
+    return platform.check
 
 
 @pytest.fixture(scope="session")
