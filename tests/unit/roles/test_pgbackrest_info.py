@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TASKS = Path(__file__).resolve().parents[3] / "roles/pgbackrest/tasks/recovery_points.yml"
+TASKS = Path(__file__).resolve().parents[3] / "roles/pgbackrest/tasks/info.yml"
 # What it escapes by itself.
 ESCAPED = b'\b\f\n\r\t"\\'
 
