@@ -100,5 +100,5 @@ def sandboxes(world: Ec2DrillWorld, tmp_path: Path) -> Iterator[SandboxWorld]:
     with SshHost(tmp_path / "host") as host:
         made = SandboxWorld(world, host, tmp_path)
         yield made
-        made.sandboxes.destroy(made.claim(), LIMIT)
+        made.open().destroy(made.claim(), LIMIT)
         assert world.left() == set()

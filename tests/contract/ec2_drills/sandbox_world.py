@@ -8,7 +8,7 @@ from base64 import b64decode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.contract.ec2_drills.world import POLL, PROFILE, documented
+from tests.contract.ec2_drills.world import POLL, PROFILE, Hurried, documented
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.clock import SystemClock
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.contract.ec2_drills.world import Ec2DrillWorld
     from tests.support.ec2_rights import Policy
     from tests.support.ssh_host import SshHost
+
+    from drillbook.clock import Clock
 
 LIMIT = timedelta(seconds=20)
 RUN, OTHER_RUN = "20261129T103551Z-main-latest-ab12", "20261129T103551Z-main-latest-cd34"
@@ -68,12 +70,12 @@ class SandboxImage:
         )
         return self.region.place.model_copy(update={"drill": drill})
 
-    def open(self, **more: Any) -> Ec2Sandboxes:
+    def open(self, clock: Clock | None = None, **more: Any) -> Ec2Sandboxes:
         place = self.place(**more)
         assert place.drill is not None
         assert place.drill.sandboxes is not None
         return Ec2Sandboxes(
-            Ec2Api(place, "drill.json"), place, place.drill, place.drill.sandboxes, SystemClock(), poll=POLL
+            Ec2Api(place, "drill.json"), place, place.drill, place.drill.sandboxes, clock or SystemClock(), poll=POLL
         )
 
     def of(self, disk_bytes: int = 0, **ssh: str) -> SandboxHost:
@@ -105,6 +107,10 @@ class SandboxWorld(SandboxImage):
     def __init__(self, region: Ec2DrillWorld, host: SshHost, folder: Path) -> None:
         super().__init__(region, make_controller_key(folder), host.arguments)
         self.host = host
+
+    def hurry(self) -> None:
+        """Make its waits short, each call as long as ever: what is never answered is said soon, and a slow answer is none the less one."""
+        self.sandboxes = self.open(Hurried())
 
 
 def make_controller_key(folder: Path) -> Path:

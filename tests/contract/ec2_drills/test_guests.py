@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.ec2_drills.world import POLL, RULES
+from tests.contract.ec2_drills.world import POLL, RULES, Hurried
 from tests.support.ec2_agents import AGENTS, PASSED_ON
 from tests.support.ec2_drills import DRILLS
 
-from drillbook.clock import SystemClock
 from drillbook.errors import InfrastructureError, RefusedError
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.drill.systems_manager import SystemsManager
@@ -103,19 +102,6 @@ def test_what_was_not_delivered_is_sent_again(world: Ec2DrillWorld) -> None:
     AGENTS.undelivered = 2
     assert restores.run(machine, "whoami", LIMIT).output == "root\n"
     assert (len(DRILLS.of("SendCommand")), len(AGENTS.scripts)) == (3, 1)
-
-
-class Hurried(SystemClock):
-    """Each sleep is a minute."""
-
-    slept = timedelta()
-
-    def monotonic(self) -> timedelta:
-        return super().monotonic() + self.slept
-
-    def sleep(self, duration: timedelta) -> None:
-        self.slept += timedelta(minutes=1)
-        super().sleep(duration)
 
 
 def fails(world: Ec2DrillWorld, machine: Machine) -> tuple[str, Hurried]:

@@ -27,6 +27,7 @@ def await_own_host_key(host: str, login: Mapping[str, str], ssh: SshOptions, clo
             "output, and write the line yourself.",
         )
     pinned = PinnedSsh(host, login["address"], login["user"], ssh, login["first_key"])
-    first = FirstLogin(pinned, clock, _POLL, deadline=clock.monotonic() + timeout, alive=lambda: None)
+    deadline = clock.monotonic() + timeout
+    first = FirstLogin(pinned, clock, _POLL, deadline=deadline, timeout=timeout, alive=lambda: None)
     first.wait_for_cloud_init()
     return first.replace_host_key()

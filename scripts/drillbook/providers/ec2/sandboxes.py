@@ -118,6 +118,7 @@ class Ec2Sandboxes:
             self._clock,
             self._poll,
             deadline=deadline,
+            timeout=timeout,
             alive=lambda: self._instances.running(made.instance, machine.host),
         )
         first.wait_for_cloud_init()

@@ -51,20 +51,31 @@ _ROOT = "sudo -n sh -s"
 
 
 class FirstLogin:
-    """Logs in by the throw-away key. ``alive`` raises where the instance has ended, so that nobody waits for it."""
+    """Logs in by the throw-away key, until ``deadline``.
+
+    ``timeout`` is what the whole step was given, which its errors say. ``alive`` raises where the instance has ended, so that nobody waits.
+    """
 
     def __init__(
-        self, ssh: PinnedSsh, clock: Clock, poll: timedelta, *, deadline: timedelta, alive: Callable[[], object]
+        self,
+        ssh: PinnedSsh,
+        clock: Clock,
+        poll: timedelta,
+        *,
+        deadline: timedelta,
+        timeout: timedelta,
+        alive: Callable[[], object],
     ) -> None:
         self._ssh = ssh
         self._clock = clock
         self._poll = poll
         self._deadline = deadline
+        self._timeout = timeout
         self._alive = alive
 
     def wait_for_cloud_init(self) -> None:
         """Return when it is done; raises InfrastructureError with its errors, or with ssh's last words where nobody got in."""
-        began, inside, last = self._clock.monotonic(), False, ""
+        inside, last = False, ""
 
         def result() -> str | None:
             nonlocal inside, last
@@ -81,7 +92,7 @@ class FirstLogin:
 
         def late() -> InfrastructureError:
             what = "cloud-init was not done" if inside else "nobody could log in"
-            waited = f"{what} within {(self._deadline - began).total_seconds():.0f} s"
+            waited = f"{what} within {self._timeout.total_seconds():.0f} s"
             return InfrastructureError(
                 f"{waited}: {last}" if last else waited,
                 where=self._where(),
