@@ -115,5 +115,5 @@ def test_a_start_that_fails_is_told_with_its_cause(
         started(host)
     assert ended.status != 0
     said = " ".join(ended.output.split())
-    assert "was no primary after 15 s" in said
+    assert "patroni.service was not ready in 15 s" in said
     assert 'invalid value for parameter "huge_pages": "no_such"' in said
