@@ -1,8 +1,9 @@
 """Hostile and broken answers, a thousand of each sort and the same ones each time: what a guest, an agent or a database may hand over."""
 
+import copy
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 COUNT = 1000
@@ -65,6 +66,30 @@ def mutated(good: Mapping[str, Any], chance: random.Random) -> Any:
         else:
             found[key] = chance.choice((*ODD, deep(chance.randrange(20, 500))))
     return found
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document, each as the keys and indexes that lead there."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([path] if path else []), *(place for key, one in inner for place in places(one, (*path, key)))]
+
+
+def spoiled(document: Any, chance: random.Random, odd: Callable[[Any], Any] | None = None) -> Any:
+    """The document with one to five of its places exchanged for something odd, or gone. ``odd`` makes that of what was there."""
+    made = copy.deepcopy(document)
+    for _ in range(chance.randrange(1, 6)):
+        there = places(made)
+        if not there:
+            break
+        *before, last = chance.choice(there)
+        holder = made
+        for key in before:
+            holder = holder[key]
+        if chance.random() < 0.2:
+            del holder[last]
+        else:
+            holder[last] = odd(holder[last]) if odd else chance.choice((*ODD, deep(chance.randrange(40))))
+    return made
 
 
 def lines(good: str, seed: int) -> Iterator[str]:

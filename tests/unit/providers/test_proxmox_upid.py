@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from proxmoxer.tools import Tasks
 
+from drillbook.errors import MalformedDataError
 from drillbook.providers.proxmox.upid import Upid
 
 RECORDED = (Path(__file__).parents[2] / "fixtures/proxmox/recorded.json").read_text()
@@ -34,6 +35,9 @@ def test_a_token_s_task_is_told_from_its_user_s() -> None:
     assert Tasks.decode_upid(upid)["user"] == "drillbook@pve"
 
 
-def test_what_is_no_upid_is_refused() -> None:
-    with pytest.raises(ValueError, match="not enough values"):
-        Upid.parse("UPID:pve1:00006164")
+@pytest.mark.parametrize(
+    "text", ["UPID:pve1:00006164", "", "None", "OK", UPIDS[0].replace("UPID", "upid"), UPIDS[0] + "\n"]
+)
+def test_what_is_no_upid_is_refused(text: str) -> None:
+    with pytest.raises(MalformedDataError, match="no task's name"):
+        Upid.parse(text)

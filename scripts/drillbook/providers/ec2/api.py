@@ -13,6 +13,7 @@ from botocore.parsers import ResponseParserError
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
+from drillbook.providers.ec2.answers import complete
 from drillbook.providers.ec2.place import Ec2Place
 
 _Answer = TypeVar("_Answer")
@@ -108,7 +109,7 @@ class Ec2Api:
 
     def _ask(self, client: Any, ask: Callable[[Any], _Answer], what: str) -> _Answer:
         try:
-            return ask(client)
+            return complete(ask(client), f"{self._place.name}, {what}")
         except ClientError as error:
             raise self._fault(error, what) from error
         except (BotoCoreError, ResponseParserError) as error:

@@ -123,7 +123,7 @@ class Ec2Backups(Ec2Machines):
         images.remove(backup.identifier)
 
     def _instance(self, machine: Machine) -> Mapping[str, Any]:
-        (reservation,) = self._api.pages("describe_instances", "Reservations", InstanceIds=[machine.identifier])
+        reservation = self._api.pages("describe_instances", "Reservations", InstanceIds=[machine.identifier])[0]
         found: Mapping[str, Any] = reservation["Instances"][0]
         return found
 

@@ -20,9 +20,12 @@ from drillbook.providers.ec2.images import CARDS_TAG, HOST_TAG, Images, snapshot
 from drillbook.providers.ec2.place import Ec2DrillRange, Ec2Place
 from drillbook.providers.ec2.tags import tags_of
 from drillbook.providers.reading import read_small_file
+from drillbook.untrusted import whole_number
 
 _POLL = timedelta(seconds=2)
 _READ_LIMIT = timedelta(seconds=30)
+_MOST_CARDS = 32
+"""More than any instance type has (docs.aws.amazon.com, "Maximum IP addresses per network interface")."""
 
 
 class Ec2Restores:
@@ -62,7 +65,9 @@ class Ec2Restores:
         refuse_foreign_name(claim, self._place.name)
         image = self._image(claim, backup)
         refuse_unless_isolated(self._api, self._drill)
-        count = max(1, int(tags_of(image).get(CARDS_TAG, "1")))
+        tags = tags_of(image)
+        said = {CARDS_TAG: "1", **tags}
+        count = max(1, whole_number(said, CARDS_TAG, where=f"the tags of {backup.identifier}", largest=_MOST_CARDS))
         self._type.refuse_misfit(image, count, f"the backup of {claim.host}")
         made = [self._instances.make_card(claim, number) for number in range(count)]
         self._orders[claim.identifier] = InstanceOrder(

@@ -7,6 +7,7 @@ from typing import Any
 from drillbook.clock import Clock
 from drillbook.errors import InfrastructureError, UnknownOutcomeError
 from drillbook.model import Machine, Quiesce, Snapshot
+from drillbook.providers.ec2.answers import Part
 from drillbook.providers.ec2.api import Ec2Api
 from drillbook.providers.ec2.machines import Ec2Machines
 from drillbook.providers.ec2.tags import NOTE_TAG, as_tags, tags_of
@@ -137,7 +138,7 @@ class Ec2Snapshots(Ec2Machines):
         )
 
         def there() -> bool:
-            (reservation,) = self._api.pages("describe_instances", "Reservations", InstanceIds=[machine.identifier])
+            reservation = self._api.pages("describe_instances", "Reservations", InstanceIds=[machine.identifier])[0]
             return bool(reservation["Instances"][0]["State"]["Name"] == wanted)
 
         self._until(there, f"it was not {wanted}", machine, deadline)
@@ -155,8 +156,9 @@ def _complete(entries: Sequence[Mapping[str, Any]]) -> bool:
     return whole and all(entry["State"] == "completed" for entry in entries)
 
 
-def _devices(entry: Mapping[str, Any]) -> dict[str, str]:
+def _devices(entry: Mapping[str, Any]) -> Mapping[str, str]:
     """Volume to device, as they were when the snapshot was taken."""
-    return {
+    devices = {
         volume: key.removeprefix(DEVICE_TAG) for key, volume in tags_of(entry).items() if key.startswith(DEVICE_TAG)
     }
+    return Part(devices, f"devices among the tags of {entry['SnapshotId']}")

@@ -13,6 +13,7 @@ from proxmoxer import ProxmoxAPI, ResourceException
 
 from drillbook.credentials import read_credentials
 from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, UnknownOutcomeError
+from drillbook.providers.proxmox.answers import malformed, understood
 from drillbook.providers.proxmox.errors import from_answer
 
 __all__ = ["ProxmoxApi", "ProxmoxEndpoint", "Token", "UnknownOutcomeError", "api_of", "is_verdict"]
@@ -120,7 +121,7 @@ class ProxmoxApi:
 
     def _ask(self, host: str, method: str, path: str, parameters: dict[str, Any], where: str) -> Any:
         try:
-            return getattr(self._session(host)(path.lstrip("/")), method)(**parameters)
+            answer = getattr(self._session(host)(path.lstrip("/")), method)(**parameters)
         except ResourceException as error:
             if method != "get" and error.status_code in _UNKNOWN_STATUS:
                 raise _unknown(f"{error.status_code} {error.status_message}", where) from error
@@ -137,6 +138,17 @@ class ProxmoxApi:
             if method == "get":
                 raise _unreachable(where) from error
             raise _unknown(type(error).__name__, where) from error
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:  # proxmoxer's, of a body that is not {"data": ...}
+            if method != "get":
+                raise _unknown("it can't be read", where) from error
+            raise malformed("its body is another", where) from error
+        return understood(method, path, answer, where)
 
 
 def api_of(access: Mapping[str, Any]) -> ProxmoxApi:
@@ -173,7 +185,7 @@ def _unreachable(where: str) -> InfrastructureError:
 
 def _unknown(what: str, where: str) -> UnknownOutcomeError:
     return UnknownOutcomeError(
-        f"the connection ended before the answer ({what}); what was asked for may have been done",
+        f"there is no answer that can be read ({what}); what was asked for may have been done",
         where=where,
         remedy="Look at the node's task list before you ask again.",
     )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drillbook.model import Backup, Machine
+from drillbook.providers.proxmox.answers import malformed
 
 NO_POOL = "-"
 _MARK = "drillbook/1"
@@ -81,6 +82,8 @@ def listed_backup(entry: Mapping[str, Any], storage: str) -> Backup | None:
     note = read_note(str(entry.get("notes") or ""))
     if note is None:
         return None
+    if "ctime" not in entry:
+        raise malformed("a backup without its time", f"{entry['volid']} on {storage}")
     state = (entry.get("verification") or {}).get("state")
     return Backup(
         host=note.host,

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any
 
 from drillbook.clock import Clock
-from drillbook.errors import ConfigurationError, InfrastructureError, UnknownOutcomeError
+from drillbook.errors import ConfigurationError, InfrastructureError, MalformedDataError, UnknownOutcomeError
 from drillbook.providers.proxmox.api import ProxmoxApi
 from drillbook.providers.proxmox.errors import from_text
 from drillbook.providers.proxmox.upid import Upid
@@ -18,6 +18,7 @@ TASK_APPEARS = timedelta(seconds=15)
 """How long a task may take to appear in the node's list after its call was cut off."""
 _LOG_LINES = 500
 _KNOWN = 500
+_SHOWN = 100
 
 
 class Tasks:
@@ -46,7 +47,7 @@ class Tasks:
         """As `run`, without waiting: returns the task's UPID."""
         self._remember(node)
         try:
-            upid = str(call())
+            upid = _name_of_task(call(), f"node {node}, {kind} of {vmid}")
         except UnknownOutcomeError as error:
             upid = self._look_up(error, node=node, kind=kind, vmid=vmid)
         with self._lock:
@@ -144,6 +145,19 @@ class Tasks:
         newest = max(upids, key=lambda upid: Upid.parse(upid).started_at, default=None)
         with self._lock:
             return None if newest is None or newest in self._known[node] | self._ours else newest
+
+
+def _name_of_task(answer: object, where: str) -> str:
+    """Its UPID; raises UnknownOutcomeError for anything else, as what was asked for may be under way."""
+    try:
+        Upid.parse(str(answer))
+    except MalformedDataError as error:
+        raise UnknownOutcomeError(
+            f"the answer names no task ({str(answer)[:_SHOWN]!r}); what was asked for may have been done",
+            where=where,
+            remedy="Look at the node's task list before you ask again.",
+        ) from error
+    return str(answer)
 
 
 def running_tasks(api: ProxmoxApi, node: str, **about: Any) -> list[str]:

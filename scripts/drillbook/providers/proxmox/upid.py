@@ -3,8 +3,15 @@
 proxmoxer's `Tasks.decode_upid` reads it, too, and leaves the token out of the user: whose task it is would not be told.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Self
+
+from drillbook.errors import MalformedDataError
+
+UPID = r"UPID:([^:\s]+):[0-9A-Fa-f]{1,16}:([0-9A-Fa-f]{1,16}):([0-9A-Fa-f]{1,16}):([^:\s]+):([^:\s]*):([^:\s]+):[^:\s]*"
+"""As PVE::Tools::upid_decode reads it, and never longer."""
+_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,13 @@ class Upid:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it."""
-        _mark, node, _process, ticks, seconds, kind, guest, user, *_ = text.split(":")
+        """Read it; raises MalformedDataError for what is none."""
+        found = re.fullmatch(UPID, text)
+        if found is None:
+            raise MalformedDataError(
+                f"that is no task's name: {text[:_SHOWN]!r}",
+                where="what a call of Proxmox VE started",
+                remedy="See what answers there, and whether its version is a supported one: `pveversion`.",
+            )
+        node, ticks, seconds, kind, guest, user = found.groups()
         return cls(node, (int(seconds, 16), int(ticks, 16)), kind, guest, user)
