@@ -189,8 +189,11 @@ def main() -> None:
         late = time.monotonic() >= deadline
         if late or unit.ended:
             said = " / ".join(complaints(asked["unit"], min(began, unit.started or began))) or "nothing of a fault"
-            why = f"is {unit.state} ({unit.result})" if unit.ended else f"was not ready in {asked['timeout_seconds']} s"
-            message = f"{asked['unit']} {why}: {asked['url']} gave {answer.told()}. Its journal says: {said}"
+            seen = f"{asked['url']} gave {answer.told()}. Its journal says: {said}"
+            if unit.ended:
+                message = f"{asked['unit']} has ended and is {unit.state} ({unit.result}): {seen}"
+            else:
+                message = f"{asked['unit']} was not ready in {asked['timeout_seconds']} s: {seen}"
             module.fail_json(msg=message, status=answer.status, json=answer.json)
         time.sleep(POLL_SECONDS)
 

@@ -35,9 +35,9 @@ def of_python(path: Path) -> Iterator[str]:
 
 @cache
 def printed() -> tuple[str, ...]:
-    """All texts of the package, the roles, the playbooks and what runs of them on the controller, on one line each."""
+    """All texts of the package, the roles, the playbooks and the modules that run for them, on one line each."""
     programs = [*(ROOT / "scripts/drillbook").rglob("*.py"), *(ROOT / "roles").glob("*/files/**/*.py")]
-    programs += (ROOT / "plugins/action").glob("*.py")
+    programs += [path for folder in ("action", "modules") for path in (ROOT / "plugins" / folder).glob("*.py")]
     tasks = [*(ROOT / "roles").glob("*/tasks/**/*.yml"), *(ROOT / "playbooks").rglob("*.yml")]
     found = [text for path in programs for text in of_python(path)]
     found += [

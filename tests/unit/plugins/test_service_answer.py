@@ -144,7 +144,7 @@ def test_a_unit_that_systemd_has_given_up_ends_it_at_once(
     said = wait(server)
     assert said["failed"]
     assert said["msg"] == (
-        f"patroni.service is failed (start-limit-hit): {server} gave HTTP 503, state start failed, role replica. "
+        f"patroni.service has ended and is failed (start-limit-hit): {server} gave HTTP 503, state start failed, role replica. "
         "Its journal says: FATAL:  no space"
     )
 
@@ -154,7 +154,7 @@ def test_one_that_somebody_stopped_too(
 ) -> None:
     unit("inactive")
     said = wait(server, {"role": "replica"})
-    assert "patroni.service is inactive (success)" in said["msg"]
+    assert "patroni.service has ended and is inactive (success)" in said["msg"]
     assert "Its journal says: nothing of a fault" in said["msg"]
 
 

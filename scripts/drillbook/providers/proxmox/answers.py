@@ -15,15 +15,15 @@ from drillbook.providers.proxmox.upid import UPID
 _YEAR_3000 = 32_503_680_000
 _LARGEST = 2**63 - 1
 
-Text = Annotated[str, StringConstraints(max_length=2**20)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-GuestNumber = Annotated[int, Field(ge=0, le=999_999_999)]
-Number = Annotated[int, Field(ge=-(2**31), le=_LARGEST)]
-Moment = Annotated[int, Field(ge=0, le=_YEAR_3000)]
+_Text = Annotated[str, StringConstraints(max_length=2**20)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+_GuestNumber = Annotated[int, Field(ge=0, le=999_999_999)]
+_Number = Annotated[int, Field(ge=-(2**31), le=_LARGEST)]
+_Moment = Annotated[int, Field(ge=0, le=_YEAR_3000)]
 """Seconds since 1970. A date that no calendar here has can't be compared with any."""
-Flag = Annotated[int, Field(ge=0, le=1)]
-TaskName = Annotated[str, StringConstraints(pattern=f"^(?:{UPID})$", max_length=1024)]
-Scalar = str | int | float | bool
+_Flag = Annotated[int, Field(ge=0, le=1)]
+_TaskName = Annotated[str, StringConstraints(pattern=f"^(?:{UPID})$", max_length=1024)]
+_Scalar = str | int | float | bool
 
 
 class _Object(BaseModel):
@@ -33,82 +33,82 @@ class _Object(BaseModel):
 
 
 class _Guest(_Object):
-    id: Name
-    node: Name
-    type: Name
-    vmid: GuestNumber
-    name: Text = ""
-    status: Text = ""
-    lock: Text = ""
-    pool: Text = ""
-    template: Flag = 0
+    id: _Name
+    node: _Name
+    type: _Name
+    vmid: _GuestNumber
+    name: _Text = ""
+    status: _Text = ""
+    lock: _Text = ""
+    pool: _Text = ""
+    template: _Flag = 0
 
 
 class _Node(_Object):
-    node: Name
-    status: Text = ""
+    node: _Name
+    status: _Text = ""
 
 
 class _Storage(_Object):
-    storage: Name
-    type: Name
-    content: Text = ""
-    active: Flag = 0
-    enabled: Flag = 0
-    shared: Flag = 0
+    storage: _Name
+    type: _Name
+    content: _Text = ""
+    active: _Flag = 0
+    enabled: _Flag = 0
+    shared: _Flag = 0
 
 
 class _Verification(_Object):
-    state: Text = ""
+    state: _Text = ""
 
 
 class _Volume(_Object):
-    volid: Name
-    ctime: Moment = 0
-    size: Number = 0
-    notes: Text = ""
-    vmid: GuestNumber = 0
-    protected: Flag = 0
+    volid: _Name
+    ctime: _Moment = 0
+    size: _Number = 0
+    notes: _Text = ""
+    vmid: _GuestNumber = 0
+    protected: _Flag = 0
     verification: _Verification = _Verification()
 
 
 class _Task(_Object):
-    upid: TaskName
-    endtime: Number = 0
+    upid: _TaskName
+    endtime: _Number = 0
 
 
 class _TaskState(_Object):
-    status: Name
-    exitstatus: Text = ""
+    status: _Name
+    exitstatus: _Text = ""
 
 
 class _Line(_Object):
-    t: Text = ""
+    t: _Text = ""
 
 
 class _HighAvailability(_Object):
-    managed: Flag = 0
+    managed: _Flag = 0
 
 
 class _GuestState(_Object):
-    status: Name
+    status: _Name
     ha: _HighAvailability = _HighAvailability()
 
 
 class _Snapshot(_Object):
-    name: Name
-    snaptime: Moment = 0
-    vmstate: Flag = 0
-    description: Text = ""
+    name: _Name
+    snaptime: _Moment = 0
+    vmstate: _Flag = 0
+    description: _Text = ""
 
 
 class _Feature(_Object):
-    has_feature: Flag = Field(0, alias="hasFeature")
+    has_feature: _Flag = Field(0, alias="hasFeature")
 
 
 class _Member(_Object):
-    vmid: GuestNumber = 0
-    node: Name = ""
+    vmid: _GuestNumber = 0
+    node: _Name = ""
 
 
 class _Pool(_Object):
@@ -120,19 +120,19 @@ class _File(_Object):
 
 
 class _Started(_Object):
-    pid: Number
+    pid: _Number
 
 
 class _Program(_Object):
-    exited: Flag
-    exitcode: Number = 0
-    signal: Number = 0
+    exited: _Flag
+    exitcode: _Number = 0
+    signal: _Number = 0
     out_data: str = Field("", alias="out-data")
-    out_truncated: Flag = Field(0, alias="out-truncated")
+    out_truncated: _Flag = Field(0, alias="out-truncated")
 
 
 class _Frozen(_Object):
-    result: Name
+    result: _Name
 
 
 _GUEST = r"/nodes/[^/]+/(?:qemu|lxc)/\d+"
@@ -142,14 +142,14 @@ _SHAPES: Sequence[tuple[str, re.Pattern[str], TypeAdapter[Any]]] = [
         ("get", r"/cluster/resources", list[_Guest]),
         ("get", r"/nodes", list[_Node]),
         ("get", r"/pools", list[_Pool]),
-        ("get", r"/access/permissions", dict[Name, dict[Name, Flag]]),
+        ("get", r"/access/permissions", dict[_Name, dict[_Name, _Flag]]),
         ("get", r"/nodes/[^/]+/storage", list[_Storage]),
         ("get", r"/nodes/[^/]+/storage/[^/]+/content", list[_Volume]),
-        ("get", r"/nodes/[^/]+/vzdump/extractconfig", Text),
+        ("get", r"/nodes/[^/]+/vzdump/extractconfig", _Text),
         ("get", r"/nodes/[^/]+/tasks", list[_Task]),
         ("get", r"/nodes/[^/]+/tasks/[^/]+/status", _TaskState),
         ("get", r"/nodes/[^/]+/tasks/[^/]+/log", list[_Line]),
-        ("get", rf"{_GUEST}/config", dict[Name, Scalar]),
+        ("get", rf"{_GUEST}/config", dict[_Name, _Scalar]),
         ("get", rf"{_GUEST}/status/current", _GuestState),
         ("get", rf"{_GUEST}/snapshot", list[_Snapshot]),
         ("get", rf"{_GUEST}/feature", _Feature),
