@@ -39,7 +39,7 @@ PROFILE = "drillbook-drill"
 
 
 class Hurried(SystemClock):
-    """Each sleep is a minute."""
+    """Each sleep is a minute, and a moment in truth."""
 
     slept = timedelta()
 
@@ -48,7 +48,7 @@ class Hurried(SystemClock):
 
     def sleep(self, duration: timedelta) -> None:
         self.slept += timedelta(minutes=1)
-        super().sleep(duration)
+        super().sleep(min(duration, POLL))
 
 
 def documented(mark: str) -> str:
