@@ -12,6 +12,8 @@ import yaml
 from jinja2 import Environment
 from jinja2.nativetypes import NativeEnvironment
 
+from drillbook.model import Check
+
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles/postgresql"
 # What ALTER SYSTEM may set that listens, runs something, writes elsewhere or keeps the server from starting.
@@ -178,3 +180,18 @@ def test_subscriptions_are_disabled_before_any_other_server_starts() -> None:
     names = [task["name"] for task in load("roles/postgresql/tasks/restore/replay.yml")]
     disabled, stopped = names.index("Leave subscriptions to a person"), names.index("Stop the recovery server")
     assert names.index("Recover") < disabled < stopped
+
+
+def test_what_the_data_carries_is_told_where_the_check_passes() -> None:
+    """A check that passed has no message, so it stands in what was found."""
+    (told,) = (
+        task["drillbook.platform.drillbook_check"]
+        for task in load("roles/postgresql/tasks/verify/carried.yml")
+        if task["name"] == "Check that subscriptions wait for a person"
+    )
+    carries = "__postgresql_verify_carries"
+    passed = Check.from_event(
+        {"name": "x", "stage": "verify", "passed": True, **{key: told.get(key) for key in ("actual", "message")}}
+    )
+    assert carries in passed.actual
+    assert passed.message == ""
