@@ -7,8 +7,9 @@ import re
 import ssl
 import subprocess
 import time
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from ansible.module_utils.basic import AnsibleModule
@@ -70,7 +71,7 @@ json:
 POLL_SECONDS = 1
 CALL_SECONDS = 5
 SILENT = 0
-# An OpenSSL error and systemd's own words are found by "could not" and the like; etcd says its level in JSON.
+# PostgreSQL calls what is wrong with a setting LOG, and what comes of it FATAL; etcd says its level in JSON.
 COMPLAINT = re.compile(
     r"FATAL|PANIC|ERROR|CRITICAL|WARNING|No space left|invalid|unrecognized|syntax error|could not|\"level\":\"(?:warn|error|fatal|panic)\""
 )
@@ -117,11 +118,12 @@ class Unit(NamedTuple):
 def ask(opener: OpenerDirector, url: str) -> Answer:
     """One question; each reason for having no answer is one."""
     try:
-        with opener.open(url, timeout=CALL_SECONDS) as answer:
-            return Answer(answer.status, parsed(answer.read()), "")
-    except HTTPError as error:
-        return Answer(error.code, parsed(error.read()), "")
-    except (URLError, OSError, ValueError) as error:
+        try:
+            with opener.open(url, timeout=CALL_SECONDS) as answer:
+                return Answer(answer.status, parsed(answer.read()), "")
+        except HTTPError as error:
+            return Answer(error.code, parsed(error.read()), "")
+    except (OSError, HTTPException, ValueError) as error:
         return Answer(SILENT, {}, str(getattr(error, "reason", error)))
 
 
@@ -181,13 +183,15 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"{error.filename or asked['ca_path']} can't be read as a certificate or key: {error}")
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+    ended = False
     while True:
         answer = ask(opener, asked["url"])
         if answer.fits(asked["wanted"]):
             module.exit_json(changed=False, status=answer.status, json=answer.json)
         unit = shown(asked["unit"])
         late = time.monotonic() >= deadline
-        if late or unit.ended:
+        # Twice: a unit that is restarted has ended for a moment.
+        if late or (unit.ended and ended):
             said = " / ".join(complaints(asked["unit"], min(began, unit.started or began))) or "nothing of a fault"
             seen = f"{asked['url']} gave {answer.told()}. Its journal says: {said}"
             if unit.ended:
@@ -195,6 +199,7 @@ def main() -> None:
             else:
                 message = f"{asked['unit']} was not ready in {asked['timeout_seconds']} s: {seen}"
             module.fail_json(msg=message, status=answer.status, json=answer.json)
+        ended = unit.ended
         time.sleep(POLL_SECONDS)
 
 

@@ -64,7 +64,7 @@ class ClockFaultError(InfrastructureError):
 
 
 class UnknownOutcomeError(InfrastructureError):
-    """The connection ended before the answer: what was asked for may have been done. Look it up; never ask again."""
+    """There is no answer, or none that can be read: what was asked for may have been done. Look it up; never ask again."""
 
 
 class NotAcceptedError(InfrastructureError):

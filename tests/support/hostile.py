@@ -3,8 +3,10 @@
 import copy
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from drillbook.errors import DrillbookError, MalformedDataError
 
 COUNT = 1000
 ODD: tuple[Any, ...] = (
@@ -90,6 +92,18 @@ def spoiled(document: Any, chance: random.Random, odd: Callable[[Any], Any] | No
         else:
             holder[last] = odd(holder[last]) if odd else chance.choice((*ODD, deep(chance.randrange(40))))
     return made
+
+
+def refusals(verbs: Sequence[Callable[[], object]], given: Callable[[], int], count: int) -> int:
+    """Use each verb again and again until so many answers were given; how many of them nobody could read. Raises what is no error of ours."""
+    refused = 0
+    while given() < count:
+        for verb in verbs:
+            try:
+                verb()
+            except DrillbookError as error:
+                refused += isinstance(error, MalformedDataError)
+    return refused
 
 
 def lines(good: str, seed: int) -> Iterator[str]:

@@ -8,7 +8,8 @@ from base64 import b64decode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.contract.ec2_drills.world import POLL, PROFILE, Hurried, documented
+from tests.contract.ec2_drills.world import POLL, PROFILE, documented
+from tests.support.clocks import Hurried
 from tests.support.ec2_drills import DRILLS
 
 from drillbook.clock import SystemClock

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.ec2_drills.world import POLL, RULES, Hurried
+from tests.contract.ec2_drills.world import POLL, RULES
+from tests.support.clocks import Hurried
 from tests.support.ec2_agents import AGENTS, PASSED_ON
 from tests.support.ec2_drills import DRILLS
 

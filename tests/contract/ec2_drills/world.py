@@ -38,19 +38,6 @@ RULES = BackupRules("", BackupMode.SNAPSHOT, "", "", Retention(last=1), timedelt
 PROFILE = "drillbook-drill"
 
 
-class Hurried(SystemClock):
-    """Each sleep is a minute, and a moment in truth."""
-
-    slept = timedelta()
-
-    def monotonic(self) -> timedelta:
-        return super().monotonic() + self.slept
-
-    def sleep(self, duration: timedelta) -> None:
-        self.slept += timedelta(minutes=1)
-        super().sleep(min(duration, POLL))
-
-
 def documented(mark: str) -> str:
     """The statements of the one policy in the how-tos of drills that has this in it."""
     text = "".join((HOW_TO / page).read_text(encoding="utf-8") for page in ("drill-machines.md", "sandbox-hosts.md"))

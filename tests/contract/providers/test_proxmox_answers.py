@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from proxmoxer.backends import https
-from tests.contract.ec2_drills.world import Hurried
 from tests.contract.providers.proxmox import HOSTS, ProxmoxWorld, shop
-from tests.support.hostile import COUNT, ODD, spoiled
+from tests.support.clocks import Hurried
+from tests.support.hostile import COUNT, ODD, refusals, spoiled
 from tests.support.proxmox import ProxmoxServer
 
 from drillbook.errors import DrillbookError, InfrastructureError, MalformedDataError, UnknownOutcomeError
@@ -85,7 +85,7 @@ def test_odd_answers_are_each_an_answer_or_one_error(
     """Of other types, out of range, without what is read of them; before anybody reads them they are looked at."""
     asked = verbs(hurried)
     chance = random.Random(2026)  # noqa: S311 - the same each time, and no secret
-    real, given, refused = api.understood, 0, 0
+    real, given = api.understood, 0
 
     def odd(method: str, path: str, answer: Any, where: str) -> Any:
         nonlocal given
@@ -98,13 +98,7 @@ def test_odd_answers_are_each_an_answer_or_one_error(
         return real(method, path, answer, where)
 
     monkeypatch.setattr(api, "understood", odd)
-    while given < count:
-        for verb in asked:
-            try:
-                verb()
-            except DrillbookError as error:
-                refused += isinstance(error, MalformedDataError)
-    assert refused > count // 20
+    assert refusals(asked, lambda: given, count) > count // 20
 
 
 @pytest.fixture

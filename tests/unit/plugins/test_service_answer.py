@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MODULE = Path(__file__).resolve().parents[3] / "plugins/modules/service_answer.py"
 Answers = list[tuple[int, Any]]
+CUT_OFF = object()
 
 
 class Ended(Exception):  # noqa: N818 -- the end of a module's run, good or bad
@@ -51,7 +52,11 @@ def server(tmp_path: Path, answers: Answers) -> Iterator[str]:
         def do_GET(self) -> None:
             status, body = answers.pop(0) if len(answers) > 1 else answers[0]
             self.send_response(status)
+            if body is CUT_OFF:
+                self.send_header("Content-Length", "100")
             self.end_headers()
+            if body is CUT_OFF:
+                return
             self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
         def log_message(self, *_arguments: Any) -> None:
@@ -147,6 +152,28 @@ def test_a_unit_that_systemd_has_given_up_ends_it_at_once(
         f"patroni.service has ended and is failed (start-limit-hit): {server} gave HTTP 503, state start failed, role replica. "
         "Its journal says: FATAL:  no space"
     )
+
+
+def test_a_unit_that_is_restarted_just_then_is_waited_for(
+    tmp_path: Path, answers: Answers, server: str, wait: Callable[..., dict[str, Any]]
+) -> None:
+    """Between its stop and its start it has ended."""
+    answers[:] = [(503, {}), (503, {}), (200, {})]
+    (tmp_path / "bin/systemctl").write_text(
+        f"#!/bin/sh\n[ -e '{tmp_path}/seen' ] && echo ActiveState=active || echo ActiveState=inactive\ntouch '{tmp_path}/seen'\n"
+    )
+    assert wait(server)["status"] == 200
+
+
+def test_an_answer_that_is_cut_off_is_none(
+    answers: Answers, server: str, unit: Callable[..., None], wait: Callable[..., dict[str, Any]]
+) -> None:
+    """As a service gives it that is stopped in the midst of one."""
+    answers[:] = [(200, CUT_OFF), (503, CUT_OFF), (200, {"role": "primary"})]
+    assert wait(server, {"role": "primary"})["status"] == 200
+    answers[:] = [(200, CUT_OFF)]
+    unit("failed")
+    assert "IncompleteRead" in wait(server)["msg"]
 
 
 def test_one_that_somebody_stopped_too(
