@@ -41,7 +41,7 @@ def test_a_replica_follows_and_a_client_reaches_the_leader(platform: Platform) -
 
 
 def etcd_leads(host: Host, address: str) -> bool:
-    """Whether this host's member of etcd is the one that leads."""
+    """Whether this host's member of etcd is the one that leads, which it says without a login."""
     tls = "/etc/drillbook/tls"
     status = json.loads(
         host.check_output(

@@ -125,6 +125,19 @@ def test_etcd_has_three_healthy_members_over_tls(platform: Platform, host: Calla
     assert refused.rc != 0, "etcd answered a client without a certificate"
 
 
+@pytest.mark.parametrize("certificate", ["etcd", "postgresql", "pgbouncer"])
+def test_no_certificate_of_the_platform_opens_a_key_of_etcd(
+    platform: Platform, host: Callable[[str], Host], certificate: str
+) -> None:
+    """What Patroni reads there it does on all members: an archive_command is a program, run as postgres."""
+    tls = f"--cacert /etc/drillbook/tls/ca.crt --cert /etc/drillbook/tls/{certificate}.crt --key /etc/drillbook/tls/{certificate}.key"
+    endpoint = f"--endpoints https://{platform.lab.address('db1')}:2379"
+    for command in ("get / --prefix", "put /service/main/config stolen", "del / --prefix"):
+        refused = host("db1").run(f"NO_PROXY='*' etcdctl {tls} {endpoint} {command}")
+        assert refused.rc != 0, command
+        assert "permission denied" in refused.stderr or "user name is empty" in refused.stderr, refused.stderr
+
+
 def test_the_leader_is_durable_and_archives(platform: Platform, host: Callable[[str], Host]) -> None:
     leader = host(platform.lab.leader())
     query = (

@@ -35,6 +35,8 @@ BEGIN = f". {OWN}/environment; "
 FETCH, INSTALL = documented("Where no index can be reached")
 # What the lab's cluster was made with, by the names that the vaulted file of the model has.
 SECRETS = {
+    "vault_etcd_patroni": "etcd_patroni",
+    "vault_etcd_root": "etcd_root",
     "vault_fingerprint_signing_key": "fingerprint_signing_key",
     "vault_pgbackrest_cipher": "pgbackrest_cipher",
     "vault_pgbouncer": "pgbouncer_auth",

@@ -134,5 +134,5 @@ def test_the_names_of_this_tree_are_known() -> None:
     assert {"ed25519_public_key", "lab_base_tag"} <= own.filters
     assert "store_key" in own.lookups
     assert {"isolation_probe", "drillbook_fingerprints"} <= own.modules
-    assert own.utilities == {"host_files", "host_services"}
+    assert own.utilities == {"etcd", "host_files", "host_services"}
     assert "postgresql" in own.roles

@@ -23,6 +23,19 @@ def test_the_certificate_is_the_authoritys(host: Host, directory: str) -> None:
     assert verified.rc == 0, verified.stderr
 
 
+@pytest.mark.parametrize("name", ["deb13"])
+def test_a_further_authority_s_certificates_are_no_others(host: Host, directory: str) -> None:
+    for authority, certificate in (("ca", "molecule"), ("ca-apart", "apart")):
+        assert host.run(f"openssl verify -CAfile {directory}/{authority}.crt {directory}/{certificate}.crt").rc == 0
+    for authority, certificate in (("ca-apart", "molecule"), ("ca", "apart")):
+        assert host.run(f"openssl verify -CAfile {directory}/{authority}.crt {directory}/{certificate}.crt").rc != 0
+
+
+@pytest.mark.parametrize("name", ["deb12"])
+def test_who_has_no_certificate_of_it_does_not_trust_it(host: Host, directory: str) -> None:
+    assert not host.file(f"{directory}/ca-apart.crt").exists
+
+
 def test_both_hosts_trust_the_same_authority(
     connect: Callable[[str], Host],
 ) -> None:

@@ -61,21 +61,27 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What the role's own comparison says to each host; empty where it would sign."""
     shared = yaml.safe_load((ROLES / "certificates/vars/main.yml").read_text(encoding="utf-8")) | {
         "__certificates_entry": {"name": "postgresql"},
+        "__certificates_common_name": "postgresql",
         "__certificates_names": ["DNS:db1", "IP:192.0.2.1"],
     }
     hosts = {
         name: shared | {"__certificates_request": {"csr": request(**changes)}}
         for name, changes in {"honest": {}, **CASES}.items()
     }
+    nameless = shared | {"__certificates_common_name": ""}
+    hosts["nameless"] = nameless | {"__certificates_request": {"csr": request(subject=[])}}
+    hosts["a_name_where_none_is_declared"] = nameless | {"__certificates_request": {"csr": request()}}
+    hosts["no_name_where_one_is_declared"] = shared | {"__certificates_request": {"csr": request(subject=[])}}
     folder = tmp_path_factory.mktemp("requests")
     return refusals(folder, "certificates/tasks/certificate.yml", "Compare the request with the inventory", hosts)
 
 
-def test_what_the_inventory_names_is_signed(said: dict[str, str]) -> None:
-    assert said["honest"] == ""
+@pytest.mark.parametrize("host", ["honest", "nameless"])
+def test_what_the_inventory_names_is_signed(host: str, said: dict[str, str]) -> None:
+    assert said[host] == ""
 
 
-@pytest.mark.parametrize("host", sorted(CASES))
+@pytest.mark.parametrize("host", [*sorted(CASES), "a_name_where_none_is_declared", "no_name_where_one_is_declared"])
 def test_what_a_host_adds_is_refused(host: str, said: dict[str, str]) -> None:
     assert said[host].startswith(f"{host} asks for a certificate that the inventory does not name")
     assert "Nothing was signed." in said[host]
