@@ -157,6 +157,16 @@ def predicted(platform: Platform) -> Recap:
 
 
 @pytest.fixture(scope="session")
+def cold(platform: Platform) -> str:
+    """A tablespace of the service's, in the place that the inventory declares. From then on every backup has one."""
+    leader = connect(platform.lab, platform.lab.leader())
+    psql = "runuser -u postgres -- psql -XAtq --command=%s postgres"
+    if leader.check_output(psql, "select 1 from pg_tablespace where spcname = 'cold'") != "1":
+        leader.check_output(psql, f"create tablespace cold owner app location '{COLD}'")
+    return "cold"
+
+
+@pytest.fixture(scope="session")
 def committed(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """The lab with what a drill finds: rows that were acknowledged, a full backup, archived WAL behind it, fingerprints before both."""
     lab = platform.lab
@@ -256,6 +266,8 @@ table inet silence {
   chain input { type filter hook input priority -500; policy accept; tcp dport 7480 drop; }
 }
 """
+
+COLD = "/srv/tablespaces/cold"
 
 LAB = pytest.StashKey[Lab]()
 KEPT = pytest.StashKey[bool]()

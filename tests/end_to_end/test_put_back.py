@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import connect, wait_until_archived
+from tests.conftest import COLD, connect, wait_until_archived
 
 from drillbook_lab.lab import DATABASE_HOSTS
 
@@ -21,16 +21,19 @@ pytestmark = pytest.mark.lab
 BEHIND_ALL = "lsn=FFFF/0"
 
 
+ASIDE = ("/var/lib/postgresql/17/main.before-restore", f"{COLD}/PG_17_*.before-restore")
+
+
 def there(lab: Lab, path: str) -> list[str]:
-    return [name for name in DATABASE_HOSTS if connect(lab, name).file(path).exists]
+    return [name for name in DATABASE_HOSTS if connect(lab, name).run(f"ls --directory {path}").succeeded]
 
 
-def test_what_ran_before_a_restore_that_failed_is_put_back(platform: Platform) -> None:
+def test_what_ran_before_a_restore_that_failed_is_put_back(platform: Platform, cold: str) -> None:
     lab = platform.lab
     lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
     with lab.service().connect() as connection:
         connection.execute("drop table if exists written_last")
-        connection.execute("create table written_last as select generate_series(1, 1000) as n")
+        connection.execute(f"create table written_last tablespace {cold} as select generate_series(1, 1000) as n")
     before = {member["timeline"] for member in lab.cluster()}
     ran = lab.run(
         "drillbook", "restore", "main", "--in-place", "--confirm", "postgresql_main", "--point", BEHIND_ALL, "--json",
@@ -38,8 +41,7 @@ def test_what_ran_before_a_restore_that_failed_is_put_back(platform: Platform) -
     )  # fmt: skip
     said = json.loads(ran.stdout)["error"]["message"]
     assert (ran.returncode, "before configured recovery target was reached" in said) == (3, True), said
-    aside = "/var/lib/postgresql/17/main.before-restore"
-    assert there(lab, aside) == list(DATABASE_HOSTS)
+    assert [there(lab, path) for path in ASIDE] == [list(DATABASE_HOSTS)] * 2
 
     lab.playbook("put_back_postgresql", variables={"put_back_service": "main", "put_back_confirm": "postgresql_main"})
     lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=2))
@@ -48,7 +50,7 @@ def test_what_ran_before_a_restore_that_failed_is_put_back(platform: Platform) -
         connection.execute("drop table written_last")
     after = {member["timeline"] for member in lab.cluster()}
     assert (len(after), max(after) > max(before)) == (1, True)
-    assert (there(lab, aside), there(lab, "/var/lib/drillbook-unfinished-restore-main")) == ([], [])
+    assert [there(lab, path) for path in (*ASIDE, "/var/lib/drillbook-unfinished-restore-main")] == [[]] * 3
     wait_until_archived(connect(lab, lab.leader()))
 
 

@@ -49,8 +49,19 @@ def has_table(lab: Lab, name: str) -> bool:
     return bool(row and row[0])
 
 
-def test_the_loss_of_all_hosts(platform: Platform, tmp_path: Path, figure: Callable[[str], None]) -> None:
+def has_cold(lab: Lab, cold: str) -> bool:
+    """Whether the rows outside of the data directory are there, and there."""
+    with lab.service().connect() as connection:
+        row = connection.execute(
+            "select (select count(*) from kept_cold), (select tablespace from pg_tables where tablename = 'kept_cold')"
+        ).fetchone()
+    return row == (1000, cold)
+
+
+def test_the_loss_of_all_hosts(platform: Platform, cold: str, tmp_path: Path, figure: Callable[[str], None]) -> None:
     lab = platform.lab
+    with lab.service().connect() as connection:
+        connection.execute(f"create table kept_cold tablespace {cold} as select generate_series(1, 1000) as n")
     acknowledged = AcknowledgedCommits(tmp_path / "acknowledged.tsv")
     with BackgroundWriter(lab, acknowledged):
         lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
@@ -59,6 +70,7 @@ def test_the_loss_of_all_hosts(platform: Platform, tmp_path: Path, figure: Calla
         for name in DATABASE_HOSTS:
             lab.destroy(name)
     record = restore(lab, "--disaster-at", disaster_at.isoformat())
+    assert has_cold(lab, cold)
     told, lost = count_lost(lab.service(), acknowledged)
     known = disaster_at - last_kept(lab, acknowledged)
     assert abs(record["tracks"][0]["rpo"]["actual_seconds"] - known.total_seconds()) < 2 + 2, (
@@ -112,8 +124,9 @@ def went_back(platform: Platform, before_drop: datetime) -> WentBack:
 
 
 @pytest.mark.usefixtures("went_back")
-def test_point_in_time_to_just_before_a_drop(platform: Platform) -> None:
+def test_point_in_time_to_just_before_a_drop(platform: Platform, cold: str) -> None:
     """Over a cluster that was itself restored, and stands."""
+    assert has_cold(platform.lab, cold)
     assert (has_table(platform.lab, "precious"), len(timelines(platform.lab))) == (True, 1)
 
 

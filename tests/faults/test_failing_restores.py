@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conftest import backup_sets, wait_until_archived
+from tests.conftest import COLD, backup_sets, wait_until_archived
 from tests.faults.conftest import Ran
 
 from drillbook_lab.lab import DATABASE_HOSTS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 ASIDE = "/var/lib/postgresql/17/main.before-restore"
+SMALL = "/srv/tablespaces/small"
 ROWS = 1000
 
 
@@ -70,12 +71,12 @@ def test_what_fails_before_the_stop_is_not_noticed_by_clients(
 
 
 @pytest.fixture
-def written_last(drills: Drills) -> Iterator[None]:
+def written_last(drills: Drills, cold: str) -> Iterator[None]:
     """Rows that no backup has; only their WAL is archived."""
     drills.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
     with drills.lab.service().connect() as connection:
         connection.execute("drop table if exists written_last")
-        connection.execute(f"create table written_last as select generate_series(1, {ROWS}) as n")
+        connection.execute(f"create table written_last tablespace {cold} as select generate_series(1, {ROWS}) as n")
     yield
     with drills.lab.service().connect() as connection:
         connection.execute("drop table written_last")
@@ -88,7 +89,9 @@ def put_back(drills: Drills, host: Callable[[str], Host]) -> None:
     lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=3))
     with lab.service().connect() as connection:
         assert connection.execute("select count(*) from written_last").fetchone() == (ROWS,)
-    assert [name for name in DATABASE_HOSTS if host(name).file(ASIDE).exists] == []
+    assert [
+        name for name in DATABASE_HOSTS if host(name).run(f"ls --directory {ASIDE} {COLD}/*.before-restore").stdout
+    ] == []
     wait_until_archived(host(lab.leader()))
 
 
@@ -103,6 +106,61 @@ def test_a_backup_with_a_missing_file_is_put_back(
     with replaced(max(of_data)[1], None):
         ran = restore(drills)
     assert ran.code == 3, ran.why()
+    put_back(drills, host)
+
+
+@pytest.fixture(scope="module")
+def small(drills: Drills, host: Callable[[str], Host]) -> Iterator[Callable[[], None]]:
+    """A tablespace on a file system of its own, with room for a second copy of what lies in it. Gives what fills that file system."""
+
+    def everywhere(command: str) -> None:
+        for name in DATABASE_HOSTS:
+            host(name).check_output(command)
+
+    psql = "runuser -u postgres -- psql -XAtq --command=%s postgres"
+    everywhere(
+        f"install --directory --owner postgres --group postgres --mode 0700 {SMALL}; "
+        f"mount -t tmpfs -o size=64m,uid=postgres,gid=postgres,mode=0700 small {SMALL}"
+    )
+    # A unit sees what was mounted before it started.
+    for name in DATABASE_HOSTS:
+        host(name).check_output("systemctl restart patroni.service")
+        drills.lab.wait_for_members(len(DATABASE_HOSTS), timedelta(minutes=3))
+    host(drills.lab.leader()).check_output(psql, f"create tablespace small owner app location '{SMALL}'")
+    with drills.lab.service().connect() as connection:
+        connection.execute(f"create table filling tablespace small as select generate_series(1, {400 * ROWS}) as n")
+    drills.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
+    yield lambda: everywhere(f"head --bytes=64M /dev/zero > {SMALL}/filler || true")
+    with drills.lab.service().connect() as connection:
+        assert connection.execute("select count(*) from filling").fetchone() == (400 * ROWS,)
+        connection.execute("drop table filling")
+    host(drills.lab.leader()).check_output(psql, "drop tablespace small")
+    wait_until_archived(host(drills.lab.leader()))
+    everywhere(f"umount --lazy {SMALL}")
+
+
+def test_a_tablespace_without_room_is_refused_while_the_service_runs(
+    drills: Drills, host: Callable[[str], Host], small: Callable[[], None]
+) -> None:
+    small()
+    ran = restore(drills)
+    for name in DATABASE_HOSTS:
+        host(name).check_output(f"rm {SMALL}/filler")
+    assert ran.code == 3, ran.why()
+    assert f"no room for a second copy of what lies in {SMALL}" in ran.record["error"]["message"]
+    assert not [member for member in drills.lab.cluster() if member["state"] not in ("running", "streaming")]
+
+
+@pytest.mark.usefixtures("written_last")
+def test_a_disk_that_fills_up_meanwhile_is_told_and_all_is_put_back(
+    drills: Drills, host: Callable[[str], Host], small: Callable[[], None]
+) -> None:
+    with drills.when("transfer", small):
+        ran = restore(drills)
+    for name in DATABASE_HOSTS:
+        host(name).check_output(f"rm {SMALL}/filler")
+    assert ran.code == 3, ran.why()
+    assert "No space left on device" in ran.record["error"]["message"]
     put_back(drills, host)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.role_assertion import refusals
+import yaml
+from tests.support.role_assertion import ROLES, refusals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,3 +36,9 @@ def test_data_in_use_beside_data_from_before_is_refused(tmp_path: Path) -> None:
     )
     assert [name for name, why in said.items() if why] == ["in_use"]
     assert f"{ASIDE} on in_use is what an earlier restore set aside, and {DATA} has been in use since" in said["in_use"]
+
+
+def test_data_that_is_put_back_is_no_restore_s_any_more_before_it_lies_there() -> None:
+    """A run that is cut off between would have the next restore remove it."""
+    tasks = [task["name"] for task in yaml.safe_load((ROLES / "postgresql/tasks/restore/back.yml").read_text("utf-8"))]
+    assert tasks.index("Note that the data directory is no restore's") == 0
