@@ -94,7 +94,7 @@ def inventory() -> dict[str, Any]:
         "drillbook_object_store": {
             "endpoint": f"https://{addresses['store1']['production']}:7480",
             "region": "default",
-            "ca_file": f"{state}/ca/ca.crt",
+            "ca_file": f"{state}/ca/trust.crt",
             "repositories": {"pgbackrest": {"bucket": "repository", "path": "/pgbackrest"}},
             "evidence_bucket": "evidence",
             "heartbeat_bucket": "heartbeat",

@@ -36,6 +36,11 @@ options:
     type: list
     elements: path
     default: []
+  files:
+    description: Further files that it must be younger than, as it reads them at its start alone. That is for its authorities, for one.
+    type: list
+    elements: path
+    default: []
   reloaded:
     description: A reload starts its program anew. Then the unit's own files do not count, as a reload does not apply them.
     type: bool
@@ -167,6 +172,7 @@ def main() -> None:
             "unit": {"type": "str", "required": True},
             "packages": {"type": "list", "elements": "str", "default": []},
             "programs": {"type": "list", "elements": "path", "default": []},
+            "files": {"type": "list", "elements": "path", "default": []},
             "reloaded": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -179,7 +185,8 @@ def main() -> None:
             proc = Path("/proc")
             why = replaced(processes(service.process, module.params["programs"], proc))
             why += younger(module.params["packages"], service.started, Path("/var/lib/dpkg/info"))
-            why += [] if module.params["reloaded"] else changed(service.files, service.started)
+            units = [] if module.params["reloaded"] else service.files
+            why += changed([*units, *module.params["files"]], service.started)
     except (UnansweredError, OSError, subprocess.TimeoutExpired) as error:
         module.fail_json(msg=str(error))
     else:

@@ -126,7 +126,7 @@ class Lab:
     @property
     def ca_file(self) -> Path:
         """Certificate of the lab's own authority."""
-        return self.state / "ca/ca.crt"
+        return self.state / "ca/trust.crt"
 
     def cluster(self) -> list[dict[str, Any]]:
         """Members as Patroni's REST interface lists them; empty while no member answers."""

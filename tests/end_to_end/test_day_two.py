@@ -209,3 +209,30 @@ def failures_of_the_archive(leader: Host) -> str:
     """How often the archive command has failed on this server."""
     asked = "select failed_count from pg_stat_archiver"
     return str(leader.check_output(f"runuser -u postgres -- psql -XAtq --command='{asked}' postgres"))
+
+
+@pytest.mark.slow
+def test_the_authority_is_rotated_under_load(
+    platform: Platform, host: Callable[[str], Host], tmp_path: Path, figure: Callable[[str], None]
+) -> None:
+    """Every service goes on, and in the end what the former authority signed opens nothing."""
+    lab = platform.lab
+    tls = "/etc/drillbook/tls"
+    for name in DATABASE_HOSTS:
+        host(name).check_output(f"install -m 0600 -t /root {tls}/ca.crt {tls}/etcd.crt {tls}/etcd.key")
+    seen = under_load(lab, tmp_path / "a.tsv", lambda: lab.playbook("rotate_authority"), wait_seconds=5)
+    assert (seen.acknowledged > 0, seen.lost) == (True, 0)
+    figure(f"rotation of the authority: write outage {seen.outage_seconds:.2f} s")
+    lab.wait_for_members(len(DATABASE_HOSTS), COME_TOGETHER)
+    for name in DATABASE_HOSTS:
+        assert host(name).file(f"{tls}/ca.crt").content_string.count("BEGIN CERTIFICATE") == 1
+        for certificate in host(name).check_output(f"find {tls} -name '*.crt' ! -name 'ca*'").split():
+            assert host(name).run(f"openssl verify -CAfile {tls}/ca.crt {certificate}").rc == 0, certificate
+        asked = f"curl --http1.1 --noproxy '*' --silent https://{lab.address(name)}:2379/version"
+        assert host(name).run(f"{asked} --cacert {tls}/ca.crt --cert {tls}/etcd.crt --key {tls}/etcd.key").rc == 0
+        assert host(name).run(f"{asked} --cacert {tls}/ca.crt --cert /root/etcd.crt --key /root/etcd.key").rc != 0
+        assert host(name).run(f"{asked} --cacert /root/ca.crt --cert {tls}/etcd.crt --key {tls}/etcd.key").rc != 0
+    lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "incr"})
+    assert lab.run("drillbook", "evidence", "anchor").returncode == 0
+    recap = lab.playbook("site")
+    assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)

@@ -116,7 +116,7 @@ def edit(operator: Operator) -> None:
     """What the page says in words: other names, the buckets' authority, the store's other address, the clients' network."""
     lab = operator.hosts.lab
     operator.change("hosts.yml", "db2: {", "DB2: {")
-    operator.change("group_vars/all/drillbook.yml", "  region:", f"  ca_file: {lab.state}/ca/ca.crt\n  region:")
+    operator.change("group_vars/all/drillbook.yml", "  region:", f"  ca_file: {lab.state}/ca/trust.crt\n  region:")
     operator.change("group_vars/all/store.yml", "/etc/ssl/certs/ca-certificates.crt", AUTHORITY)
     operator.change(
         "group_vars/load_balancers/host_baseline.yml", "192.0.2.0/24", lab.variables["lab_subnets"]["production"]
@@ -147,7 +147,7 @@ def make(hosts: PlainHosts, wanted: tuple[PlainHost, ...]) -> None:
     """Plain Debian, that knows the store's authority where `store_ca_file` says."""
     with ThreadPoolExecutor(len(wanted)) as executor:
         list(executor.map(hosts.make, wanted))
-    authority = (hosts.lab.state / "ca/ca.crt").read_text(encoding="utf-8")
+    authority = (hosts.lab.state / "ca/trust.crt").read_text(encoding="utf-8")
     for host in wanted:
         hosts.run(host, f"umask 022; echo '{authority}' >{AUTHORITY}")
 

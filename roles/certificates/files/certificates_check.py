@@ -6,6 +6,7 @@ Exits 1 on an alarm, and where a certificate can't be read. It needs python3-cry
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,21 @@ from cryptography import x509
 METRIC = "drillbook_certificate_not_after_seconds"
 
 
+PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
 def ends(path: Path) -> datetime:
-    """Return when the certificate ends; raises OSError or ValueError where it is none."""
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    # Debian 12's library says it without a time zone, in UTC.
+    """Return when the first of a file's certificates ends; raises OSError or ValueError where there is none."""
+    # An authority that is being rotated has two. Debian 12's library has no call that reads both.
+    found = [x509.load_pem_x509_certificate(pem) for pem in PEM.findall(path.read_bytes())]
+    if not found:
+        message = "there is no certificate in it"
+        raise ValueError(message)
+    return min(end(certificate) for certificate in found)
+
+
+def end(certificate: x509.Certificate) -> datetime:
+    """Return when it ends; Debian 12's library says it without a time zone, in UTC."""
     told = getattr(certificate, "not_valid_after_utc", None)
     return told if told is not None else certificate.not_valid_after.replace(tzinfo=UTC)
 

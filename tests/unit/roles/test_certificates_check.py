@@ -45,6 +45,16 @@ def test_what_ends_soon_or_is_none_is_told(watch: ModuleType, tmp_path: Path) ->
     assert "ends on 2026-02-14, in 14 days" in told[1]
 
 
+def test_the_first_to_end_of_two_in_a_file_counts(watch: ModuleType, tmp_path: Path) -> None:
+    """An authority that is being rotated has the next one beside it."""
+    certificate(tmp_path / "ca.crt", NOW + timedelta(days=100))
+    first = (tmp_path / "ca.crt").read_bytes()
+    certificate(tmp_path / "ca.crt", NOW + timedelta(days=5))
+    (tmp_path / "ca.crt").write_bytes(first + (tmp_path / "ca.crt").read_bytes())
+    found, told = watch.alarms(tmp_path, timedelta(days=14), NOW)
+    assert (found, len(told)) == ({"ca": NOW + timedelta(days=5)}, 1)
+
+
 @pytest.mark.parametrize(("days", "code"), [(100, 0), (5, 1)])
 def test_its_exit_code_fails_the_unit_and_the_metric_is_there(tmp_path: Path, days: int, code: int) -> None:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
