@@ -54,6 +54,10 @@ class Watcher(Protocol):
         """A fact of the run became known."""
         ...
 
+    def task_runs(self, task: str, running: timedelta) -> None:
+        """A task has run for so long, and still does; said once a minute."""
+        ...
+
     def task_failed(self, host: str, task: str, message: str) -> None:
         """A task failed; the playbook may still recover from it."""
         ...

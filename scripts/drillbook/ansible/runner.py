@@ -14,6 +14,7 @@ from ansible_runner.runner import Runner
 from drillbook import process
 from drillbook.ansible.child import wrapped
 from drillbook.ansible.events import EventReader, plain
+from drillbook.ansible.long_tasks import LongTasks
 from drillbook.ansible.playbooks import Order, PlaybookFailedError, StepTimeoutError, StoppedError, Watcher
 from drillbook.clock import Clock
 from drillbook.controller import ansible_environment
@@ -48,7 +49,7 @@ class AnsibleRunnerPlaybooks:
         ledger.intend(folder)
         private.mkdir(mode=0o700)
         try:
-            self._run(order, private, EventReader(watcher), stop_reason)
+            self._run(order, private, watcher, stop_reason)
         except BaseException:
             process.kill_marked(order.run_id)
             raise
@@ -57,12 +58,15 @@ class AnsibleRunnerPlaybooks:
             shutil.rmtree(private)
             ledger.settle(folder)
 
-    def _run(self, order: Order, private: Path, reader: EventReader, stop_reason: Callable[[], str | None]) -> None:
+    def _run(self, order: Order, private: Path, watcher: Watcher, stop_reason: Callable[[], str | None]) -> None:
+        reader = EventReader(watcher)
         deadline = self._clock.monotonic() + order.timeout
+        long_tasks = LongTasks(watcher, self._clock)
         reasons: list[str] = []
         late: list[timedelta] = []
 
         def cancelled() -> bool:
+            long_tasks.look()
             if self._clock.monotonic() >= deadline:
                 late.append(order.timeout)
             reason = stop_reason()
@@ -71,6 +75,7 @@ class AnsibleRunnerPlaybooks:
             return bool(late or reasons)
 
         def handle(event: Mapping[str, Any]) -> bool:
+            long_tasks.read(event)
             reader(event)
             return False  # nothing of the event is to be written to disk
 

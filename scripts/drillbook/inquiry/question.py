@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ class Heard:
             self.reached.append(str(value))
         elif name == _FACT_POINTS and isinstance(value, Mapping):
             self.answers[str(value["host"])] = value
+
+    def task_runs(self, task: str, running: timedelta) -> None:
+        """Nothing: nobody watches a question."""
 
     def task_failed(self, host: str, task: str, message: str) -> None:
         """Keep the first failure of each host."""

@@ -19,7 +19,8 @@ class EventType(StrEnum):
 
     ``opened``: who runs which plan, as the evidence holds it. ``evidence_trouble``: message. ``heartbeats_unreadable``: message. ``declared``: disaster_at.
     ``step_started``: name, playbook; ``step_ended``: name. ``play``: name, phase. ``check``: a check as JSON. ``fact``: name, value.
-    ``task_failed``: host, task, message. ``teardown``: kind and name of a resource. ``closed``: verdict, error, directory, and entry:
+    ``task_runs``: task, seconds; once a minute. ``task_failed``: host, task, message.
+    ``teardown``: kind and name of a resource. ``closed``: verdict, error, directory, and entry:
     name and sha256, null where no log took it. ``reporter_failed``: message.
     """
 
@@ -32,6 +33,7 @@ class EventType(StrEnum):
     PLAY = "play"
     CHECK = "check"
     FACT = "fact"
+    TASK_RUNS = "task_runs"
     TASK_FAILED = "task_failed"
     TEARDOWN = "teardown"
     CLOSED = "closed"

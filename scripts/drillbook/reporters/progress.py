@@ -64,12 +64,17 @@ def _check_line(event: RunEvent) -> str:
     return f"  {_MARKS[str(data['status'])]}  {data['name']}{said}"
 
 
+def _running_line(event: RunEvent) -> str:
+    return f"  still  {event.data['task']}, for {int(event.data['seconds']) // 60} min"
+
+
 _LINES: Mapping[EventType, Callable[[RunEvent], str]] = {
     EventType.OPENED: lambda event: f"run {event.run_id}",
     EventType.EVIDENCE_TROUBLE: lambda event: f"  FAILED  {event.data['message']}",
     EventType.DECLARED: lambda event: f"disaster declared (it happened at {event.data['disaster_at']})",
     EventType.PLAY: lambda event: str(event.data["name"]),
     EventType.CHECK: _check_line,
+    EventType.TASK_RUNS: _running_line,
     EventType.TASK_FAILED: lambda event: "  FAILED  {task} on {host}: {message}".format_map(event.data),
     EventType.TEARDOWN: lambda event: "removing {kind} {name}".format_map(event.data),
     EventType.CLOSED: lambda event: "closed: {verdict}".format_map(event.data),

@@ -61,6 +61,10 @@ class Observation:
                 self.first_answer = self.stopwatch.elapsed()
             self._emit(EventType.FACT, {"name": name, "value": value})
 
+    def task_runs(self, task: str, running: timedelta) -> None:
+        """Pass on how long a task has run."""
+        self._emit(EventType.TASK_RUNS, {"task": sanitized(task), "seconds": round(running.total_seconds())})
+
     def task_failed(self, host: str, task: str, message: str) -> None:
         """Pass a failed task on."""
         self._emit(EventType.TASK_FAILED, sanitized_json({"host": host, "task": task, "message": message}))

@@ -1,5 +1,6 @@
 """What ansible-runner's events mean, as data cases."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ class Seen:
         self.checks: list[Check] = []
         self.facts: dict[str, Any] = {}
         self.failures: list[tuple[str, str, str]] = []
+        self.running: list[tuple[str, timedelta]] = []
 
     def play_started(self, name: str) -> None:
         self.plays.append(name)
@@ -25,6 +27,9 @@ class Seen:
 
     def fact(self, name: str, value: Any) -> None:
         self.facts[name] = value
+
+    def task_runs(self, task: str, running: timedelta) -> None:
+        self.running.append((task, running))
 
     def task_failed(self, host: str, task: str, message: str) -> None:
         self.failures.append((host, task, message))

@@ -3,7 +3,9 @@
 import os
 import re
 import sys
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,28 @@ PLAY = """\
       ansible.builtin.fail:
         msg: "{{ word }}: disk is too small"
 """
+
+
+class Leaping(SystemClock):
+    """Every look at it is three quarters of a minute after the last one."""
+
+    looks = 0
+
+    def monotonic(self) -> timedelta:
+        self.looks += 1
+        return timedelta(seconds=45 * self.looks)
+
+
+def test_a_task_that_runs_for_long_is_told_of_once_a_minute(tmp_path: Path) -> None:
+    waits = "[{hosts: localhost, gather_facts: false, tasks: [{name: Copy it all, command: sleep 4}]}]"
+    asked = replace(order(tmp_path, tmp_path / "run", waits), timeout=timedelta(days=1))
+    seen = Seen()
+    AnsibleRunnerPlaybooks(root=tmp_path, inventories=[tmp_path / "hosts"], clock=Leaping()).run(
+        asked, seen, lambda: None
+    )
+    assert {task for task, _ in seen.running} == {"Copy it all"}
+    told = [running for _, running in seen.running]
+    assert min(later - earlier for earlier, later in pairwise([timedelta(), *told])) >= timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -383,6 +383,7 @@ def test_a_thousand_odd_accounts_of_a_restored_database_always_leave_a_record(wo
         seen.fact("newest_heartbeat", mutated(good, chance))
         seen.fact("odd", mutated(good, chance))
         seen.play_started(str(chance.choice(ODD)))
+        seen.task_runs(str(chance.choice(ODD)), timedelta(seconds=number))
         seen.task_failed("db1", "\x1b[2J", str(chance.choice(ODD)))
         said = {key: chance.choice(ODD) for key in ("expected", "actual", "message", "remedy")}
         seen.check(Check.from_event({"name": f"odd {number}", "stage": "verify", "passed": chance.choice(ODD), **said}))

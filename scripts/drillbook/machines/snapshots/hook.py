@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,9 @@ class _Watcher:
             self.failed.append(f"{check.name}: {check.message}")
 
     def fact(self, name: str, value: Any) -> None:
+        """Of no interest."""
+
+    def task_runs(self, task: str, running: timedelta) -> None:
         """Of no interest."""
 
     def task_failed(self, host: str, task: str, message: str) -> None:
