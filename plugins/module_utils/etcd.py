@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 ROOT = "root"
@@ -26,7 +27,7 @@ class EtcdError(Exception):
 
 
 class Etcd:
-    """The JSON gateway of the first member that answers, with the token of whoever logged in last."""
+    """The JSON gateway of the first member that answers, as nobody until somebody logged in."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
         """By the arguments of `TLS_ARGUMENTS`; raises EtcdError where a file can't be read."""
@@ -45,7 +46,7 @@ class Etcd:
         while True:
             try:
                 return self._ask(self._endpoints[0], path, body)
-            except (URLError, OSError, ValueError) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 if len(self._endpoints) == 1:
                     message = f"{self._endpoints[0]} does not answer: {getattr(error, 'reason', error)}"
                     raise EtcdError(message) from None
@@ -56,10 +57,13 @@ class Etcd:
         asked = Request(f"{endpoint}/v3{path}", json.dumps(body).encode(), headers)  # noqa: S310 - the inventory's own endpoints
         try:
             with self._opener.open(asked, timeout=CALL_SECONDS) as answer:
-                found: dict[str, Any] = json.load(answer)
+                found = json.load(answer)
         except HTTPError as error:
             raise EtcdError(said(error.read())) from None
-        return found
+        if isinstance(found, dict):
+            return found
+        message = "its answer is no JSON object"
+        raise ValueError(message)
 
     def log_in(self, name: str, password: str) -> None:
         """Be this user from now on, where authentication is on; raises EtcdError for a wrong password."""

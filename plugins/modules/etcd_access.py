@@ -21,23 +21,6 @@ description:
   - Makes the user C(root) and the users that are named, each with a role of its name for its prefixes alone. Users of no name here stay.
   - Speaks with the JSON gateway. Passwords are in no argument list and in no result.
 options:
-  endpoints:
-    description: URLs of members. The first that answers is asked.
-    type: list
-    elements: str
-    required: true
-  ca_path:
-    description: Authority that its certificate is checked against.
-    type: path
-    required: true
-  client_cert:
-    description: Certificate to show.
-    type: path
-    required: true
-  client_key:
-    description: Its key.
-    type: path
-    required: true
   root_password:
     description: Password of the user C(root).
     type: str
@@ -71,6 +54,7 @@ options:
         that etcd does not ask for.
     type: bool
     default: true
+extends_documentation_fragment: drillbook.platform.etcd
 author: drillbook
 """
 

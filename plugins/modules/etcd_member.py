@@ -13,23 +13,6 @@ short_description: Register a member without data with the cluster that still an
 description:
   - Removes the member that has the same address for its peers, for its data is gone, and adds a new one. It takes its place at its start.
 options:
-  endpoints:
-    description: URLs of members. The first that answers is asked.
-    type: list
-    elements: str
-    required: true
-  ca_path:
-    description: Authority that its certificate is checked against.
-    type: path
-    required: true
-  client_cert:
-    description: Certificate to show.
-    type: path
-    required: true
-  client_key:
-    description: Its key.
-    type: path
-    required: true
   root_password:
     description: Password of the user C(root); not asked for where authentication is off.
     type: str
@@ -38,6 +21,7 @@ options:
     description: Where the other members reach it.
     type: str
     required: true
+extends_documentation_fragment: drillbook.platform.etcd
 author: drillbook
 """
 

@@ -10,24 +10,9 @@ from ansible_collections.drillbook.platform.plugins.module_utils.etcd import TLS
 DOCUMENTATION = """
 module: etcd_prefix
 short_description: Remove the keys of etcd that begin with a prefix
+description:
+  - As a user, so where etcd asks who its clients are it removes what is that user's alone.
 options:
-  endpoints:
-    description: URLs of members. The first that answers is asked.
-    type: list
-    elements: str
-    required: true
-  ca_path:
-    description: Authority that its certificate is checked against.
-    type: path
-    required: true
-  client_cert:
-    description: Certificate to show.
-    type: path
-    required: true
-  client_key:
-    description: Its key.
-    type: path
-    required: true
   user:
     description: Who asks.
     type: str
@@ -40,6 +25,7 @@ options:
     description: What the keys begin with.
     type: str
     required: true
+extends_documentation_fragment: drillbook.platform.etcd
 author: drillbook
 """
 

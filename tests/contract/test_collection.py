@@ -97,6 +97,23 @@ def test_it_holds_roles_playbooks_and_plugins_and_nothing_of_a_workplace(archive
     assert not [name for name in names if name.startswith(LAB) or name.endswith(".pyc")]
 
 
+def test_every_module_has_documentation_that_ansible_can_read(collections: Path) -> None:
+    """With the fragments that it extends: `ansible-doc` is where a user looks."""
+    names = {f"drillbook.platform.{path.stem}" for path in (collections / COLLECTION / "plugins/modules").glob("*.py")}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-doc"), "--json", "--type", "module", *sorted(names)],
+        env=environment(ANSIBLE_COLLECTIONS_PATH=str(collections)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert {
+        name for name, told in json.loads(done.stdout).items() if told.get("doc", {}).get("description")
+    } == names, done.stderr
+    assert len(names) > 10
+
+
 def test_its_version_is_that_of_the_package() -> None:
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"] == __version__
 

@@ -67,6 +67,35 @@ def test_a_wrong_number_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert numbering(tmp_path / "some.yml")
 
 
+# Plays of the inventory's own groups, where others' hosts may be. Two ask them: a backup is refused by name, guests are only looked for.
+OF_THE_INVENTORY = re.compile(r"^(all|etcd|postgresql|load_balancers|object_store)\b")
+OTHERS_TOO = {"postgresql/backup.yml", "provision.yml"}
+
+
+def at_hosts_of_others(path: Path) -> list[str]:
+    """Plays that would change hosts of clusters which somebody else built: `end_host` ends one play, so each has to pass them over."""
+    return [
+        play["name"]
+        for play in load(path)
+        if OF_THE_INVENTORY.match(str(play.get("hosts", "")))
+        and not re.search(r"tasks/(managed|rotation)_hosts\.yml", str(play.get("pre_tasks", "")))
+    ]
+
+
+def test_every_play_passes_over_what_others_built() -> None:
+    found = {
+        str(path.relative_to(PLAYBOOKS)): at_hosts_of_others(path) for path in playbooks() if "lab" not in path.parts
+    }
+    assert {name for name, plays in found.items() if plays} == OTHERS_TOO, found
+
+
+def test_a_play_at_hosts_of_others_is_found(tmp_path: Path) -> None:
+    passes = [{"import_tasks": "tasks/managed_hosts.yml"}]
+    plays = [{"name": "a", "hosts": "etcd", "pre_tasks": passes}, {"name": "b", "hosts": "etcd"}]
+    (tmp_path / "some.yml").write_text(yaml.safe_dump(plays))
+    assert at_hosts_of_others(tmp_path / "some.yml") == ["b"]
+
+
 def test_site_only_imports() -> None:
     assert all(set(entry) == {"name", "ansible.builtin.import_playbook"} for entry in load(PLAYBOOKS / "site.yml"))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from http.client import IncompleteRead
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,3 +71,25 @@ def test_a_file_that_is_no_certificate_is_told(client: ModuleType, wanted: dict[
     Path(wanted["client_key"]).write_text("none")
     with pytest.raises(client.EtcdError, match="can't be read as a certificate or key"):
         client.Etcd(wanted)
+
+
+@pytest.mark.parametrize("answer", [b"[1]", b"<html>", b'{"token"'], ids=["a list", "a page", "cut off"])
+def test_an_answer_that_is_none_is_told(
+    client: ModuleType, wanted: dict[str, Any], monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    etcd = client.Etcd({**wanted, "endpoints": ["https://127.0.0.1:1"]})
+    monkeypatch.setattr(etcd._opener, "open", lambda *_asked, **_options: BytesIO(answer))
+    with pytest.raises(client.EtcdError, match=r"https://127\.0\.0\.1:1 does not answer: "):
+        etcd.call("/auth/user/list")
+
+
+def test_a_connection_that_ends_in_the_middle_of_an_answer_is_told(
+    client: ModuleType, wanted: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_asked: object, **_options: object) -> None:
+        raise IncompleteRead(b"{")
+
+    etcd = client.Etcd({**wanted, "endpoints": ["https://127.0.0.1:1"]})
+    monkeypatch.setattr(etcd._opener, "open", cut_off)
+    with pytest.raises(client.EtcdError, match="does not answer: IncompleteRead"):
+        etcd.call("/auth/user/list")
