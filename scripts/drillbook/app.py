@@ -40,7 +40,7 @@ from drillbook.run.stops import Stops
 from drillbook.run.teardown import Removers
 from drillbook.run.tools import Tools
 from drillbook.run.work import Opening, Work
-from drillbook.stores.limits import READER, WRITER, Preflight
+from drillbook.stores.limits import AUDITOR, WRITER, Preflight
 from drillbook.tree import platform_root
 from drillbook.version import told_version
 
@@ -114,7 +114,7 @@ class App:
         """
         if not self.configuration.evidence.anchored:
             return None
-        return self._anchor(self._credential(READER), self._credential(WRITER) if writing else None)
+        return self._anchor(self._credential(AUDITOR), self._credential(WRITER) if writing else None)
 
     def _anchor(self, reader: S3Credential | None = None, writer: S3Credential | None = None) -> S3Anchor | None:
         place, store = self.configuration.evidence, self.configuration.store
@@ -236,7 +236,7 @@ class App:
         """The newest published heartbeat of each host of a service."""
         from drillbook.stores.s3 import S3Heartbeats  # noqa: PLC0415 - boto3 takes a while; most verbs don't need it
 
-        return S3Heartbeats(self.configuration.store, READER).published(service.name, service.hosts)
+        return S3Heartbeats(self.configuration.store, AUDITOR).published(service.name, service.hosts)
 
     def _newest_signature(self) -> tuple[str, bytes] | None:
         """Key in the anchor, and content, of the signature of the newest entry; None where there is none."""

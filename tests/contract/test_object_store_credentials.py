@@ -30,7 +30,7 @@ pytestmark = pytest.mark.lab
 DESCRIBED: dict[str, Any] = json.loads(os.environ.get("DRILLBOOK_STORE", "{}"))
 OLD, NEW = b"the old version", b"the new version"
 WRITERS = ["repository_writer", "restore_operator"]
-USERS = [*WRITERS, "repository_reader", "evidence_writer", "heartbeat_writer"]
+USERS = [*WRITERS, "auditor", "repository_reader", "evidence_writer", "heartbeat_writer"]
 REPOSITORY, EVIDENCE, HEARTBEAT = (
     DESCRIBED.get("buckets", {}).get(name, name) for name in ("repository", "evidence", "heartbeat")
 )
@@ -196,7 +196,9 @@ NOTHING: list[str] = []
 # Per user and bucket, which groups of operations are allowed.
 RIGHTS: dict[tuple[str, str], list[str]] = {
     **{(user, REPOSITORY): ["writing", "deleting", "reading"] for user in WRITERS},
-    **{("repository_reader", bucket): ["reading"] for bucket in BUCKETS},
+    **{("auditor", bucket): ["reading"] for bucket in BUCKETS},
+    ("repository_reader", REPOSITORY): ["reading"],
+    **{("repository_reader", bucket): NOTHING for bucket in (EVIDENCE, HEARTBEAT)},
     **{(user, bucket): NOTHING for user in WRITERS for bucket in (EVIDENCE, HEARTBEAT)},
     **{("evidence_writer", bucket): NOTHING for bucket in (REPOSITORY, HEARTBEAT)},
     **{("heartbeat_writer", bucket): NOTHING for bucket in (REPOSITORY, EVIDENCE)},
@@ -263,7 +265,7 @@ def test_a_writer_uploads_in_parts_and_aborts(store: Store, key: str, user: str)
 
 def test_evidence_is_never_overwritten(store: Store, key: str) -> None:
     """AWS refuses the second put; Ceph 18 ignores the condition in a versioned bucket, where the first version stays."""
-    writer, reader = store.client("evidence_writer"), store.client("repository_reader")
+    writer, reader = store.client("evidence_writer"), store.client("auditor")
     writer.put_object(Bucket=EVIDENCE, Key=key, Body=OLD, IfNoneMatch="*")
     again = code_of(lambda: writer.put_object(Bucket=EVIDENCE, Key=key, Body=NEW, IfNoneMatch="*"))
     assert again in {"", "PreconditionFailed"}
@@ -274,7 +276,7 @@ def test_evidence_is_never_overwritten(store: Store, key: str) -> None:
 @pytest.mark.parametrize("bucket", [REPOSITORY, EVIDENCE])
 def test_every_version_is_locked(store: Store, key: str, bucket: str) -> None:
     target = put_twice(store, bucket, key)
-    reader = store.client("repository_reader")
+    reader = store.client("auditor")
     default = reader.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     held = reader.get_object_retention(Bucket=bucket, Key=key, VersionId=target.version)["Retention"]
     assert default["Mode"] == held["Mode"] == "COMPLIANCE"

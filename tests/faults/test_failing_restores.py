@@ -197,7 +197,10 @@ def test_a_copy_that_does_not_verify_can_be_given_up(drills: Drills, host: Calla
 def lost(drills: Drills) -> Iterator[None]:
     """An entry of the evidence log, and the keys that only drills have."""
     evidence, keys = drills.lab.state / "state/evidence", drills.lab.state / "secrets/object_store"
-    gone = [*evidence.glob("000001-*"), keys / "evidence_writer.json", keys / "repository_reader.json"]
+    gone = [
+        *evidence.glob("000001-*"),
+        *(keys / f"{user}.json" for user in ("auditor", "evidence_writer", "repository_reader")),
+    ]
     kept = {path: (path.read_bytes(), path.stat().st_mode) for path in gone}
     for path in kept:
         path.unlink()

@@ -35,9 +35,6 @@ def test_the_writers_credentials_in_a_drill(drills: Drills, tmp_path: Path) -> N
     ran = drills.run(drillbook_object_store={**store, "credentials_directory": str(tmp_path / "keys")})
     assert ran.code == 2
     assert "repository_reader may" in ran.why()
-    # That key reads no evidence, so what the anchor lacks could not be asked for. The right one anchors it.
-    anchored = drills.lab.run("drillbook", "evidence", "anchor", "--json")
-    assert (anchored.returncode, len(json.loads(anchored.stdout))) == (0, 2), anchored.stderr
     drills.assert_nothing_left()
 
 

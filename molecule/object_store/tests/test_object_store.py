@@ -62,16 +62,23 @@ def test_what_is_deleted_stays_behind_its_marker(name: str, client: Callable[[st
     assert got["Body"].read() == b"kept"
 
 
-@pytest.mark.parametrize("user", ["repository_reader", "evidence_writer", "heartbeat_writer"])
+@pytest.mark.parametrize("user", ["auditor", "repository_reader", "evidence_writer", "heartbeat_writer"])
 def test_nobody_else_puts_into_the_repository(name: str, user: str, client: Callable[[str], Any]) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied|403"):
         client(user).put_object(Bucket=BUCKETS[name], Key="forbidden", Body=b"")
 
 
+def test_who_goes_into_sandboxes_reads_no_evidence(name: str, client: Callable[[str], Any]) -> None:
+    client("evidence_writer").put_object(Bucket=EVIDENCE[name], Key="log/read", Body=b"kept")
+    assert client("auditor").get_object(Bucket=EVIDENCE[name], Key="log/read")["Body"].read() == b"kept"
+    with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied|403"):
+        client("repository_reader").get_object(Bucket=EVIDENCE[name], Key="log/read")
+
+
 @pytest.mark.parametrize(("name", "days"), [("deb13", 400), ("full", 2)])
 def test_evidence_is_locked_as_long_as_declared(host: Host, name: str, days: int, client: Callable[[str], Any]) -> None:
     put = client("evidence_writer").put_object(Bucket=EVIDENCE[name], Key="log/molecule", Body=b"kept")
-    retention = client("repository_reader").get_object_retention(
+    retention = client("auditor").get_object_retention(
         Bucket=EVIDENCE[name], Key="log/molecule", VersionId=put["VersionId"]
     )["Retention"]
     now = int(host.check_output("date +%s"))

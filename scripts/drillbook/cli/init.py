@@ -18,7 +18,7 @@ from drillbook.tree import platform_root
 _USER = re.compile(r"^[a-z_][a-z0-9_-]*$")
 _ENDPOINT = re.compile(r"^https://[A-Za-z0-9.-]+(?::\d+)?$")
 _REGION = re.compile(r"^[a-z0-9-]+$")
-USERS = "repository_writer, repository_reader, evidence_writer, heartbeat_writer, restore_operator"
+USERS = "auditor, repository_writer, repository_reader, evidence_writer, heartbeat_writer, restore_operator"
 
 
 def init(  # noqa: PLR0913 - one parameter per option is how typer declares them

@@ -88,7 +88,7 @@ class ObjectStoreVariables(Strict):
     evidence_days: Days = Field(default=400, description="least number of days that this bucket must lock each entry")
     heartbeat_bucket: str = Field(description="bucket with the newest acknowledged heartbeats")
     credentials_directory: AbsolutePath = Field(
-        description="holds `repository_reader.json` and `evidence_writer.json`: {access_key, secret_key}, mode 0600"
+        description="holds `auditor.json`, `repository_reader.json` and `evidence_writer.json`: {access_key, secret_key}, mode 0600"
     )
 
 

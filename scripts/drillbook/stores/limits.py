@@ -14,7 +14,10 @@ from drillbook.model import Check, CheckStatus, Mode, ObjectStore, Repository, S
 from drillbook.stores.locks import LockedBucket, bucket_of_repository, prove_locked
 from drillbook.stores.permissions import Permissions
 
+AUDITOR = "auditor"
+"""Reads all buckets, and stays on the controller."""
 READER = "repository_reader"
+"""Reads the repositories alone: it goes into sandboxes, whose root may be an attacker's."""
 WRITER = "evidence_writer"
 _HTTP_DATE_STEP = timedelta(seconds=1)
 
@@ -30,7 +33,7 @@ Newest = Callable[[], tuple[str, bytes] | None]
 
 
 class Preflight:
-    """The store can be reached, clocks agree, buckets are locked, and reader and evidence writer are no more than that.
+    """The store can be reached, clocks agree, buckets are locked, and auditor, reader and evidence writer are no more than that.
 
     ``users`` opens a user of the store by name, at the time of the proof: the very files that the drill will use. ``newest`` is an
     object of the anchor, key and content, that the writer may put once more: the signature of the newest entry, None in an empty log.
@@ -57,39 +60,40 @@ class Preflight:
         Raises RefusedError that names a permission which must not be there, or a lock that is too weak. Raises InfrastructureError
         when the store can't be reached, a credential is not valid, or this machine's clock is off. In place nothing but a dead store
         may stop the operator: what else is wrong only leaves the run unproven, and the reader, which such a restore does not use, is
-        not proven.
+        not tried.
         """
         return self._in_sandbox() if mode is Mode.SANDBOX else tuple(self._in_place())
 
     def _in_sandbox(self) -> tuple[Check, ...]:
-        reader = self._users(READER)
-        checks = [
-            self._clock(reader, Mode.SANDBOX),
-            *(self._listed(reader, name, found) for name, found in self._store.repositories.items()),
-            _denied(READER, self._reader_attempts(reader)),
-            *(prove_locked(reader, bucket) for bucket in self._locked_buckets()),
-        ]
+        auditor = self._users(AUDITOR)
+        checks = [self._clock(auditor, Mode.SANDBOX)]
+        if self._store.repositories:
+            reader = self._users(READER)
+            checks += [self._listed(reader, name, found) for name, found in self._store.repositories.items()]
+            checks.append(_denied(READER, self._reader_attempts(reader, auditor)))
+        checks.append(_denied(AUDITOR, self._auditor_attempts(auditor)))
+        checks += [prove_locked(auditor, bucket) for bucket in self._locked_buckets()]
         if self._anchored:
             writer = self._users(WRITER)
-            checks += [_denied(WRITER, self._writer_attempts(writer, reader)), self._adds(writer)]
+            checks += [_denied(WRITER, self._writer_attempts(writer, auditor)), self._adds(writer)]
         return tuple(checks)
 
     def _in_place(self) -> Iterator[Check]:
         """Skipped checks for what is lost with the controller, or is not as it should be: the rescue comes first."""
         try:
-            reader = self._users(READER)
+            auditor = self._users(AUDITOR)
         except DrillbookError as error:
-            yield _skipped(f"{READER} is there", error)
+            yield _skipped(f"{AUDITOR} is there", error)
             return
-        yield _tolerant("clock of the controller", lambda: self._clock(reader, Mode.IN_PLACE))
+        yield _tolerant("clock of the controller", lambda: self._clock(auditor, Mode.IN_PLACE))
         for name, found in self._store.repositories.items():
-            yield _tolerant(f"repository {name} can be read", partial(self._listed, reader, name, found))
+            yield _tolerant(f"repository {name} can be read", partial(self._listed, auditor, name, found))
         for bucket in self._locked_buckets():
-            yield _tolerant(f"{bucket.what} is locked", partial(prove_locked, reader, bucket))
+            yield _tolerant(f"{bucket.what} is locked", partial(prove_locked, auditor, bucket))
         if self._anchored:
             try:
                 writer = self._users(WRITER)
-                yield _denied(WRITER, self._writer_attempts(writer, reader))
+                yield _denied(WRITER, self._writer_attempts(writer, auditor))
                 yield self._adds(writer)
             except DrillbookError as error:
                 yield _skipped(f"{WRITER} is limited, and can add", error)
@@ -149,7 +153,12 @@ class Preflight:
             )
         return _passed(f"repository {name} can be read", "listing allowed", "listed")
 
-    def _reader_attempts(self, user: Permissions) -> Iterator[_Attempt]:
+    def _reader_attempts(self, user: Permissions, auditor: Permissions) -> Iterator[_Attempt]:
+        yield from self._auditor_attempts(user)
+        for bucket in (self._store.evidence_bucket, self._store.heartbeat_bucket):
+            yield _reading(user, auditor, bucket, "", _absent_key())
+
+    def _auditor_attempts(self, user: Permissions) -> Iterator[_Attempt]:
         for repository in self._store.repositories.values():
             yield from _of_reader(user, repository.bucket, f"{repository.prefix}{_absent_key()}")
         heartbeat, absent = self._store.heartbeat_bucket, _absent_key()
@@ -157,14 +166,14 @@ class Preflight:
         other = f"drillbook-preflight-{secrets.token_hex(8)}"
         yield _Attempt("create a bucket", other, lambda: user.can_create_bucket(other))
 
-    def _writer_attempts(self, user: Permissions, reader: Permissions) -> Iterator[_Attempt]:
+    def _writer_attempts(self, user: Permissions, auditor: Permissions) -> Iterator[_Attempt]:
         bucket, key = self._store.evidence_bucket, _absent_key()
         yield from _destructive(user, bucket, key)
-        yield _reading(user, reader, bucket, "", key)
-        yield _reading(user, reader, self._store.heartbeat_bucket, "", key)
+        yield _reading(user, auditor, bucket, "", key)
+        yield _reading(user, auditor, self._store.heartbeat_bucket, "", key)
         for repository in self._store.repositories.values():
             yield from _of_writer(user, repository.bucket, f"{repository.prefix}{key}")
-            yield _reading(user, reader, repository.bucket, repository.prefix, key)
+            yield _reading(user, auditor, repository.bucket, repository.prefix, key)
 
 
 def _tolerant(name: str, prove: Callable[[], Check]) -> Check:
@@ -196,9 +205,9 @@ def _of_writer(user: Permissions, bucket: str, key: str) -> Iterator[_Attempt]:
     yield _Attempt("delete an object", bucket, lambda: user.can_delete(bucket, key))
 
 
-def _reading(user: Permissions, reader: Permissions, bucket: str, prefix: str, absent: str) -> _Attempt:
+def _reading(user: Permissions, auditor: Permissions, bucket: str, prefix: str, absent: str) -> _Attempt:
     """Reading what is there, where something is: of an absent key AWS denies also who may read, but not list."""
-    present = reader.any_key(bucket, prefix) or f"{prefix}{absent}"
+    present = auditor.any_key(bucket, prefix) or f"{prefix}{absent}"
     return _Attempt("get an object", bucket, lambda: user.can_get(bucket, present))
 
 

@@ -19,7 +19,7 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     groups = {"postgresql_main": {"hosts": {"db1": {}}}, "sandbox": {"hosts": {"sandbox1": {}}}}
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
     (tmp_path / "credentials").mkdir()
-    for user in ("repository_reader", "evidence_writer"):
+    for user in ("auditor", "repository_reader", "evidence_writer"):
         write_secret(tmp_path / f"credentials/{user}.json", {"access_key": "a", "secret_key": "s"})
     monkeypatch.setenv("DRILLBOOK_INVENTORY", str(tmp_path / "hosts.yml"))
     return tmp_path

@@ -28,7 +28,7 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data["all"]["vars"]["drillbook_object_store"]["endpoint"] = "https://127.0.0.1:9"
     (tmp_path / "hosts.yml").write_text("{}")
     (tmp_path / "credentials").mkdir()
-    for user in ("repository_reader", "evidence_writer"):
+    for user in ("auditor", "repository_reader", "evidence_writer"):
         (tmp_path / f"credentials/{user}.json").write_text('{"access_key": "a", "secret_key": "s"}')
         (tmp_path / f"credentials/{user}.json").chmod(0o600)
     monkeypatch.setattr("drillbook.app.read_inventory", lambda *_sources, **_root: Inventory.parse(data))

@@ -12,22 +12,24 @@ from tests.unit.world import World
 
 from drillbook.config.schema import ObjectStoreVariables, RepositoryVariables
 from drillbook.errors import InfrastructureError, NotAcceptedError, RefusedError
-from drillbook.model import CheckStatus, Mode, Repository
-from drillbook.stores.limits import READER, WRITER, Preflight
+from drillbook.model import Check, CheckStatus, Mode, Repository
+from drillbook.stores.limits import AUDITOR, READER, WRITER, Preflight
 from drillbook.stores.permissions import Lock
 
+CHANGES = {
+    "can_put": "put an object",
+    "can_delete": "delete an object",
+    "can_delete_version": "delete a version",
+    "can_start_multipart": "multipart",
+    "can_change_policy": "policy",
+    "can_change_lifecycle": "lifecycle",
+    "can_change_versioning": "versioning",
+    "can_change_lock": "lock",
+    "can_create_bucket": "create a bucket",
+}
 FORBIDDEN = {
-    READER: {
-        "can_put": "put an object",
-        "can_delete": "delete an object",
-        "can_delete_version": "delete a version",
-        "can_start_multipart": "multipart",
-        "can_change_policy": "policy",
-        "can_change_lifecycle": "lifecycle",
-        "can_change_versioning": "versioning",
-        "can_change_lock": "lock",
-        "can_create_bucket": "create a bucket",
-    },
+    AUDITOR: CHANGES,
+    READER: {**CHANGES, "can_get": "get an object"},
     WRITER: {
         "can_get": "get an object",
         "can_delete": "delete an object",
@@ -84,8 +86,8 @@ class FakeUser:
         return attempt
 
 
-def preflight(world: World, reader: FakeUser, writer: FakeUser) -> Preflight:
-    users = {READER: reader, WRITER: writer}
+def preflight(world: World, reader: FakeUser, writer: FakeUser, auditor: FakeUser | None = None) -> Preflight:
+    users = {AUDITOR: auditor or FakeUser(AUDITOR, {"can_list"}), READER: reader, WRITER: writer}
     return Preflight(
         world.configuration.store,
         users.__getitem__,  # type: ignore[arg-type] # the fake answers every attempt by name
@@ -103,9 +105,10 @@ def test_proper_credentials_pass(world: World) -> None:
 @pytest.mark.parametrize(("user", "permission"), [(user, name) for user in FORBIDDEN for name in FORBIDDEN[user]])
 def test_each_forbidden_permission_is_refused_by_name(world: World, user: str, permission: str) -> None:
     reader = FakeUser(READER, {"can_list"} | ({permission} if user == READER else set()))
+    auditor = FakeUser(AUDITOR, {"can_list"} | ({permission} if user == AUDITOR else set()))
     writer = FakeUser(WRITER, {"can_add"} | ({permission} if user == WRITER else set()))
     with pytest.raises(RefusedError) as caught:
-        preflight(world, reader, writer).prove(Mode.SANDBOX)
+        preflight(world, reader, writer, auditor).prove(Mode.SANDBOX)
     assert user in caught.value.message
     assert FORBIDDEN[user][permission] in caught.value.message
 
@@ -127,31 +130,31 @@ def test_reader_that_can_not_list_is_an_error(world: World) -> None:
 
 
 def test_controllers_clock_stops_a_drill_but_not_the_bad_day(world: World) -> None:
-    reader = FakeUser(READER, {"can_list"}, difference=timedelta(seconds=5))
-    proof = preflight(world, reader, FakeUser(WRITER, {"can_add"}))
+    auditor = FakeUser(AUDITOR, {"can_list"}, difference=timedelta(seconds=5))
+    proof = preflight(world, FakeUser(READER, {"can_list"}), FakeUser(WRITER, {"can_add"}), auditor)
     with pytest.raises(InfrastructureError, match=r"\+5\.0 s off"):
         proof.prove(Mode.SANDBOX)
     assert proof.prove(Mode.IN_PLACE)[0].status is CheckStatus.SKIPPED
 
 
 @pytest.mark.parametrize(
-    ("reader", "writer", "skipped"),
+    ("auditor", "writer", "skipped"),
     [
-        (None, FakeUser(WRITER, {"can_add"}), ["repository_reader is there"]),
-        (FakeUser(READER, {"can_list"}), None, ["evidence_writer is limited, and can add"]),
+        (None, FakeUser(WRITER, {"can_add"}), ["auditor is there"]),
+        (FakeUser(AUDITOR, {"can_list"}), None, ["evidence_writer is limited, and can add"]),
         (
-            FakeUser(READER, {"can_list"}),
+            FakeUser(AUDITOR, {"can_list"}),
             FakeUser(WRITER, {"can_add", "can_delete"}),
             ["evidence_writer is limited, and can add"],
         ),
-        (FakeUser(READER, ()), FakeUser(WRITER, {"can_add"}), ["repository pgbackrest can be read"]),
+        (FakeUser(AUDITOR, ()), FakeUser(WRITER, {"can_add"}), ["repository pgbackrest can be read"]),
     ],
 )
 def test_on_the_bad_day_no_credential_stops_the_rescue(
-    world: World, reader: FakeUser | None, writer: FakeUser | None, skipped: list[str]
+    world: World, auditor: FakeUser | None, writer: FakeUser | None, skipped: list[str]
 ) -> None:
     """The run can't be PASS then, for a check is skipped; a drill is refused."""
-    users = {READER: reader, WRITER: writer}
+    users = {AUDITOR: auditor, READER: None, WRITER: writer}
 
     def opened(name: str) -> FakeUser:
         found = users[name]
@@ -192,7 +195,8 @@ def test_each_repository_is_tried(world: World) -> None:
 def test_reading_is_tried_on_an_entry_that_is_there(world: World, present: str | None) -> None:
     """AWS tells whoever may not list that an absent key is denied, and so would tell nothing of the right to read."""
     writer = FakeUser(WRITER, {"can_add"})
-    preflight(world, FakeUser(READER, {"can_list"}, present=present), writer).prove(Mode.SANDBOX)
+    reader, auditor = FakeUser(READER, {"can_list"}), FakeUser(AUDITOR, {"can_list"}, present=present)
+    preflight(world, reader, writer, auditor).prove(Mode.SANDBOX)
     keys = dict(where for name, where in writer.tried if name == "can_get")
     assert keys.keys() == {"evidence", "heartbeat", "repository"}
     for bucket, key in keys.items():
@@ -220,7 +224,7 @@ def test_a_writer_that_is_denied_everything_is_not_limited_but_useless(world: Wo
 
 
 def test_an_empty_log_leaves_the_writer_untried_and_says_so(world: World) -> None:
-    users = {READER: FakeUser(READER, {"can_list"}), WRITER: FakeUser(WRITER, ())}
+    users = {user: FakeUser(user, {"can_list"}) for user in (AUDITOR, READER)} | {WRITER: FakeUser(WRITER, ())}
     proof = Preflight(
         world.configuration.store,
         users.__getitem__,  # type: ignore[arg-type] # the fake answers every attempt by name
@@ -246,10 +250,10 @@ def test_a_bucket_that_protects_nothing_is_refused_and_told_in_place(
     world: World, bucket: str, lock: Lock | str | None, said: str
 ) -> None:
     """30 days of retention, 7 between full backups and one more: the defaults of the roles."""
-    reader = FakeUser(READER, {"can_list"}, unversioned=[bucket] if isinstance(lock, str) else [])
+    auditor = FakeUser(AUDITOR, {"can_list"}, unversioned=[bucket] if isinstance(lock, str) else [])
     if not isinstance(lock, str):
-        reader.locks = {**reader.locks, bucket: lock}
-    proof = preflight(world, reader, FakeUser(WRITER, {"can_add"}))
+        auditor.locks = {**auditor.locks, bucket: lock}
+    proof = preflight(world, FakeUser(READER, {"can_list"}), FakeUser(WRITER, {"can_add"}), auditor)
     with pytest.raises(RefusedError, match=said) as caught:
         proof.prove(Mode.SANDBOX)
     assert (caught.value.where, bucket in caught.value.message) == (f"bucket {bucket}", True)
@@ -263,7 +267,8 @@ def test_how_long_a_lock_must_be_is_what_the_inventory_keeps(world: World) -> No
     changed = replace(world, configuration=replace(world.configuration, store=store))
     for days, good in ((74, False), (75, True)):
         locks = {"repository": Lock("COMPLIANCE", days), "evidence": Lock("COMPLIANCE", 3)}
-        proof = preflight(changed, FakeUser(READER, {"can_list"}, locks=locks), FakeUser(WRITER, {"can_add"}))
+        reader, auditor = FakeUser(READER, {"can_list"}), FakeUser(AUDITOR, {"can_list"}, locks=locks)
+        proof = preflight(changed, reader, FakeUser(WRITER, {"can_add"}), auditor)
         if good:
             assert {check.status for check in proof.prove(Mode.SANDBOX)} == {CheckStatus.PASSED}
         else:
@@ -273,16 +278,25 @@ def test_how_long_a_lock_must_be_is_what_the_inventory_keeps(world: World) -> No
 
 def test_in_place_only_a_dead_store_stops_not_a_key_that_it_does_not_take(world: World) -> None:
     """A rotated key, or a heartbeat bucket that is gone: the store answers, and the rescue goes on."""
-    odd = NotAcceptedError("the store does not accept the credentials", where="store", remedy="Renew them.")
-    found = preflight(world, FakeUser(READER, {"can_list"}, trouble=odd), FakeUser(WRITER, {"can_add"})).prove(
-        Mode.IN_PLACE
-    )
+
+    def proven(trouble: InfrastructureError) -> tuple[Check, ...]:
+        auditor = FakeUser(AUDITOR, {"can_list"}, trouble=trouble)
+        proof = preflight(world, FakeUser(READER, ()), FakeUser(WRITER, {"can_add"}), auditor)
+        return proof.prove(Mode.IN_PLACE)
+
+    found = proven(NotAcceptedError("the store does not accept the credentials", where="store", remedy="Renew them."))
     assert [check.name for check in found if check.status is CheckStatus.SKIPPED] == ["clock of the controller"]
-    dead = InfrastructureError("the object store can't be reached", where="store", remedy="-")
     with pytest.raises(InfrastructureError, match="can't be reached"):
-        preflight(world, FakeUser(READER, {"can_list"}, trouble=dead), FakeUser(WRITER, {"can_add"})).prove(
-            Mode.IN_PLACE
-        )
+        proven(InfrastructureError("the object store can't be reached", where="store", remedy="-"))
+
+
+def test_a_store_without_repositories_needs_no_reader(world: World) -> None:
+    """Drills of machines bring no key of the store into a sandbox."""
+    store = replace(world.configuration.store, repositories={})
+    bare = replace(world, configuration=replace(world.configuration, store=store))
+    reader = FakeUser(READER, CHANGES)
+    checks = preflight(bare, reader, FakeUser(WRITER, {"can_add"})).prove(Mode.SANDBOX)
+    assert ({check.status for check in checks}, reader.tried) == ({CheckStatus.PASSED}, [])
 
 
 def test_what_the_inventory_keeps_by_default_is_what_the_roles_do() -> None:
