@@ -20,6 +20,9 @@ def followed(tasks: Any) -> list[str]:
     """Tasks by which root would follow a service's link."""
     found = []
     for task in tasks_of(tasks):
+        program = task.get("ansible.builtin.command")
+        if isinstance(program, dict) and "'-o'" in str(program.get("argv")) and "become_user" not in task:
+            found.append(f"{task['name']}: print it, and let ansible.builtin.copy write it")
         for module in FILES:
             arguments = task.get(f"ansible.builtin.{module}")
             if not isinstance(arguments, dict) or "become_user" in task:
@@ -58,6 +61,14 @@ def test_logs_that_others_may_write_are_turned_over_by_their_owner(role: Path) -
     ("task", "problem"),
     [
         ({"ansible.builtin.file": {"path": "/srv/x", "owner": "ceph"}}, "follow: false"),
+        (
+            {"ansible.builtin.command": {"argv": "{{ x + ['-o', y] }}"}},
+            "print it, and let ansible.builtin.copy write it",
+        ),
+        (
+            {"ansible.builtin.command": {"argv": ["x", "-o", "/srv/y"]}},
+            "print it, and let ansible.builtin.copy write it",
+        ),
         (
             {"ansible.builtin.file": {"path": "{{ __postgresql_data_directory }}", "state": "absent"}},
             "by the service's own user (become_user)",
