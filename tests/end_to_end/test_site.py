@@ -42,9 +42,9 @@ def plain_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("plain_ssh")
 def test_an_operation_works_by_plain_ssh(platform: Platform) -> None:
-    recap = platform.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "diff"})
+    recap = platform.lab.playbook("backup_postgresql", variables={"backup_service": "main", "backup_type": "full"})
     assert sum(recap.changed().values()) == 1, "one host, the leader, takes the backup"
-    assert backup_sets(platform.lab)[-1]["type"] == "diff"
+    assert backup_sets(platform.lab)[-1]["type"] == "full"
 
 
 @pytest.mark.slow

@@ -69,6 +69,40 @@ def test_ssh_lets_in_the_declared_groups(host: Host, groups: list[str]) -> None:
     assert [line for line in host.check_output("sshd -T").splitlines() if line.startswith("allowgroups")] == groups
 
 
+@pytest.mark.parametrize(("name", "forwarding"), [("deb12", "no"), ("deb13", "yes")])
+def test_ssh_forwards_ports_only_where_that_is_wanted(host: Host, forwarding: str) -> None:
+    assert f"allowtcpforwarding {forwarding}" in host.check_output("sshd -T").splitlines()
+
+
+@pytest.mark.parametrize(("name", "module"), [("deb12", "molecule"), ("deb13", "dccp")])
+def test_a_module_that_nobody_needs_is_not_loaded_on_demand(host: Host, module: str) -> None:
+    assert f"install {module} /bin/false" in host.file("/etc/modprobe.d/drillbook.conf").content_string.splitlines()
+
+
+def test_a_session_can_t_leave_a_core_file(host: Host) -> None:
+    """With pam_limits, as a login has it."""
+    assert host.check_output("ulimit -Hc") == "0"
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("deb12", "60"), ("deb13", "")])
+def test_a_shell_that_nobody_types_into_ends_where_that_is_wanted(host: Host, seconds: str) -> None:
+    assert host.check_output("bash -lc 'echo ${TMOUT-}'") == seconds
+
+
+@pytest.mark.parametrize(("name", "banner"), [("deb12", "/etc/issue.net"), ("deb13", "none")])
+def test_a_banner_is_shown_where_there_is_one(host: Host, banner: str) -> None:
+    assert f"banner {banner}" in host.check_output("sshd -T").splitlines()
+    for path in ("/etc/issue", "/etc/issue.net"):
+        assert ("Restricted to molecules." in host.file(path).content_string) is (banner != "none")
+
+
+def test_nobody_else_reads_roots_jobs(host: Host) -> None:
+    shown = host.check_output(
+        r"find /etc /etc/ssh/sshd_config.d -maxdepth 1 \( -name 'cron.*' -o -name 10-drillbook.conf \) -perm /077"
+    )
+    assert shown == ""
+
+
 @pytest.mark.parametrize(("name", "held"), [("deb12", "^molecule"), ("deb13", "^postgresql")])
 def test_unattended_updates_leave_the_held_packages_alone(host: Host, held: str) -> None:
     assert f'"{held}"' in host.check_output("apt-config dump Unattended-Upgrade::Package-Blacklist")
