@@ -12,7 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from drillbook.credentials import read_credentials
-from drillbook.errors import ConfigurationError, DrillbookError, InfrastructureError, RefusedError, UnknownOutcomeError
+from drillbook.errors import (
+    ConfigurationError,
+    DrillbookError,
+    InfrastructureError,
+    MalformedDataError,
+    RefusedError,
+    UnknownOutcomeError,
+)
 from drillbook.providers.ec2.answers import complete
 from drillbook.providers.ec2.place import Ec2Place
 
@@ -112,6 +119,12 @@ class Ec2Api:
             return complete(ask(client), f"{self._place.name}, {what}")
         except ClientError as error:
             raise self._fault(error, what) from error
+        except UnicodeError as error:
+            raise MalformedDataError(
+                "an earlier answer named it in characters that can't be sent back",
+                where=f"{self._place.name}, {what}",
+                remedy="See what answers at the endpoint.",
+            ) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise InfrastructureError(
                 f"EC2 can't be asked: {error}",

@@ -18,8 +18,8 @@ def refuse_unless_isolated(api: Ec2Api, drill: Ec2DrillRange) -> None:
     Beyond Systems Manager's endpoints that is all but the one by which sandbox hosts read from S3, where it is declared.
     """
     store = drill.sandboxes.store_endpoint if drill.sandboxes else ""
-    (subnet,) = api.pages("describe_subnets", "Subnets", SubnetIds=[drill.subnet])
-    (group,) = api.pages("describe_security_groups", "SecurityGroups", GroupIds=[drill.security_group])
+    subnet = api.pages("describe_subnets", "Subnets", SubnetIds=[drill.subnet])[0]
+    group = api.pages("describe_security_groups", "SecurityGroups", GroupIds=[drill.security_group])[0]
     in_its_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
     endpoints = api.pages("describe_vpc_endpoints", "VpcEndpoints", Filters=in_its_vpc)
     wide = [
