@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 PAGE = ROOT / "docs/how-to/your-own-hosts.md"
+DAY_TWO = ROOT / "docs/how-to/day-two.md"
 BUCKETS = ("repository", "evidence", "heartbeat")
 CLOSED_UMASK = "sed -i 's/^UMASK.*/UMASK 027/' /etc/login.defs; echo 'session optional pam_umask.so umask=027' >>/etc/pam.d/common-session"
 DEAD_PROXY = (
@@ -44,12 +45,17 @@ DATABASES = (
     PlainHost("DB2", "production", 112),
     PlainHost("db3", "production", 113, DEAD_PROXY),
 )
+FURTHER = PlainHost("db4", "production", 114)
+"""A member of PostgreSQL that comes later, and holds no member of etcd."""
 OTHERS = (PlainHost("lb1", "production", 121), PlainHost("sandbox1", "sandbox", 141))
 
 
-def steps() -> list[str]:
-    """What the page has one type, block by block."""
-    return re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def steps(page: Path = PAGE, heading: str = "") -> list[str]:
+    """What the page has one type, block by block; of the section with that heading."""
+    text = page.read_text(encoding="utf-8")
+    if heading:
+        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @dataclass
@@ -58,6 +64,7 @@ class Operator:
 
     hosts: PlainHosts
     folder: Path
+    members: tuple[PlainHost, ...] = DATABASES
     lost_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -73,6 +80,7 @@ class Operator:
         lab = self.hosts.lab
         pairs = {
             "/etc/drillbook": str(self.etc),
+            "inventories/mine": str(self.etc / "inventory"),
             "sudo-password": str(self.folder / "sudo-password"),
             "--user admin": f"--user {USER} --state-directory {self.state}",
             "https://s3.example.org": f"https://{lab.address('store1')}:7480",
@@ -135,12 +143,12 @@ def operator(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "sudo-password").write_text(hosts.password + "\n", encoding="utf-8")
     (folder / "sudo-password").chmod(0o600)
     everyone = (*DATABASES, *OTHERS)
-    hosts.remove(everyone)
+    hosts.remove((*everyone, FURTHER))
     try:
         make(hosts, everyone)
         yield Operator(hosts, folder)
     finally:
-        hosts.remove(everyone)
+        hosts.remove((*everyone, FURTHER))
 
 
 def make(hosts: PlainHosts, wanted: tuple[PlainHost, ...]) -> None:
@@ -194,19 +202,67 @@ def test_from_plain_hosts_to_pass_and_back(operator: Operator) -> None:
 
     operator.type(backup)
     hosts.run(leader(operator), KEPT)
+    keyscan = keyscan.replace("192.0.2.13", "192.0.2.13 192.0.2.14")
+    add_a_member(operator, keyscan)
+    recap = Recap(operator.type(again), 0)
+    assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
     wait_for_a_fingerprint(operator)
     assert re.search(r"^PASS  postgresql-latest: main", operator.type(drill), re.MULTILINE)
 
     lose_the_controller(operator)
     operator.lost_at = datetime.now(UTC)
-    hosts.remove(DATABASES)
-    make(hosts, DATABASES)
-    let_in(operator, DATABASES)
+    lost = operator.members
+    hosts.remove(lost)
+    make(hosts, lost)
+    let_in(operator, lost)
     operator.type(keyscan)
     assert re.search(r"^PASS  .*main", operator.type(restore), re.MULTILINE)
-    assert hosts.run(leader(operator), ROWS).strip() == "1000"
+    for host in lost:
+        assert hosts.run(host, ROWS).strip() == "1000"
     recap = Recap(operator.type(again), 0)
     assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
+    remove_a_member(operator)
+    recap = Recap(operator.type(again), 0)
+    assert set(recap.changed().values()) == {0}, changed_tasks(recap.output)
+
+
+def add_a_member(operator: Operator, keyscan: str) -> None:
+    """What docs/how-to/day-two.md says; it streams from the leader, and has its rows."""
+    make(operator.hosts, (FURTHER,))
+    let_in(operator, (FURTHER,))
+    operator.change(
+        "hosts.yml", "children: {postgresql_main: {}}\n    pgb", "hosts: {db1: {}, DB2: {}, db3: {}}\n    pgb"
+    )
+    operator.change(
+        "hosts.yml",
+        "    lb1: {ansible",
+        f"    db4: {{ansible_host: {operator.hosts.address(FURTHER)}}}\n    lb1: {{ansible",
+    )
+    operator.change("hosts.yml", "db3: {}}\n    # A member", "db3: {}, db4: {}}\n    # A member")
+    operator.type(keyscan)
+    (site,) = steps(DAY_TWO, "Add a member")
+    operator.type(site)
+    operator.members = (*DATABASES, FURTHER)
+    deadline = time.monotonic() + 120
+    while operator.hosts.run(FURTHER, f"{ROWS} || true").strip() != "1000":
+        assert time.monotonic() < deadline, "the new member has not caught up"
+        time.sleep(2)
+
+
+def remove_a_member(operator: Operator) -> None:
+    """The leader forgets it, and the load balancer asks it no more."""
+    end, site = steps(DAY_TWO, "Remove a member")
+    if leader(operator) == FURTHER:
+        pytest.fail("db4 leads, and the page has another one lead first")
+    operator.type(end)
+    operator.hosts.remove((FURTHER,))
+    operator.members = DATABASES
+    operator.change("hosts.yml", f"    db4: {{ansible_host: {operator.hosts.address(FURTHER)}}}\n", "")
+    operator.change("hosts.yml", ", db4: {}", "")
+    operator.type(site)
+    streaming = "runuser -u postgres -- psql -XAt --command='select count(*) from pg_stat_replication' postgres"
+    assert operator.hosts.run(leader(operator), streaming).strip() == "2"
+    assert operator.hosts.address(FURTHER) not in operator.hosts.run(OTHERS[0], "cat /etc/haproxy/haproxy.cfg")
 
 
 def lose_the_controller(operator: Operator) -> None:
@@ -224,5 +280,5 @@ def lose_the_controller(operator: Operator) -> None:
 
 def leader(operator: Operator) -> PlainHost:
     ask = "runuser -u postgres -- psql -XAt --command='select pg_is_in_recovery()' postgres || true"
-    (found,) = (host for host in DATABASES if operator.hosts.run(host, ask).strip() == "f")
+    (found,) = (host for host in operator.members if operator.hosts.run(host, ask).strip() == "f")
     return found
