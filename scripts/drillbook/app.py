@@ -3,6 +3,7 @@
 import getpass
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from drillbook.ansible.playbooks import Playbooks
 from drillbook.clock import Clock, SystemClock
 from drillbook.config import Configuration, Inventory, configuration, read_inventory
 from drillbook.errors import ConfigurationError, DrillbookError, EvidenceError
+from drillbook.escrow import escrow_in_place
 from drillbook.evidence import (
     LogOnDemand,
     Reading,
@@ -58,6 +60,7 @@ class App:
     ) -> None:
         self._root = root or platform_root()
         self._inventories = [_found(path, self._root) for path in inventories]
+        self.escrowed: tuple[Check, ...] = ()
         self.clock = SystemClock()
         self.configuration: Configuration = configuration(
             inventory_at(self._inventories, self._root, declared_is_enough)
@@ -195,7 +198,13 @@ class App:
 
     def gate(self) -> Gate:
         """What must hold before a run."""
-        return Gate(self.runs, self.clock, self.preflight().prove)
+        return Gate(self.runs, self.clock, lambda mode: (*self.escrowed, *self.preflight().prove(mode)))
+
+    def put_escrow_in_place(self) -> tuple[Check, ...]:
+        """Let this process see the copies in escrow in place of what is in use, see `escrow_in_place`; read the inventory again then."""
+        declared = self.configuration
+        own = (declared.state_directory, declared.evidence.directory, self._root, Path(sys.prefix))
+        return escrow_in_place(declared.escrow, declared.in_use, own)
 
     def runner(self, reporters: tuple[Reporter, ...] = ()) -> DrillRunner:
         """Carries plans out."""

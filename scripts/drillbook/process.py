@@ -78,7 +78,13 @@ def run(
     ``stdin`` is what it reads; left out, it reads the end of file at once. Raises InfrastructureError when it can't be
     started or is not done within ``timeout`` (then its whole session is killed).
     """
-    done = run_to_bytes(argv, timeout=timeout, environment=environment, directory=directory, stdin=stdin)
+    done = run_to_bytes(
+        argv,
+        timeout=timeout,
+        environment=environment,
+        directory=directory,
+        stdin=None if stdin is None else stdin.encode(),
+    )
     return Completed(done.returncode, _text(done.stdout), done.stderr)
 
 
@@ -88,7 +94,7 @@ def run_to_bytes(
     timeout: timedelta,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
-    stdin: str | None = None,
+    stdin: bytes | None = None,
 ) -> Printed:
     """Run a program as ``run`` does, for what need not be text."""
     try:
@@ -106,9 +112,7 @@ def run_to_bytes(
         raise _unstartable(argv[0], error) from error
     with child:
         try:
-            stdout, stderr = child.communicate(
-                None if stdin is None else stdin.encode(), timeout=timeout.total_seconds()
-            )
+            stdout, stderr = child.communicate(stdin, timeout=timeout.total_seconds())
         except BaseException as error:
             with suppress(ProcessLookupError):  # it may have ended at this very moment
                 os.killpg(child.pid, signal.SIGKILL)

@@ -101,6 +101,9 @@ def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
     set_label: SetLabel = None,
     timeline: TimelineNumber = None,
     repository_time: RepositoryTime = None,
+    from_escrow: Annotated[
+        bool, typer.Option("--from-escrow", help="Work with the copies in escrow, not with what is in use here.")
+    ] = False,
     keep: Annotated[bool, typer.Option(help="Leave the sandbox up; `drill clean` removes it.")] = False,
     check: DryRun = False,
     quiet: Quiet = False,
@@ -111,6 +114,10 @@ def run(  # noqa: PLR0913 - one parameter per option is how typer declares them
     Exit code: 0 met, 1 missed or not proven, 2 refused, 3 could not be carried out, 4 leftovers.
     """
     opened = open_app(inventory)
+    if from_escrow:
+        escrowed = opened.put_escrow_in_place()
+        opened = open_app(inventory)  # read again, out of the copies
+        opened.escrowed = escrowed
     drill = opened.configuration.drill(name)
     wanted = chosen_point(
         drill.point, point=point, set_label=set_label, timeline=timeline, repository_time=repository_time

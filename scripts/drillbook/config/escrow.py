@@ -38,6 +38,7 @@ def escrow_item(
         copy=item.copy_file,
         command=item.command,
         sha256=item.sha256,
+        archive=item.archive,
     )
 
 

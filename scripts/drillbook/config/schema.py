@@ -130,6 +130,10 @@ class EscrowVariables(Strict):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{64}$", description="fingerprint in use, where `source` can't be read here"
     )
+    archive: tuple[str, ...] = Field(
+        default=(),
+        description="program, as a list, that prints the copy of the directory `source` as a tar archive, for `drill run --from-escrow`",
+    )
 
     @model_validator(mode="after")
     def _can_be_compared(self) -> Self:
@@ -137,6 +141,8 @@ class EscrowVariables(Strict):
             raise ValueError(f"{self.name}: give either copy_file or command")
         if self.source is None and self.sha256 is None:
             raise ValueError(f"{self.name}: give source or sha256, or a wrong copy can't be told from the right one")
+        if self.archive and self.source is None:
+            raise ValueError(f"{self.name}: give source, for the copy in archive is to stand there")
         return self
 
 

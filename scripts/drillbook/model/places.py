@@ -61,7 +61,7 @@ class EscrowItem:
     """Something without which nothing can be restored, and its copy outside the failure domain.
 
     ``source`` is what is in use, ``copy`` a file or ``command`` a program that prints the copy;
-    ``host`` names where the copy is kept.
+    ``host`` names where the copy is kept. ``archive`` is a program that prints a directory's copy as a tar archive.
     """
 
     name: str
@@ -70,6 +70,7 @@ class EscrowItem:
     copy: Path | None = None
     command: tuple[str, ...] = ()
     sha256: str | None = None
+    archive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,11 @@ class Controller:
         done = self.sh(script)
         assert done.returncode == 0, done.stderr
 
+    def drill_from_escrow(self) -> tuple[int, dict[str, Any], str]:
+        """Exit code, record (nothing where there is none), and what was said beside it."""
+        done = self.drillbook("drill run fake-latest --from-escrow --json")
+        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
     def lose(self) -> None:
         """Destroy the controller, and what the service's hosts hold."""
         shutil.rmtree(self.etc)
@@ -215,6 +220,61 @@ def test_the_check_sees_each_part(controller: Controller) -> None:
         assert controller.drillbook("escrow check").returncode == 1, name
     controller.make_escrow()
     assert controller.drillbook("escrow check").returncode == 0
+
+
+def test_a_drill_works_with_the_copy_alone(controller: Controller) -> None:
+    """The copy's objective is in the record, nothing of the copy is left on this machine, and what is in use is as it was."""
+    controller.make_escrow()
+    copied = controller.keeper / "current/inventory/hosts.yml"
+    copied.write_text(copied.read_text(encoding="utf-8").replace('"rto_seconds": 80', '"rto_seconds": 81'))
+    before = {path: path.read_bytes() for path in controller.etc.rglob("*") if path.is_file()}
+    code, record, said = controller.drill_from_escrow()
+    assert (code, record["verdict"]) == (0, "PASS"), said
+    assert record["tracks"][0]["rto"]["objective_seconds"] == 81
+    found = {check["name"]: check for check in record["checks"]}
+    assert found["all that a new controller needs out of escrow"]["status"] == "passed"
+    assert {path: path.read_bytes() for path in controller.etc.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("vault_password", "vault_password"),
+        ("inventory/group_vars/all/vault.yml", "vault_fake_repository"),
+    ],
+)
+def test_a_drill_sees_what_the_copy_lacks(controller: Controller, lost: str, said: str) -> None:
+    """The controller itself still has it."""
+    assert controller.drillbook("drill run fake-latest").returncode == 0
+    controller.make_escrow()
+    (controller.keeper / "current" / lost).unlink()
+    code, record, words = controller.drill_from_escrow()
+    assert code in (2, 3)
+    assert said in words + json.dumps(record)
+
+
+def test_what_is_in_no_copy_leaves_the_drill_unproven(controller: Controller, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(PASSWORD, encoding="utf-8")
+    controller.make_escrow()
+    done = controller.sh(
+        f"DRILLBOOK_INVENTORY=/etc/drillbook/inventory ANSIBLE_VAULT_PASSWORD_FILE={tmp_path}/elsewhere "
+        "drillbook drill run fake-latest --from-escrow --json"
+    )
+    record = json.loads(done.stdout)
+    assert (done.returncode, record["verdict"]) == (1, "UNPROVEN"), done.stderr
+    assert [check["name"] for check in record["checks"] if check["status"] == "skipped"] == [
+        "vault password out of escrow"
+    ]
+
+
+def test_a_torn_copy_ends_the_drill_before_it_begins(controller: Controller) -> None:
+    controller.make_escrow()
+    (controller.keeper / "current/big").write_bytes(b"x" * 100_000)
+    declared = controller.etc / "inventory/group_vars/all/drillbook.yml"
+    declared.write_text(declared.read_text(encoding="utf-8").replace("-c .", "-c . | head -c 90000"), encoding="utf-8")
+    code, record, said = controller.drill_from_escrow()
+    assert (code, list(record)) == (3, ["error"])
+    assert "no whole tar archive" in said
 
 
 def test_a_copy_that_breaks_off_leaves_the_one_before(controller: Controller) -> None:

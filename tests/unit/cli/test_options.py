@@ -31,7 +31,7 @@ GIVEN = {
 """A value for each option that says what is to be done."""
 MANNER = frozenset({"--inventory", "--json", "--check", "--quiet", "--help"})
 """Those that say how it is told."""
-FLAGS = frozenset({"--keep", "--in-place", "--overwrite"})
+FLAGS = frozenset({"--from-escrow", "--keep", "--in-place", "--overwrite"})
 VERBS = {
     ("drill", "plan"): ("drill", "plan", "main-latest"),
     ("drill", "run"): ("drill", "run", "main-latest"),

@@ -11,7 +11,8 @@ from drillbook.errors import DrillbookError, InfrastructureError
 from drillbook.model import Check, CheckStatus, EscrowItem, InUse, Stage
 
 _TIMEOUT = timedelta(minutes=1)
-_SHOWN = 16
+SHOWN = 16
+"""How many digits of a fingerprint are told."""
 
 
 def check_escrow(items: Sequence[EscrowItem], in_use: Sequence[InUse] = ()) -> tuple[Check, ...]:
@@ -29,15 +30,29 @@ def check_escrow(items: Sequence[EscrowItem], in_use: Sequence[InUse] = ()) -> t
                 remedy="Declare repository key, vault key, CA and inventory.",
             ),
         )
-    sources = [item.source.resolve() for item in items if item.source is not None]
+    sources = [item.source for item in items if item.source is not None]
     return (
         *(_check(item) for item in items),
-        *(_nowhere(thing) for thing in in_use if not _lies_in(thing.path.resolve(), sources)),
+        *(_nowhere(thing) for thing in in_use if not below_one_of(thing.path, sources)),
     )
 
 
-def _lies_in(path: Path, sources: Sequence[Path]) -> bool:
-    return any(source == path or source in path.parents for source in sources)
+def below_one_of(path: Path, directories: Sequence[Path]) -> bool:
+    """Whether it is one of them, or lies in one, links followed."""
+    found = path.resolve()
+    return any(directory in (found, *found.parents) for directory in map(Path.resolve, directories))
+
+
+def printed(item: EscrowItem, command: Sequence[str]) -> bytes:
+    """Return what a program that reads an item's copy prints; raises InfrastructureError where it fails or prints nothing."""
+    done = process.run_to_bytes(command, timeout=_TIMEOUT)
+    if done.returncode != 0 or not done.stdout:
+        raise InfrastructureError(
+            f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:] or 'it printed nothing'}",
+            where=item.name,
+            remedy="See that the copy can be had.",
+        )
+    return done.stdout
 
 
 def _nowhere(thing: InUse) -> Check:
@@ -64,8 +79,8 @@ def _check(item: EscrowItem) -> Check:
         name=item.name,
         stage=Stage.GATE,
         status=CheckStatus.PASSED if same else CheckStatus.FAILED,
-        expected=f"sha256 {wanted[:_SHOWN]}...",
-        actual=f"sha256 {found[:_SHOWN]}... from {item.host}",
+        expected=f"sha256 {wanted[:SHOWN]}...",
+        actual=f"sha256 {found[:SHOWN]}... from {item.host}",
         message="" if same else f"the copy on {item.host} is not the one in use",
         remedy="" if same else "Put the present one into escrow again.",
     )
@@ -108,16 +123,7 @@ def _inodes(path: Path) -> set[tuple[int, int]]:
 
 
 def _copy(item: EscrowItem) -> bytes:
-    if item.copy is not None:
-        return _read(item.copy)
-    done = process.run_to_bytes(item.command, timeout=_TIMEOUT)
-    if done.returncode != 0 or not done.stdout:
-        raise InfrastructureError(
-            f"{item.command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:] or 'it printed nothing'}",
-            where=item.name,
-            remedy="See that the copy can be had.",
-        )
-    return done.stdout
+    return _read(item.copy) if item.copy is not None else printed(item, item.command)
 
 
 def _read(path: Path | None) -> bytes:
