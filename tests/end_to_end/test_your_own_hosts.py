@@ -135,7 +135,7 @@ def edit(operator: Operator) -> None:
 
 @pytest.fixture(scope="module")
 def operator(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """The hosts, and a store with empty buckets of theirs."""
+    """The hosts, and a store with buckets of theirs, which are empty in a fresh lab alone: in a kept one they are of another key."""
     lab = platform.lab
     lab.playbook("object_store", variables={f"object_store_{name}_bucket": f"example-{name}" for name in BUCKETS})
     hosts = PlainHosts(lab, base_image())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.ec2_drills.world import HOSTS, RULES
-from tests.contract.providers.test_ec2_answers import odd_value
+from tests.contract.providers.test_ec2_answers import Spoiling
 from tests.support.clocks import Hurried
-from tests.support.hostile import COUNT, refusals, spoiled
+from tests.support.hostile import COUNT, refusals
 
 from drillbook.providers.ec2 import api
 from drillbook.providers.ec2.api import Ec2Api
@@ -53,18 +53,10 @@ def test_odd_answers_are_each_an_answer_or_one_error(
     claims = [restores.claim(HOSTS[0], run, ()) for run in ("one", "two")]
     asked = verbs(restores, *claims)
     chance = random.Random(2026)  # noqa: S311 - the same each time, and no secret
-    real, given = api.complete, 0
-
-    def spoil(answer: Any, where: str) -> Any:
-        nonlocal given
-        given += 1
-        return real(
-            spoiled(answer, chance, lambda value: odd_value(value, chance)) if chance.random() < 0.6 else answer, where
-        )
-
+    spoil = Spoiling(chance)
     with monkeypatch.context() as patch:
         patch.setattr(api, "complete", spoil)
-        assert refusals(asked, lambda: given, count) > count // 50
+        assert refusals(asked, lambda: spoil.given, count) > count // 50
     for claim in claims:
         world.restores().destroy(claim, world.limit)
     assert world.left() == set()

@@ -43,6 +43,22 @@ def odd_value(value: Any, chance: random.Random) -> Any:
     return chance.choice(TEXTS) if isinstance(value, str) else type(value)()
 
 
+class Spoiling:
+    """Stands for `api.complete`: of each answer more than half come odd, and all are counted."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.given = 0
+        self._chance, self._real = chance, api.complete
+
+    def __call__(self, answer: Any, where: str) -> Any:
+        self.given += 1
+        odd = self._chance.random() < 0.6
+        return self._real(spoiled(answer, self._chance, self._odd) if odd else answer, where)
+
+    def _odd(self, value: Any) -> Any:
+        return odd_value(value, self._chance)
+
+
 def verbs(world: Ec2World) -> list[Callable[[], Any]]:
     """What is asked for in the shop, reading and writing."""
     taking, saving = Ec2Snapshots(world.api, Hurried()), Ec2Backups(world.backups_api, Hurried())
@@ -70,14 +86,6 @@ def test_odd_answers_are_each_an_answer_or_one_error(
 ) -> None:
     asked = verbs(ec2)
     chance = random.Random(2026)  # noqa: S311 - the same each time, and no secret
-    real, given = api.complete, 0
-
-    def spoil(answer: Any, where: str) -> Any:
-        nonlocal given
-        given += 1
-        return real(
-            spoiled(answer, chance, lambda value: odd_value(value, chance)) if chance.random() < 0.6 else answer, where
-        )
-
+    spoil = Spoiling(chance)
     monkeypatch.setattr(api, "complete", spoil)
-    assert refusals(asked, lambda: given, count) > count // 50
+    assert refusals(asked, lambda: spoil.given, count) > count // 50
