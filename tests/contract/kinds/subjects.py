@@ -192,7 +192,7 @@ class PostgresqlSubject:
     kind = "postgresql"
     group = "postgresql_main"
     phases = ROLES
-    damage_says = "checksum|decrypt|cipher|decompress|corrupt"
+    damage_says = r"The backup set \S+F of stanza main is damaged"
     _copy = "copied-again/"
 
     def __init__(
@@ -209,7 +209,7 @@ class PostgresqlSubject:
 
     @contextmanager
     def damaged(self) -> Iterator[None]:
-        """A flipped bit in the largest file of the newest full backup."""
+        """Sixty-four flipped bits in the largest file of the newest full backup: a single one may change nothing that a frame holds."""
         files = [
             entry
             for entry in self._repository.keys("pgbackrest/backup/main/")
@@ -218,7 +218,8 @@ class PostgresqlSubject:
         newest = max(key.split("/")[3] for key, _size in files)
         key = max((entry for entry in files if newest in entry[0]), key=lambda entry: entry[1])[0]
         body = bytearray(self._repository.get(key))
-        body[len(body) // 2] ^= 1
+        middle = len(body) // 2
+        body[middle : middle + 64] = bytes(byte ^ 1 for byte in body[middle : middle + 64])
         with self._replaced(key, bytes(body)):
             yield
 
