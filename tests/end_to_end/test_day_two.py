@@ -102,6 +102,47 @@ def test_packages_are_updated_one_host_after_the_other(
     assert set(again.changed().values()) == {0}, changed_tasks(again.output)
 
 
+@pytest.mark.slow
+def test_the_object_store_is_updated_while_archiving_goes_on(
+    platform: Platform, host: Callable[[str], Host], tmp_path: Path, figure: Callable[[str], None]
+) -> None:
+    lab, store, leader = platform.lab, host("store1"), host(platform.lab.leader())
+    listed = store.check_output("dpkg-query --show --showformat='${source:Package} ${Package}\\n'")
+    ours = [name for source, name in map(str.split, listed.splitlines()) if source == "ceph"]
+    newest = make_older(store, *ours)
+
+    def updated() -> None:
+        end_segments(leader, 3)
+        lab.playbook("update", "--limit", "object_store")
+        end_segments(leader, 3)
+
+    seen = under_load(lab, tmp_path / "a.tsv", updated, wait_seconds=5)
+    wait_until_archived(leader, seconds=180)
+    assert installed(store, *ours) == newest
+    assert (seen.acknowledged > 0, seen.lost) == (True, 0)
+    figure(f"update of {len(ours)} packages of the object store: write outage {seen.outage_seconds:.2f} s")
+    points = json.loads(lab.run("drillbook", "recovery-points", "main", "--json").stdout)
+    assert points["holes"] == []
+    again = lab.playbook("update", "--limit", "object_store")
+    assert set(again.changed().values()) == {0}, changed_tasks(again.output)
+
+
+@pytest.mark.slow
+def test_a_store_that_is_not_whole_is_not_touched(platform: Platform, host: Callable[[str], Host]) -> None:
+    lab, store = platform.lab, host("store1")
+    before = store.check_output("systemctl show --property=MainPID --value ceph-radosgw@rgw.a")
+    store.check_output("systemctl stop ceph-osd@0")
+    try:
+        code, recap = lab.attempt(
+            "update", "--limit", "object_store", "--extra-vars", "object_store_start_timeout_seconds=5"
+        )
+    finally:
+        store.check_output("systemctl start ceph-osd@0")
+    assert code != 0
+    assert "0 of 1 OSDs are up" in recap.output, recap.output[-3000:]
+    assert store.check_output("systemctl show --property=MainPID --value ceph-radosgw@rgw.a") == before
+
+
 @pytest.fixture
 def offered(platform: Platform, host: Callable[[str], Host]) -> Iterator[tuple[str, str, str]]:
     """First standby, second standby and leader, with a newer Patroni on offer to each: it fails on the second standby."""

@@ -25,7 +25,9 @@ for name in {names}; do
 done
 for deb in *.deb; do
   rm -rf tree; dpkg-deb --raw-extract "$deb" tree
+  version=$(dpkg-deb --field "$deb" Version)
   sed -i 's/^Version: .*/&{suffix}/' tree/DEBIAN/control
+  for other in {names}; do sed -i "s/\b$other (= $version)/$other (= $version{suffix})/g" tree/DEBIAN/control; done
   {script}
   dpkg-deb -Znone --build tree "packed/$(dpkg-deb --field "$deb" Package).deb" >/dev/null
 done
