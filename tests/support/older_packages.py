@@ -25,9 +25,9 @@ for name in {names}; do
 done
 for deb in *.deb; do
   rm -rf tree; dpkg-deb --raw-extract "$deb" tree
-  version=$(dpkg-deb --field "$deb" Version)
+  version=$(dpkg-deb --field "$deb" Version | sed 's/[+.]/[&]/g')
   sed -i 's/^Version: .*/&{suffix}/' tree/DEBIAN/control
-  for other in {names}; do sed -i "s/\b$other (= $version)/$other (= $version{suffix})/g" tree/DEBIAN/control; done
+  for other in {names}; do sed -i -E "s/\b$other \((>?=) ($version)\)/$other (\1 \2{suffix})/g" tree/DEBIAN/control; done
   {script}
   dpkg-deb -Znone --build tree "packed/$(dpkg-deb --field "$deb" Package).deb" >/dev/null
 done
@@ -39,7 +39,7 @@ _INSTALL = r"""
 set -eu
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-dpkg --install {folder}/packed/*.deb
+DEBIAN_FRONTEND=noninteractive apt-get install --quiet --quiet --yes --allow-downgrades --no-install-recommends {folder}/packed/*.deb
 rm -rf {folder}
 """
 

@@ -1,28 +1,31 @@
-"""Reads the inventory as Ansible sees it: groups, their hosts and their own variables."""
+"""The inventory as Ansible sees it: groups, their hosts and their own variables."""
 
-import json
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drillbook import process
 from drillbook.config.files import files_naming
-from drillbook.controller import ansible_environment
-from drillbook.errors import ConfigurationError
 
-_TIMEOUT = timedelta(minutes=2)
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
-_SHOWN = 1200
-_ERROR = re.compile(r"^\[ERROR\]: (.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
-_UNPARSED = "Completely failed to parse inventory source"
-_VAULT = re.compile(r"no vault secrets|decryption failed|vault password|vault-ids?\b", re.IGNORECASE)
 _UNSAFE = "__ansible_unsafe"
-_ASKING = r"\.(?:proxmox|aws_ec2)\.ya?ml$"
-"""Names of the files whose plug-in asks a provider: what is declared stands beside them."""
+_PREFIX = "drillbook_"
+_OF_ANSIBLE = frozenset(
+    {
+        "ansible_group_priority",
+        "ansible_host",
+        "ansible_port",
+        "ansible_private_key_file",
+        "ansible_ssh_args",
+        "ansible_ssh_common_args",
+        "ansible_ssh_extra_args",
+        "ansible_ssh_port",
+        "ansible_ssh_private_key_file",
+        "certificates_authority_directory",
+    }
+)
+"""Variables other than our own whose values are asked for; none of them is a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,29 @@ class Inventory:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Inventory":
-        """Build it from the JSON of ``ansible-inventory --list --export``."""
+        """Build it from the JSON of ``ansible-inventory --list --export``.
+
+        Of variables that are not asked for the name alone is kept, with None as the value: passwords come by here.
+        """
         groups = {
             name: Group(
                 hosts=tuple(group.get("hosts", ())),
                 children=tuple(group.get("children", ())),
-                variables=_plain(group.get("vars", {})),
+                variables=_kept(group.get("vars", {})),
             )
             for name, group in data.items()
             if name != "_meta"
         }
-        return cls(groups=groups, host_variables=_plain(data.get("_meta", {}).get("hostvars", {})))
+        hosts = data.get("_meta", {}).get("hostvars", {})
+        return cls(groups=groups, host_variables={name: _kept(variables) for name, variables in hosts.items()})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form that `parse` reads."""
+        groups = {
+            name: {"hosts": group.hosts, "children": group.children, "vars": group.variables}
+            for name, group in self.groups.items()
+        }
+        return {**groups, "_meta": {"hostvars": self.host_variables}}
 
     def hosts_of(self, group: str) -> tuple[str, ...]:
         """Hosts of a group and of the groups below it, each once, in order."""
@@ -73,8 +88,10 @@ class Inventory:
     def value_of(self, host: str, *names: str) -> Any:
         """What a variable is for a host, unrendered, by Ansible's precedence of groups; of several ``names`` the last that is set counts.
 
-        None where nobody says it.
+        None where nobody says it. Raises KeyError for a name whose values are not kept.
         """
+        if lost := [name for name in names if not _asked(name)]:
+            raise KeyError(*lost)
         said = [
             *(self.groups[name].variables for name in self._groups_of(host)),
             self.host_variables.get(host, {}),
@@ -107,90 +124,17 @@ class Inventory:
             yield from self._walk(child)
 
 
+def _kept(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Names of variables with the values that are asked for."""
+    return {name: _plain(value) if _asked(name) else None for name, value in variables.items()}
+
+
+def _asked(name: str) -> bool:
+    return name.startswith(_PREFIX) or name in _OF_ANSIBLE
+
+
 def _plain(value: Any) -> Any:
     """The values as they are used: ansible-inventory wraps what an inventory plug-in composed, so that it is never rendered."""
     if isinstance(value, Mapping):
         return value[_UNSAFE] if value.keys() == {_UNSAFE} else {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _cause(said: str) -> str:
-    """What Ansible says first of its errors, for what follows are consequences; else the beginning and the end of all that it said.
-
-    That an inventory could not be parsed is a consequence itself: why stands in the warnings before it.
-    """
-    first = _ERROR.search(said)
-    text = first[1].strip() if first and not first[1].startswith(_UNPARSED) else said
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} [...] {text[-_SHOWN // 2 :]}"
-
-
-def _remedy(cause: str) -> str:
-    """By what Ansible said: a vaulted file that can't be opened, and one that is not there, are no mistakes in the inventory."""
-    if _VAULT.search(cause):
-        return (
-            "Set ANSIBLE_VAULT_PASSWORD_FILE to the file that holds the vault's password; "
-            "`. <directory of drillbook init>/environment` does."
-        )
-    if "vault_" in cause and "undefined" in cause:
-        return "Its vaulted variables are not there: see vault.yml in docs/how-to/provision.md."
-    return "Correct the inventory."
-
-
-def read_inventory(
-    sources: Sequence[Path], *, root: Path, declared_is_enough: Callable[[str], None] | None = None
-) -> Inventory:
-    """Run ``ansible-inventory`` on ``sources`` in the repository ``root``; raises ConfigurationError.
-
-    ``--export`` keeps a group's variables with the group, so that a message can say where a value stands. A half-read inventory is worse
-    than none, but for who needs nothing of a provider: ``declared_is_enough`` is told where only the declared half could be read.
-    """
-    for source in sources:
-        if not source.exists():
-            raise ConfigurationError(
-                f"inventory {source} does not exist",
-                where=str(source),
-                remedy="Give --inventory or DRILLBOOK_INVENTORY.",
-            )
-    done = _listed(sources, root, {})
-    where = ", ".join(str(source) for source in sources)
-    if done.returncode != 0:
-        asking = [source for source in sources if _asks(source)]
-        cause = _cause(done.stderr.strip())
-        failed = ConfigurationError(
-            f"ansible-inventory failed: {cause}", where=where, remedy=f"{_remedy(cause)}{_way_around(asking)}"
-        )
-        if declared_is_enough is not None and asking:
-            done = _listed(sources, root, {"ANSIBLE_INVENTORY_IGNORE_REGEX": _ASKING})
-        if done.returncode != 0 or declared_is_enough is None:
-            raise failed
-        declared_is_enough(f"warning: only what is declared is known: {failed.message}")
-    try:
-        return replace(Inventory.parse(json.loads(done.stdout)), sources=tuple(sources))
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"ansible-inventory printed something else than JSON: {error}", where=where, remedy="Correct the inventory."
-        ) from error
-
-
-def _listed(sources: Sequence[Path], root: Path, more: Mapping[str, str]) -> process.Completed:
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "--list", "--export"]
-    for source in sources:
-        command += ["--inventory", str(source)]
-    return process.run(command, timeout=_TIMEOUT, directory=root, environment={**ansible_environment(root), **more})
-
-
-def _asks(source: Path) -> bool:
-    """Whether a directory has a file that asks a provider."""
-    return source.is_dir() and any(re.search(_ASKING, path.name) for path in source.iterdir())
-
-
-def _way_around(asking: Sequence[Path]) -> str:
-    """For an inventory whose provider does not answer; each of its other files is a source of its own."""
-    files = [
-        path
-        for source in asking
-        for path in sorted(source.iterdir())
-        if path.suffix in {".yml", ".yaml"} and not re.search(_ASKING, path.name)
-    ]
-    named = " ".join(f"-i {path}" for path in files)
-    return f" Where its provider is away, name what is declared alone: {named}." if files else ""

@@ -4,9 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from drillbook.credentials import read_credentials
 from drillbook.errors import InfrastructureError
 from drillbook.model import ObjectStore
@@ -51,6 +48,9 @@ def make_client(
     parameter_validation: bool = True,
 ) -> Any:
     """Make a client of these keys (access, secret). boto3 makes its types at run time. ``timeouts`` are for connecting and reading."""
+    import boto3  # noqa: PLC0415 - it takes a while to load, and most verbs ask no store
+    from botocore.config import Config  # noqa: PLC0415 - the same
+
     connect, read = timeouts
     session = boto3.session.Session(aws_access_key_id=keys[0], aws_secret_access_key=keys[1], region_name=region)
     return session.client(

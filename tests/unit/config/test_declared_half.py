@@ -59,7 +59,7 @@ def test_a_declared_half_that_is_broken_is_never_enough(source: Path, broken: st
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setattr("drillbook.config.inventory.process.run", lambda *_words, **_options: Completed(1, "", said))
+    monkeypatch.setattr("drillbook.config.reading.process.run", lambda *_words, **_options: Completed(1, "", said))
 
 
 def test_one_half_alone_needs_no_other_advice(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

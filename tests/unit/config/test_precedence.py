@@ -10,21 +10,29 @@ import yaml
 
 from drillbook.config import Inventory, read_inventory
 
+NAMES = (
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_ssh_args",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_private_key_file",
+)
+ONE, TWO, THREE, FOUR, FIVE, SIX = NAMES
 HOSTS = {
     "all": {
-        "vars": {"one": "all", "two": "all", "three": "all", "four": "all", "five": "all"},
+        "vars": {ONE: "all", TWO: "all", THREE: "all", FOUR: "all", FIVE: "all"},
         "children": {
             "zone": {
-                "vars": {"two": "zone", "three": "zone"},
-                "children": {"inner": {"vars": {"three": "inner"}, "hosts": {"h": {"five": "host"}}}},
+                "vars": {TWO: "zone", THREE: "zone"},
+                "children": {"inner": {"vars": {THREE: "inner"}, "hosts": {"h": {FIVE: "host"}}}},
             },
-            "alpha": {"vars": {"four": "alpha", "six": "alpha", "ansible_group_priority": 5}, "hosts": {"h": {}}},
-            "beta": {"vars": {"four": "beta", "six": "beta"}, "hosts": {"h": {}}},
-            "other": {"vars": {"one": "other"}, "hosts": {"x": {}}},
+            "alpha": {"vars": {FOUR: "alpha", SIX: "alpha", "ansible_group_priority": 5}, "hosts": {"h": {}}},
+            "beta": {"vars": {FOUR: "beta", SIX: "beta"}, "hosts": {"h": {}}},
+            "other": {"vars": {ONE: "other"}, "hosts": {"x": {}}},
         },
     }
 }
-NAMES = ("one", "two", "three", "four", "five", "six")
 
 
 @pytest.fixture
@@ -51,12 +59,18 @@ def test_precedence_is_ansible_s(source: Path) -> None:
 def test_of_several_names_the_last_one_counts() -> None:
     found = Inventory.parse(
         {
-            "_meta": {"hostvars": {"h": {"old": 1}}},
-            "all": {"children": ["g"], "vars": {"new": 2}},
+            "_meta": {"hostvars": {"h": {"ansible_ssh_port": 1}}},
+            "all": {"children": ["g"], "vars": {"ansible_port": 2}},
             "g": {"hosts": ["h"]},
         }
     )
-    assert found.value_of("h", "old", "new") == 2
-    assert found.value_of("h", "new", "old") == 1
-    assert found.value_of("h", "neither") is None
-    assert found.value_of("unknown", "old") is None
+    assert found.value_of("h", "ansible_ssh_port", "ansible_port") == 2
+    assert found.value_of("h", "ansible_port", "ansible_ssh_port") == 1
+    assert found.value_of("h", "drillbook_neither") is None
+    assert found.value_of("unknown", "ansible_ssh_port") is None
+
+
+def test_what_is_not_kept_can_not_be_asked_for() -> None:
+    found = Inventory.parse({"_meta": {"hostvars": {"h": {"ansible_password": "x"}}}, "all": {"hosts": ["h"]}})
+    with pytest.raises(KeyError, match="ansible_password"):
+        found.value_of("h", "ansible_password")
