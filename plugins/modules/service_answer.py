@@ -68,7 +68,9 @@ json:
   returned: success
 """
 
-POLL_SECONDS = 1
+POLL_SECONDS = 0.2
+# A unit that is restarted has ended for a moment.
+ENDED_SECONDS = 1
 CALL_SECONDS = 5
 SILENT = 0
 # PostgreSQL calls what is wrong with a setting LOG, and what comes of it FATAL; etcd says its level in JSON.
@@ -183,15 +185,15 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"{error.filename or asked['ca_path']} can't be read as a certificate or key: {error}")
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
-    ended = False
+    ended_at: float | None = None
     while True:
         answer = ask(opener, asked["url"])
         if answer.fits(asked["wanted"]):
             module.exit_json(changed=False, status=answer.status, json=answer.json)
         unit = shown(asked["unit"])
-        late = time.monotonic() >= deadline
-        # Twice: a unit that is restarted has ended for a moment.
-        if late or (unit.ended and ended):
+        now = time.monotonic()
+        for_good = unit.ended and ended_at is not None and now - ended_at >= ENDED_SECONDS
+        if now >= deadline or for_good:
             said = " / ".join(complaints(asked["unit"], min(began, unit.started or began))) or "nothing of a fault"
             seen = f"{asked['url']} gave {answer.told()}. Its journal says: {said}"
             if unit.ended:
@@ -199,7 +201,7 @@ def main() -> None:
             else:
                 message = f"{asked['unit']} was not ready in {asked['timeout_seconds']} s: {seen}"
             module.fail_json(msg=message, status=answer.status, json=answer.json)
-        ended = unit.ended
+        ended_at = (ended_at or now) if unit.ended else None
         time.sleep(POLL_SECONDS)
 
 

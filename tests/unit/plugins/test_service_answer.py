@@ -96,6 +96,7 @@ def wait(tmp_path: Path, unit: Callable[..., None], monkeypatch: pytest.MonkeyPa
     """Run the module; what it says."""
     module = module_at(MODULE)
     monkeypatch.setattr(module, "POLL_SECONDS", 0)
+    monkeypatch.setattr(module, "ENDED_SECONDS", 0)
 
     def run(url: str, *wanted: dict[str, Any], timeout_seconds: int = 20) -> dict[str, Any]:
         params: dict[str, Any] = {
