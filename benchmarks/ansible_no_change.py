@@ -7,7 +7,6 @@ anything is no measurement and ends the benchmark.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import ansible_mitogen
 
+from support.environment import without_strategy
 from support.results import ROOT, keep
 
 RUN_TIMEOUT_SECONDS = 1800
@@ -30,9 +30,8 @@ WAYS = ("plain_ssh", *STRATEGIES)
 
 
 def environment(way: str) -> dict[str, str]:
-    """The environment of one way: ansible.cfg is plain ssh, Mitogen comes by variables."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_STRATEGY")}
-    inherited |= {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    """The environment of one way: Mitogen comes by variables."""
+    inherited = without_strategy() | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     if way in STRATEGIES:
         inherited |= {"ANSIBLE_STRATEGY": NAMES[way], "ANSIBLE_STRATEGY_PLUGINS": str(STRATEGIES[way])}
     return inherited

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 
+from support.environment import without_strategy
 from support.results import ROOT, keep
 
 DRILL = "postgresql-latest"
@@ -24,9 +24,8 @@ RTO_MISSED = 1
 
 
 def environment(way: str) -> dict[str, str]:
-    """The environment of one way: ansible.cfg is plain ssh."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_STRATEGY")}
-    return {**inherited, "DRILLBOOK_INVENTORY": str(ROOT / "inventories/lab"), **WAYS[way]}
+    """The environment of one way."""
+    return {**without_strategy(), "DRILLBOOK_INVENTORY": str(ROOT / "inventories/lab"), **WAYS[way]}
 
 
 def measure(way: str) -> dict[str, float]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from drillbook.config.inventory import Inventory
+from drillbook.config.inventory import PREFIX, Inventory
 from drillbook.errors import ConfigurationError
 
-_PREFIX = "drillbook_"
 _SHORTEST = 3
 """Letters that a name must have to be taken for the beginning of another."""
 
@@ -73,8 +72,8 @@ class Faults:
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like ``name``, or that it is the beginning of; None where there is none."""
     # What all of them begin with would make all of them alike.
-    by_rest = {one.removeprefix(_PREFIX): one for one in sorted(known)}
-    rest = name.removeprefix(_PREFIX)
+    by_rest = {one.removeprefix(PREFIX): one for one in sorted(known)}
+    rest = name.removeprefix(PREFIX)
     begun = [one for one in by_rest if one.startswith(rest)] if len(rest) >= _SHORTEST else []
     found = [*get_close_matches(rest, by_rest, n=1), *begun]
     return by_rest[found[0]] if found else None

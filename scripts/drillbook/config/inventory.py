@@ -10,7 +10,8 @@ from drillbook.config.files import files_naming
 
 _ADDRESS = re.compile(r"^(?:\d{1,3}\.){3}\d{1,3}$")
 _UNSAFE = "__ansible_unsafe"
-_PREFIX = "drillbook_"
+PREFIX = "drillbook_"
+"""Of our own variables."""
 _OF_ANSIBLE = frozenset(
     {
         "ansible_group_priority",
@@ -130,7 +131,7 @@ def _kept(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _asked(name: str) -> bool:
-    return name.startswith(_PREFIX) or name in _OF_ANSIBLE
+    return name.startswith(PREFIX) or name in _OF_ANSIBLE
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from drillbook.config.configuration import Configuration
 from drillbook.config.context import Context
 from drillbook.config.escrow import escrow_item, in_use
 from drillbook.config.faults import Fault, Faults
-from drillbook.config.inventory import Inventory
+from drillbook.config.inventory import PREFIX, Inventory
 from drillbook.config.keys import Keys, read_keys
 from drillbook.config.machines import machine_group
 from drillbook.config.refusals import look_alikes, refuse_host_variables, refuse_twins, unrendered
@@ -36,8 +36,6 @@ from drillbook.model import (
     Service,
 )
 from drillbook.providers import read_from
-
-PREFIX = "drillbook_"
 
 
 @dataclass(frozen=True, slots=True)

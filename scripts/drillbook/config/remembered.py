@@ -71,9 +71,12 @@ def remember(digest: str, data: Mapping[str, Any]) -> None:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         staged = place / f".{uuid4().hex}"
         handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file)
-        staged.replace(place / f"{digest}.json")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file)
+            staged.replace(place / f"{digest}.json")
+        finally:
+            staged.unlink(missing_ok=True)
         oldest_first = sorted(place.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for path in oldest_first[:-_KEPT]:
             path.unlink(missing_ok=True)
